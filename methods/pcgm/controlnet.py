@@ -1,0 +1,130 @@
+"""3-D ControlNet: a trainable copy of the UNet's encoder that reads the mask, joined through zero convolutions.
+
+Section 3.3 of the paper and Zhang et al. 2023 (ControlNet): every skip, the finest included, and the mid output pass a
+1 x 1 x 1 convolution that starts at zero, so that training starts from the frozen UNet. (The released code defines the
+skips' zero convolutions but adds the raw features.)
+
+The mask is the soft occupancy of `CONTROL_CHANNELS` at the image's full resolution, so that a boundary moving by a
+fraction of a voxel is still in the input; the released code gives one channel for a random set of lobes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch import nn
+from torch.nn import functional as nnf
+
+from pcgm_bench.anatomy import CHANNELS
+from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.methods.pcgm.config import MGDConfig
+from pcgm_bench.methods.pcgm.diffusion import add_noise
+from pcgm_bench.methods.pcgm.layers import Conv3d
+from pcgm_bench.methods.pcgm.layers import resize
+from pcgm_bench.methods.pcgm.layers import zero
+from pcgm_bench.methods.pcgm.unet import DenoisingUNet
+from pcgm_bench.methods.pcgm.unet import UNetEncoder
+
+
+def control_mask(fractions: np.ndarray) -> np.ndarray:
+    """`Segmentation.fractions` ``(12, X, Y, Z)`` -> the ControlNet's channels ``(8, X, Y, Z)`` float32 in [0, 1].
+
+    Six lobes, white matter, and CSF with the ventricles.
+    """
+    lobes = fractions[[CHANNELS.index(name) for name in LOBE_NAMES]]
+    white = fractions[CHANNELS.index("white_matter")]
+    fluid = fractions[CHANNELS.index("csf")] + fractions[CHANNELS.index("ventricles")]
+    return np.concatenate([lobes, white[None], fluid[None]]).astype(np.float32)
+
+
+class HintNet(nn.Module):
+    """Full-resolution mask -> features on the latent grid, through a last zero convolution."""
+
+    def __init__(self, config: MGDConfig) -> None:
+        super().__init__()
+        widths = config.control.hint_widths
+        layers: list[nn.Module] = [Conv3d(config.control.mask_channels, widths[0], 3, padding=1), nn.SiLU()]
+        for i, (along, across) in enumerate(config.encoder.strides):
+            layers += [
+                Conv3d(widths[i], widths[i + 1], 3, stride=(along, across, across), padding=1),
+                nn.SiLU(),
+            ]
+        layers += [Conv3d(widths[-1], widths[-1], 3, padding=1), nn.SiLU()]
+        self.layers = nn.Sequential(*layers, zero(Conv3d(widths[-1], config.unet.widths[0], 1)))
+
+    def forward(self, mask: Tensor) -> Tensor:
+        return self.layers(mask)
+
+
+class ControlNet(nn.Module):
+    """Residuals for a frozen `DenoisingUNet`.
+
+    Args:
+        config: Configuration of both networks.
+        unet: UNet whose encoder's weights are the starting point; None leaves a random one (before loading weights).
+    """
+
+    def __init__(self, config: MGDConfig, unet: DenoisingUNet | None = None) -> None:
+        super().__init__()
+        self.hint = HintNet(config)
+        self.encoder = UNetEncoder(config)
+        if unet is not None:
+            self.encoder.load_state_dict(unet.encoder.state_dict())
+        widths = config.unet.widths
+        self.zeros = nn.ModuleList(zero(Conv3d(width, width, 1)) for width in widths)
+
+    def forward(
+        self, x: Tensor, t: Tensor, condition: Tensor, hint: Tensor, drop: Tensor | None = None
+    ) -> tuple[list[Tensor], Tensor]:
+        """Residuals for every skip and for the mid output.
+
+        Args:
+            x: Noisy latent ``(B, 4, D, H, W)``.
+            t: Times ``(B,)``.
+            condition: ``(B, 4)`` metadata. (The released code gives constant tokens.)
+            hint: ``self.hint(mask)``, which depends on neither x nor t: compute it once a mask.
+            drop: See `DenoisingUNet.forward`.
+        """
+        skips, mid, _ = self.encoder(x, t, condition, drop, resize(hint, x))
+        residuals = [layer(h) for layer, h in zip(self.zeros[:-1], skips, strict=True)]
+        return residuals, self.zeros[-1](mid)
+
+
+def denoiser_loss(
+    unet: DenoisingUNet,
+    controlnet: ControlNet | None,
+    z: Tensor,
+    noise: Tensor,
+    t: Tensor,
+    condition: Tensor,
+    drop: Tensor,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """Mean squared error of the predicted clean latent, as in the paper; with a ControlNet, of the controlled one.
+
+    Args:
+        unet: The UNet (frozen by the caller where a ControlNet is trained).
+        controlnet: None while the UNet itself is trained.
+        z: Clean latents ``(B, 4, D, H, W)``.
+        noise: Standard normal, like ``z``.
+        t: Times ``(B,)``.
+        condition: ``(B, 4)``.
+        drop: ``(B, 4)``, see `DenoisingUNet.forward`.
+        mask: ``(B, 8, *shape)`` soft occupancy; needed with a ControlNet.
+    """
+    x = add_noise(z, noise, t)
+    control = None
+    if controlnet is not None:
+        if mask is None:
+            raise ValueError("a ControlNet needs masks to be trained on")
+        control = controlnet(x, t, condition, controlnet.hint(mask), drop)
+    output = unet(x, t, condition, drop, control).float()
+    return nnf.mse_loss(unet.to_x0(output, x, t), z)
+
+
+def random_drop(generator: torch.Generator, config: MGDConfig, batch: int) -> Tensor:
+    """Classifier-free dropout ``(batch, 4)``: all fields together, and each by itself."""
+    everything = torch.rand(batch, 1, generator=generator) < config.unet.drop_all
+    single = torch.rand(batch, 4, generator=generator) < config.unet.drop_field
+    return everything | single

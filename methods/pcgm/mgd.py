@@ -1,0 +1,262 @@
+"""MGD, mask-guided diffusion: from a scan, two masks and two sets of metadata to the counterfactual scan.
+
+    z     = encode(image)
+    z_k   = DDIM inversion of z under the OLD metadata and mask, to index k
+    z'    = DDIM from exactly index k under the NEW metadata and mask, with guidance
+    x_K   = DDIM inversion of the image itself by the decoder, given z          (or noise from the seed)
+    image' = decoder's DDIM from x_K, given z'
+
+The first three lines are section 3.4 of the paper. The fourth is not in the paper: with random start noise the
+decoder's sampling noise is larger than a disease effect. With the same condition on both sides and converged
+inversions, the last state is the input image: the null intervention changes nothing, without pasting anything.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pcgm_bench.methods.pcgm.causal_encoder import CausalEncoder
+from pcgm_bench.methods.pcgm.config import MGDConfig
+from pcgm_bench.methods.pcgm.controlnet import ControlNet
+from pcgm_bench.methods.pcgm.decoder import DiffusionDecoder
+from pcgm_bench.methods.pcgm.decoder import upsample_latent
+from pcgm_bench.methods.pcgm.diffusion import Denoiser
+from pcgm_bench.methods.pcgm.diffusion import Inverted
+from pcgm_bench.methods.pcgm.diffusion import ddim_grid
+from pcgm_bench.methods.pcgm.diffusion import generate
+from pcgm_bench.methods.pcgm.diffusion import guided
+from pcgm_bench.methods.pcgm.diffusion import invert
+from pcgm_bench.methods.pcgm.diffusion import start_index
+from pcgm_bench.methods.pcgm.unet import FIELDS
+from pcgm_bench.methods.pcgm.unet import DenoisingUNet
+from pcgm_bench.methods.pcgm.weights import load_weights
+from pcgm_bench.methods.pcgm.weights import save_weights
+from pcgm_bench.methods.pcgm.weights import set_layout
+
+NETWORKS: tuple[str, ...] = ("encoder", "unet", "controlnet", "decoder")
+
+
+def to_model(image: np.ndarray, config: MGDConfig) -> np.ndarray:
+    """`Scan.image` (0 to about 1.2) -> the networks' [-1, 1]; values beyond are not clipped."""
+    return np.asarray(image, np.float32) * np.float32(2 / config.image_range) - np.float32(1)
+
+
+def from_model(image: np.ndarray, config: MGDConfig) -> np.ndarray:
+    """Inverse of `to_model`."""
+    return (np.asarray(image, np.float32) + np.float32(1)) * np.float32(config.image_range / 2)
+
+
+def encode_condition(age: float, sex: str, diagnosis: str, head_size: float, config: MGDConfig) -> np.ndarray:
+    """Metadata as the networks see them: ``(4,)`` float32 in the order of `FIELDS`; NaN (the learnt null) if unknown.
+
+    Args:
+        age: Years.
+        sex: ``F`` (-1) or ``M`` (+1).
+        diagnosis: One of ``config.diagnoses``, else null.
+        head_size: mL.
+        config: Gives the scales.
+    """
+    (age_mean, age_sd), (head_mean, head_sd) = config.age_scale, config.head_scale
+    return np.array(
+        [
+            (age - age_mean) / age_sd,
+            {"F": -1.0, "M": 1.0}.get(sex, np.nan),
+            dict(config.diagnoses).get(diagnosis, np.nan),
+            (head_size - head_mean) / head_sd,
+        ],
+        np.float32,
+    )
+
+
+class MGD:
+    """The four networks and how they make an image. Images and masks are NumPy on the cohort's grid; CPU in fp32.
+
+    A *condition* is the ``(4,)`` array of `encode_condition`; a *mask* the ``(8, X, Y, Z)`` array of
+    `pcgm_bench.methods.pcgm.controlnet.control_mask`, or None: then the ControlNet is not used at all.
+    """
+
+    def __init__(
+        self,
+        config: MGDConfig,
+        encoder: CausalEncoder,
+        unet: DenoisingUNet,
+        controlnet: ControlNet,
+        decoder: DiffusionDecoder,
+        device: str = "cpu",
+    ) -> None:
+        self.config = config
+        self.device = device
+        self.encoder, self.unet, self.controlnet, self.decoder = encoder, unet, controlnet, decoder
+        for network in (encoder, unet, controlnet, decoder):
+            set_layout(network, device).eval().requires_grad_(False)
+
+    @classmethod
+    def build(cls, config: MGDConfig, seed: int = 0, device: str = "cpu") -> MGD:
+        """Untrained networks with weights drawn from ``seed``."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            unet = DenoisingUNet(config)
+            return cls(config, CausalEncoder(config), unet, ControlNet(config, unet), DiffusionDecoder(config), device)
+
+    @classmethod
+    def load(cls, folder: Path, config: MGDConfig, device: str = "cpu") -> MGD:
+        """Networks with the weights that `save`, or training, left in ``folder``.
+
+        Raises:
+            UserError: Missing, unreadable or foreign weights.
+        """
+        mgd = cls.build(config, device=device)
+        for name in NETWORKS:
+            load_weights(getattr(mgd, name), folder, name, config)
+        return mgd
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write fp16 safetensors, at most 4 MiB a file, into an existing folder."""
+        return [path for name in NETWORKS for path in save_weights(getattr(self, name), folder, name, self.config)]
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(array, np.float32))[None].to(self.device)
+        return tensor.to(memory_format=torch.channels_last_3d) if tensor.ndim == 5 else tensor
+
+    def _time(self, t: float) -> Tensor:
+        return torch.full((1,), t, dtype=torch.float32, device=self.device)
+
+    def _latent_denoiser(self, condition: np.ndarray, mask: np.ndarray | None) -> Denoiser:
+        metadata = self._tensor(condition)
+        hint = None if mask is None else self.controlnet.hint(self._tensor(mask))
+
+        def predict(x: Tensor, t: float) -> Tensor:
+            time = self._time(t)
+            control = None if hint is None else self.controlnet(x, time, metadata, hint)
+            return self.unet.to_x0(self.unet(x, time, metadata, control=control), x, time)
+
+        return predict
+
+    def _guided(
+        self,
+        condition: np.ndarray,
+        mask: np.ndarray | None,
+        old: tuple[np.ndarray, np.ndarray | None],
+        weight: float,
+    ) -> Denoiser:
+        conditional = self._latent_denoiser(condition, mask)
+        if weight == 1.0:
+            return conditional
+        null = np.full(len(FIELDS), np.nan, np.float32)
+        branch = {
+            "old": old,
+            "null_metadata": (null, mask),
+            "null": (null, None if mask is None else np.zeros_like(mask)),
+        }[self.config.sampler.unconditional]
+        return guided(conditional, self._latent_denoiser(*branch), weight)
+
+    def _image_denoiser(self, z: Tensor) -> Denoiser:
+        latent = upsample_latent(z, self.config.shape)
+
+        def predict(x: Tensor, t: float) -> Tensor:
+            time = self._time(t)
+            return self.decoder.to_x0(self.decoder(x, latent, time), x, time)
+
+        return predict
+
+    @torch.inference_mode()
+    def encode(self, image: np.ndarray) -> Tensor:
+        """Image ``(X, Y, Z)`` -> standardised latent ``(1, 4, *latent_shape)``: the posterior mean."""
+        return self.encoder.encode(self._tensor(to_model(image, self.config)[None]))
+
+    @torch.inference_mode()
+    def invert(self, z: Tensor, condition: np.ndarray, mask: np.ndarray | None) -> Inverted:
+        """Latent state at index ``k = round(s S)`` on the DDIM trajectory of ``z`` under what is factual."""
+        s = self.config.sampler
+        predict = self._guided(condition, mask, (condition, mask), s.inversion_guidance)
+        grid, k = ddim_grid(s.steps, s.t_min), start_index(s.strength, s.steps)
+        return invert(predict, z, grid, k, s.n_fixed_point, s.carry_defects)
+
+    @torch.inference_mode()
+    def regenerate(
+        self,
+        z_k: Inverted,
+        condition: np.ndarray,
+        mask: np.ndarray | None,
+        old_condition: np.ndarray,
+        old_mask: np.ndarray | None,
+    ) -> Tensor:
+        """Clean latent from the state at index k under the new condition and mask.
+
+        The old ones serve guidance with ``unconditional = "old"`` only.
+        """
+        s = self.config.sampler
+        predict = self._guided(condition, mask, (old_condition, old_mask), s.guidance)
+        return generate(predict, z_k, ddim_grid(s.steps, s.t_min), start_index(s.strength, s.steps))
+
+    @torch.inference_mode()
+    def invert_image(self, image: np.ndarray, z: Tensor) -> Inverted:
+        """The decoder's start state that belongs to an image, given its own latent."""
+        d = self.config.decoder_sampler
+        x = self._tensor(to_model(image, self.config)[None])
+        grid, k = ddim_grid(d.steps, d.t_min), start_index(d.strength, d.steps)
+        return invert(self._image_denoiser(z), x, grid, k, d.n_fixed_point, d.carry_defects)
+
+    @torch.inference_mode()
+    def decode(self, z: Tensor, start: Inverted | None = None, seed: int = 0) -> np.ndarray:
+        """Image ``(X, Y, Z)`` float32 from a latent.
+
+        Args:
+            z: Standardised latent ``(1, 4, *latent_shape)``.
+            start: From `invert_image`; None draws the start noise from ``seed`` and runs all steps.
+            seed: Of the noise.
+        """
+        d = self.config.decoder_sampler
+        grid, predict = ddim_grid(d.steps, d.t_min), self._image_denoiser(z)
+        if start is None:
+            noise = self._noise((1, 1, *self.config.shape), seed)
+            image = generate(predict, Inverted(noise), grid, d.steps, denoise_last=True)
+        else:
+            image = generate(predict, start, grid, start_index(d.strength, d.steps))
+        return from_model(image[0, 0].cpu().numpy(), self.config)
+
+    @torch.inference_mode()
+    def sample(self, condition: np.ndarray, mask: np.ndarray | None, seed: int) -> np.ndarray:
+        """A new brain from noise, with guidance towards ``condition`` (all NaN: unconditional) and ``mask``."""
+        s = self.config.sampler
+        shape = (1, self.config.encoder.latent_channels, *self.config.latent_shape)
+        predict = self._guided(condition, mask, (condition, mask), s.guidance)
+        noise = Inverted(self._noise(shape, seed))
+        z = generate(predict, noise, ddim_grid(s.steps, s.t_min), s.steps, denoise_last=True)
+        return self.decode(z, seed=seed + 1)
+
+    def _noise(self, shape: tuple[int, ...], seed: int) -> Tensor:
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+        return noise.to(self.device).to(memory_format=torch.channels_last_3d)
+
+    def counterfactual(
+        self,
+        image: np.ndarray,
+        old_condition: np.ndarray,
+        old_mask: np.ndarray | None,
+        new_condition: np.ndarray,
+        new_mask: np.ndarray | None,
+        seed: int,
+    ) -> np.ndarray:
+        """The scan under the new metadata and mask.
+
+        Args:
+            image: Factual `Scan.image` ``(X, Y, Z)``.
+            old_condition: Factual `encode_condition`.
+            old_mask: Factual `control_mask`.
+            new_condition: Counterfactual metadata.
+            new_mask: Mask from the CMG.
+            seed: Of the decoder's start noise; without effect where it is inverted.
+
+        Returns:
+            ``(X, Y, Z)`` float32 in the intensities of ``image``.
+        """
+        z = self.encode(image)
+        z_k = self.invert(z, old_condition, old_mask)
+        z_new = self.regenerate(z_k, new_condition, new_mask, old_condition, old_mask)
+        inverted = self.config.decoder_sampler.start == "inverted"
+        return self.decode(z_new, self.invert_image(image, z) if inverted else None, seed)

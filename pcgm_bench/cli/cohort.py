@@ -1,0 +1,51 @@
+"""``pcgm-bench cohort``: make an embedded cohort as a BIDS folder, or check one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pcgm_bench.cli import options
+
+cohort = typer.Typer(help="Make or check a cohort.", no_args_is_help=True)
+
+
+@cohort.command("make")
+def make(
+    name: Annotated[str, typer.Argument(help="Embedded cohort: phantom.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the BIDS derivative dataset; new or empty.")],
+    effect: options.Effect = "demo",
+    mechanism: options.Mechanism = "pial",
+    seed: options.Seed = 0,
+    grid: options.GridName = "3mm",
+    home: options.Home = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write an embedded cohort with its truth, for any tool that reads BIDS."""
+    from pcgm_bench.progress import Reporter
+    from pcgm_bench.runner.build import make_cohort
+
+    with Reporter(quiet=quiet) as progress:
+        wanted = {"effect": effect, "mechanism": mechanism, "seed": seed, "grid": grid}
+        made = make_cohort(name, out, home=options.home_folder(home), progress=progress, **wanted)
+    print(f"{out}: {made.table['subject'].nunique()} people, {len(made)} scans")
+
+
+@cohort.command("check")
+def check(
+    folder: Annotated[Path, typer.Argument(help="BIDS folder.")],
+    maps: options.Maps = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read every table and every voxel of a BIDS folder, and list what is wrong. Exit code 2 if anything is."""
+    from pcgm_bench.cohort.check import check as check_it
+    from pcgm_bench.progress import Reporter
+
+    with Reporter(quiet=quiet) as progress:
+        report = check_it(folder, tuple(maps or ()), progress)
+    for line in report.lines():
+        print(line)
+    if not report.ok:
+        raise typer.Exit(2)

@@ -1,0 +1,54 @@
+"""``pcgm-bench counterfactual``: one scan in, one scan out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pcgm_bench.cli import options
+
+
+def counterfactual(
+    scan: Annotated[Path, typer.Argument(help="A T1w NIfTI file.")],
+    out: Annotated[Path, typer.Argument(help="NIfTI file to write.")],
+    method: options.Method,
+    do: Annotated[list[str], typer.Option("--do", help="What to change: diagnosis=AUD, age=71.5, sex=F. Repeat.")],
+    age: Annotated[float, typer.Option("--age", min=0, max=120, help="Age of the person, years.")] = 50.0,
+    sex: Annotated[str, typer.Option("--sex", help="Sex of the person: F or M.")] = "F",
+    diagnosis: Annotated[str, typer.Option("--diagnosis", help="Diagnosis of the person as they are.")] = "control",
+    cohort: options.CohortName = "phantom",
+    maps: options.Maps = None,
+    effect: options.Effect = "demo",
+    grid: options.GridName = "3mm",
+    seed: options.Seed = 0,
+    segmenter: options.SegmenterName = "unet",
+    weights: options.Weights = None,
+    home: options.Home = None,
+    device: options.Device = "cpu",
+    threads: options.Threads = 2,
+    quiet: options.Quiet = False,
+) -> None:
+    """Draw one person as they would be under another diagnosis, age or sex."""
+    from pcgm_bench.progress import Reporter
+    from pcgm_bench.runner import CohortRequest
+    from pcgm_bench.runner import Settings
+    from pcgm_bench.runner import counterfactual as change
+
+    asked = options.intervention(do)
+    person = {"age": age, "sex": options.sex(sex, "--sex "), "diagnosis": diagnosis}
+    request = CohortRequest(cohort, tuple(maps or ()), effect, grid=grid)
+    with Reporter(quiet=quiet) as progress:
+        settings = Settings(
+            method=method,
+            home=options.home_folder(home),
+            seed=seed,
+            weights=weights,
+            segmenter=segmenter,
+            device=options.device_name(device),
+            threads=threads,
+            progress=progress,
+        )
+        path = change(settings, scan, asked, person, out, request)
+    print(path)

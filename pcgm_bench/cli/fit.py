@@ -1,0 +1,46 @@
+"""``pcgm-bench fit``: train a generator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pcgm_bench.cli import options
+
+
+def fit(
+    method: options.Method,
+    cohort: options.CohortName = "phantom",
+    maps: options.Maps = None,
+    grid: options.GridName = "3mm",
+    seed: options.Seed = 0,
+    segmenter: options.SegmenterName = "unet",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the weights instead of the home folder.")
+    ] = None,
+    home: options.Home = None,
+    device: options.Device = "cpu",
+    threads: options.Threads = 2,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a generator on a cohort (the phantom gives its training controls), and keep its weights."""
+    from pcgm_bench.progress import Reporter
+    from pcgm_bench.runner import CohortRequest
+    from pcgm_bench.runner import Settings
+    from pcgm_bench.runner import fit as fit_it
+
+    request = CohortRequest(cohort, tuple(maps or ()), grid=grid)
+    with Reporter(quiet=quiet) as progress:
+        settings = Settings(
+            method=method,
+            home=options.home_folder(home),
+            seed=seed,
+            segmenter=segmenter,
+            device=options.device_name(device),
+            threads=threads,
+            progress=progress,
+        )
+        folder = fit_it(settings, request, out)
+    print(folder)

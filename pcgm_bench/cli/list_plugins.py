@@ -1,0 +1,32 @@
+"""``pcgm-bench list``: what there is to choose from."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from pcgm_bench.cli import options
+
+
+def list_plugins(
+    kind: Annotated[str, typer.Argument(help="methods, studies, metrics, cohorts or segmenters")],
+    check: Annotated[bool, typer.Option("--check", help="Import each, and say which are broken.")] = False,
+) -> None:
+    """List methods, studies, metrics, cohorts or segmenters, and the package each comes from."""
+    from pcgm_bench import registry
+
+    if kind not in registry.KINDS:
+        raise options.user_error(f"list {kind}: no such kind{registry.suggestion(kind, registry.KINDS)}")
+    plugins = registry.plugins(kind)
+    width = max((len(plugin.name) for plugin in plugins), default=0)
+    broken = 0
+    for plugin in plugins:
+        problem = plugin.problem() if check else ""
+        broken += bool(problem)
+        print(f"{plugin.name:{width}}  {plugin.origin}" + (f"  BROKEN: {problem}" if problem else ""))
+    if not plugins:
+        print(f"no {kind} yet", file=sys.stderr)
+    if broken:
+        raise options.user_error(f"{broken} of {len(plugins)} {kind} do not import; see the list")

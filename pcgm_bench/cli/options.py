@@ -1,0 +1,117 @@
+"""Options that several verbs share, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+from typing import Any
+
+import typer
+
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        help="Where runs, cohorts and weights are kept.",
+        envvar="PCGM_BENCH_HOME",
+        show_default="~/.cache/pcgm-bench",
+    ),
+]
+Method = Annotated[str, typer.Option("--method", "-m", help="Generator; see `pcgm-bench list methods`.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Plain lines instead of progress bars.")]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda, or auto (cuda if there is one).")]
+Threads = Annotated[
+    int, typer.Option("--threads", min=1, help="Threads a tensor operation uses; part of the run's key.")
+]
+SegmenterName = Annotated[str, typer.Option("--segmenter", help="See `pcgm-bench list segmenters`.")]
+Weights = Annotated[Path | None, typer.Option("--weights", help="Folder of weights instead of those found.")]
+CohortName = Annotated[str, typer.Option("--cohort", help="phantom, or a BIDS folder of T1w scans.")]
+Maps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        help="Where a BIDS folder keeps a column: diagnosis=group:depr/control (patients/controls), sex=gender.",
+    ),
+]
+Effect = Annotated[str, typer.Option("--effect", help="Planted effect of the phantom: demo, literature or null.")]
+Mechanism = Annotated[str, typer.Option("--mechanism", help="Which surface the phantom's losses move: pial or mixed.")]
+GridName = Annotated[str, typer.Option("--grid", help="3mm, 2mm or 1mm.")]
+
+
+def assignments(texts: Sequence[str], option: str) -> dict[str, str]:
+    """``["diagnosis=AUD"]`` as a mapping.
+
+    Raises:
+        UserError: no equals sign, an empty side, or a name given twice.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (name and equals and value):
+            raise user_error(f"{option} {text}: write it as name=value, such as {option} diagnosis=AUD")
+        if name in found:
+            raise user_error(f"{option} {text}: {name} is given twice; give it once")
+        found[name] = value
+    return found
+
+
+def intervention(texts: Sequence[str]) -> dict[str, Any]:
+    """``["diagnosis=AUD", "age=71.5"]`` as a ``do``.
+
+    Raises:
+        UserError: not age, sex or diagnosis; an age that is no number; a sex that is neither F nor M.
+    """
+    do: dict[str, Any] = dict(assignments(texts, "--do"))
+    if unknown := sorted(set(do) - {"age", "sex", "diagnosis"}):
+        raise user_error(f"--do {unknown[0]}: only age, sex and diagnosis can be set")
+    if "age" in do:
+        try:
+            do["age"] = float(do["age"])
+        except ValueError as error:
+            raise user_error(f"--do age={do['age']}: not a number of years") from error
+    if "sex" in do:
+        do["sex"] = sex(do["sex"], "--do sex=")
+    return do
+
+
+def sex(text: str, option: str) -> str:
+    """``F`` or ``M``; raises UserError for anything else."""
+    letter = text.strip().upper()
+    if letter not in {"F", "M"}:
+        raise user_error(f"{option}{text}: write F or M")
+    return letter
+
+
+def home_folder(home: Path | None) -> Path:
+    """Where everything is kept."""
+    from pcgm_bench.store.home import default_home
+
+    return default_home(home)
+
+
+def device_name(device: str) -> str:
+    """``cpu`` or ``cuda``.
+
+    Raises:
+        UserError: another name, or a GPU that is not there.
+    """
+    if device == "cpu":
+        return device
+    if device not in {"cuda", "auto"}:
+        raise user_error(f"--device {device}: use cpu, cuda or auto")
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if device == "cuda":
+        raise user_error("--device cuda: torch sees no GPU; `pcgm-bench doctor` says why, or use --device cpu")
+    return "cpu"
+
+
+def user_error(text: str) -> Exception:
+    """A `UserError`; imported here because the contracts import NumPy, and ``--help`` must not."""
+    from pcgm_bench.contracts import UserError
+
+    return UserError(text)

@@ -1,0 +1,38 @@
+"""How results look in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from pcgm_bench.store import RunFolder
+    from pcgm_bench.tables import Table
+
+WIDTH_WITHOUT_TERMINAL = 160
+
+
+def console() -> Console:
+    """For stdout; wide when it is a file or a pipe, so that no table is cut there."""
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL)
+
+
+def print_scored(folder: RunFolder, tables: Sequence[Table], warnings: Sequence[str]) -> None:
+    """Tables, then what not to believe, then where everything is."""
+    out = console()
+    for table in tables:
+        out.print(table.rich())
+        out.print()
+    for warning in warnings:
+        out.print(f"warning: {warning}", markup=False, highlight=False)
+    manifest = folder.manifest
+    if manifest.sessions:
+        from pcgm_bench.progress import span
+
+        peak = max(session.peak_rss_mib for session in manifest.sessions)
+        made = sum(session.made for session in manifest.sessions)
+        out.print(f"{made} images made in {span(manifest.wall_seconds)}, at most {peak:.0f} MiB", highlight=False)
+    out.print(f"run {folder.identity.key}: {folder.root}", markup=False, highlight=False, soft_wrap=True)

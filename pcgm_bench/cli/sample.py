@@ -1,0 +1,42 @@
+"""``pcgm-bench sample``: new brains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pcgm_bench.cli import options
+
+
+def sample(
+    out: Annotated[Path, typer.Argument(help="Folder for the NIfTI files.")],
+    method: options.Method,
+    n: Annotated[int, typer.Option("-n", help="How many.")] = 1,
+    grid: options.GridName = "3mm",
+    seed: options.Seed = 0,
+    weights: options.Weights = None,
+    home: options.Home = None,
+    device: options.Device = "cpu",
+    threads: options.Threads = 2,
+    quiet: options.Quiet = False,
+) -> None:
+    """Draw new brains and write them as NIfTI."""
+    from pcgm_bench.progress import Reporter
+    from pcgm_bench.runner import Settings
+    from pcgm_bench.runner import sample as sample_it
+
+    with Reporter(quiet=quiet) as progress:
+        settings = Settings(
+            method=method,
+            home=options.home_folder(home),
+            seed=seed,
+            weights=weights,
+            device=options.device_name(device),
+            threads=threads,
+            progress=progress,
+        )
+        paths = sample_it(settings, n, grid, out)
+    for path in paths:
+        print(path)

@@ -1,0 +1,230 @@
+"""A folder of real scans, or a written phantom, as a `pcgm_bench.contracts.Cohort`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+
+from pcgm_bench.cohort.align import VERSION
+from pcgm_bench.cohort.align import Aligned
+from pcgm_bench.cohort.align import align
+from pcgm_bench.cohort.align import file_hash
+from pcgm_bench.cohort.align import to_native
+from pcgm_bench.cohort.check import Progress
+from pcgm_bench.cohort.check import image_faults
+from pcgm_bench.cohort.grid import grid as grid_called
+from pcgm_bench.cohort.layout import Layout
+from pcgm_bench.cohort.layout import Visit
+from pcgm_bench.cohort.layout import first_fault
+from pcgm_bench.cohort.layout import read_layout
+from pcgm_bench.cohort.mapping import LEVELS
+from pcgm_bench.cohort.mapping import ColumnMap
+from pcgm_bench.cohort.mapping import map_age
+from pcgm_bench.cohort.mapping import map_sex
+from pcgm_bench.cohort.mapping import parse_maps
+from pcgm_bench.contracts import Scan
+from pcgm_bench.contracts import UserError
+
+PHANTOM = "pcgm-bench phantom"
+"""``GeneratedBy`` name in ``dataset_description.json`` that marks a phantom."""
+COLUMNS = ("subject", "session", "age", "sex", "diagnosis", "head_size", "diagnosis_original")
+
+
+@dataclass(frozen=True)
+class GridScan(Scan):
+    """A scan on the standard grid.
+
+    Attributes:
+        scale: volume on the grid / native volume. Divide what is read on the grid by it to have native mL.
+    """
+
+    scale: float = 1.0
+
+
+class BidsCohort:
+    """People of a BIDS folder; scans are loaded, and aligned where they are native, one at a time.
+
+    Attributes:
+        name: the folder's name.
+        is_phantom: whether ``dataset_description.json`` says so.
+        folder: the folder.
+        grid: name of the grid on which native scans are brought.
+        notes: lines worth showing to the user.
+    """
+
+    def __init__(self, layout: Layout, grid: str = "3mm", home: Path | None = None) -> None:
+        """Made by `read`; ``layout`` has no faults."""
+        self.folder = layout.folder
+        self.name = layout.folder.resolve().name
+        self.notes = tuple(layout.notes)
+        self.grid = grid_called(grid).name
+        self.is_phantom = any(
+            isinstance(tool, Mapping) and str(tool.get("Name", "")).startswith(PHANTOM)
+            for tool in layout.description.get("GeneratedBy") or ()
+        )
+        self._layout = layout
+        self._visits = tuple(layout.visits)
+        self._home = home
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a visit: subject, session, age, sex, diagnosis, head_size (mL), diagnosis_original."""
+        return pd.DataFrame(
+            [{name: getattr(visit, name) for name in COLUMNS} for visit in self._visits], columns=[*COLUMNS]
+        )
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Changes when a byte of an image, a metadatum or the way of aligning does."""
+        rows = [
+            [*(repr(getattr(visit, name)) for name in COLUMNS), self._file_hashes[visit.path]] for visit in self._visits
+        ]
+        return blake2b(json.dumps([VERSION, self.grid, rows]).encode(), digest_size=16).hexdigest()
+
+    @cached_property
+    def _file_hashes(self) -> dict[Path, str]:
+        return {visit.path: file_hash(visit.path) for visit in self._visits}
+
+    def __len__(self) -> int:
+        return len(self._visits)
+
+    def __getitem__(self, index: int) -> GridScan:
+        """Load one scan.
+
+        Raises:
+            UserError: the file is faulty or cannot be aligned.
+        """
+        visit = self._visits[index]
+        return _scan(visit, self.aligned(index))
+
+    def __iter__(self) -> Iterator[GridScan]:
+        return (self[index] for index in range(len(self)))
+
+    def aligned(self, index: int) -> Aligned:
+        """The scan on the grid with the way back; kept under ``home``."""
+        return align(self._visits[index].path, self.grid, self._home)
+
+    def path(self, index: int) -> Path:
+        """The T1w file of a visit."""
+        return self._visits[index].path
+
+    def scale(self, index: int) -> float:
+        """Volume on the grid / native volume."""
+        return self.aligned(index).scale
+
+    def prepare(self, progress: Progress = lambda _what, _done, _total: None) -> None:
+        """Align every scan now, so that the wait has a progress bar."""
+        for index in range(len(self)):
+            self.aligned(index)
+            progress("aligning scans", index + 1, len(self))
+
+    def subset(self, subjects: Sequence[str]) -> BidsCohort:
+        """The same cohort, these people only, in the same order.
+
+        Raises:
+            UserError: somebody who is not in it.
+        """
+        wanted = set(subjects)
+        strangers = wanted - {visit.subject for visit in self._visits}
+        if strangers:
+            raise UserError(f"{self.folder}: no sub-{min(strangers)} here: choose among the table's subjects")
+        visits = [visit for visit in self._visits if visit.subject in wanted]
+        return BidsCohort(replace(self._layout, visits=visits), self.grid, self._home)
+
+
+def read(
+    folder: Path,
+    maps: Sequence[str] = (),
+    home: Path | None = None,
+    *,
+    grid: str = "3mm",
+    progress: Progress = lambda _what, _done, _total: None,
+) -> BidsCohort:
+    """Read a BIDS folder; every table and every voxel is checked first.
+
+    Args:
+        folder: with ``participants.tsv`` and T1w files; raw or derivative.
+        maps: ``--map`` options, `pcgm_bench.cohort.mapping`.
+        home: keeps aligned scans, and the note that this folder has passed its checks; None: nothing is kept.
+        grid: grid for native scans; scans that lie on a standard grid stay there.
+        progress: called with (what, done, total).
+
+    Raises:
+        UserError: the first fault, and how many more there are.
+    """
+    layout = read_layout(Path(folder), parse_maps(maps))
+    if layout.faults:
+        raise first_fault(layout.faults, layout.folder)
+    cohort = BidsCohort(layout, grid, home)
+    if not len(cohort):
+        raise UserError(f"{folder}: no scan is left: check --map diagnosis and participants.tsv")
+    passed = None if home is None else home / "checked" / cohort.content_hash
+    if passed is None or not passed.exists():
+        faults = list(image_faults(layout.visits, progress))
+        if faults:
+            raise first_fault(faults, layout.folder)
+        if passed is not None:
+            passed.parent.mkdir(parents=True, exist_ok=True)
+            passed.touch()
+    return cohort
+
+
+def load_scan(
+    path: Path, age: float, sex: str, diagnosis: str, home: Path | None = None, *, grid: str = "3mm"
+) -> tuple[GridScan, Callable[[np.ndarray], nib.Nifti1Image]]:
+    """One file as a scan, and the way back to its own grid.
+
+    Args:
+        path: skull-stripped T1w NIfTI.
+        age: years.
+        sex: F or M (usual spellings).
+        diagnosis: one of control, AUD, HIV.
+        home: keeps the aligned scan.
+        grid: grid for a native scan.
+
+    Returns:
+        The scan on the grid, and a function from a changed image on that grid to an image with the file's shape and
+        affine, in which the change is written inside the brain.
+
+    Raises:
+        UserError: a faulty file or impossible metadata.
+    """
+    try:
+        years, letter = map_age(str(age)), map_sex(str(sex), ColumnMap({}))
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from error
+    if diagnosis not in LEVELS:
+        raise UserError(f"{path}: unknown diagnosis {diagnosis!r}: use {', '.join(LEVELS)}")
+    path = Path(path)
+    aligned = align(path, grid, home)
+    entities: dict[str, Any] = dict(piece.split("-", 1) for piece in path.name.split("_") if "-" in piece)
+    subject = entities.get("sub") or path.name.split(".")[0]
+    visit = Visit(subject, entities.get("ses", ""), path, years, letter, diagnosis, diagnosis, float("nan"))
+    return _scan(visit, aligned), lambda changed: to_native(path, aligned, changed)
+
+
+def _scan(visit: Visit, aligned: Aligned) -> GridScan:
+    return GridScan(
+        subject=visit.subject,
+        session=visit.session,
+        image=aligned.image,
+        affine=aligned.affine,
+        age=visit.age,
+        sex=visit.sex,
+        diagnosis=visit.diagnosis,
+        head_size=visit.head_size,
+        scale=aligned.scale,
+    )

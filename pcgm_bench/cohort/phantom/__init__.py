@@ -1,0 +1,1 @@
+"""The phantom cohort: real anatomy, a known population, and therefore known counterfactuals."""

@@ -1,0 +1,226 @@
+"""The contracts of pcgm-bench: what a scan, a generator, a segmenter, a metric and a study are.
+
+A plugin author reads this file and nothing else. All arrays are NumPy; a volume is ``(X, Y, Z)`` float32 on the
+cohort's grid, voxel axes in RAS+ order, affine in millimetres; volumes of anatomy are in millilitres (mL), ages in
+years. Raise `UserError` for anything the user can mend: the command line prints its message and exits with code 2.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from abc import abstractmethod
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import ClassVar
+from typing import Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Do = Mapping[str, Any]
+"""An intervention on a person's metadata: ``{"diagnosis": "AUD"}``, ``{"age": 71.5}``. Empty: the null intervention."""
+
+
+class UserError(Exception):
+    """The user's mistake: one line that names the file or subject, what is wrong, and what to do. Exit code 2."""
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What a segmenter reads from one image.
+
+    Attributes:
+        fractions: ``(12, X, Y, Z)`` float32 in [0, 1]: the share of every voxel that each of
+            `pcgm_bench.anatomy.CHANNELS` fills; adds up to one.
+        labels: ``(X, Y, Z)`` int16 FreeSurfer label map (``aparc+aseg`` numbers).
+        volumes: mL by name: the six lobes, ``ventricles``, ``white_matter``, ``deep_grey``, ``csf``,
+            ``cerebellum_brainstem``, and the 68 parcels (``lh-insula``).
+        head_size: mL, ICV-like: all tissue and supratentorial CSF.
+        qc: 0 (unusable) to 1 (as good as the training scans).
+    """
+
+    fractions: np.ndarray
+    labels: np.ndarray
+    volumes: Mapping[str, float]
+    head_size: float
+    qc: float
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One image of one person at one visit, with what is known about the person.
+
+    ``image`` is intensity-normalised T1w, float32, background 0 and about 1 at the bright end of white matter.
+    ``segmentation`` comes from the run's segmenter, never from a phantom's truth; None before segmentation.
+    """
+
+    subject: str
+    session: str
+    image: np.ndarray
+    affine: np.ndarray
+    age: float
+    sex: str
+    diagnosis: str
+    head_size: float = float("nan")
+    segmentation: Segmentation | None = None
+
+    @property
+    def key(self) -> str:
+        """BIDS name of the visit: ``sub-001_ses-01``, or ``sub-001`` without a session."""
+        return f"sub-{self.subject}" + (f"_ses-{self.session}" if self.session else "")
+
+
+class Cohort(Protocol):
+    """People with scans. Iterating or indexing loads one `Scan` at a time; ``table`` costs nothing."""
+
+    name: str
+    is_phantom: bool
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a visit, in order: subject, session, age, sex (F/M), diagnosis, head_size (mL; NaN if unknown)."""
+
+    @property
+    def content_hash(self) -> str:
+        """Changes when any image or metadatum does."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Scan: ...
+    def __iter__(self) -> Iterator[Scan]: ...
+    def subset(self, subjects: Sequence[str]) -> Cohort:
+        """The same cohort, these people only."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the harness lends to a generator besides data.
+
+    ``oracle(scan, do, seed)`` gives the true counterfactual image of a phantom person; it is handed only to
+    controls whose card says ``needs_truth``.
+    """
+
+    seed: int = 0
+    device: str = "cpu"
+    threads: int = 1
+    progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None
+    oracle: Callable[[Scan, Do, int], np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class Card:
+    """Identity of a generator.
+
+    ``jobs``: of ``"sample"`` (new brains), ``"counterfactual"`` (images under ``do``), ``"volumes"``
+    (`Generator.counterfactual_volumes`); what is not listed is skipped with the reason.
+    """
+
+    name: str
+    title: str
+    version: str
+    reference: str
+    licence: str
+    jobs: frozenset[str]
+    trained_on: str = "nothing"
+    needs_truth: bool = False
+    is_control: bool = False
+    notes: str = ""
+
+
+class Generator(ABC):
+    """A system that draws brains, or changes one. Same inputs and seed, same output, to the bit."""
+
+    card: ClassVar[Card]
+
+    def fit(self, cohort: Cohort, context: Context) -> None:
+        """Train on the training cohort, once. Resumable; may take hours."""
+
+    def adapt(self, cohort: Cohort, context: Context) -> None:
+        """Learn what the study's training fold has to teach (PCGM fits its PGM here). Never sees a held-out subject.
+
+        Called once a fold, on the fold's scans with their segmentations; replaces an earlier fold's adaptation.
+        """
+
+    def sample(self, n: int, seed: int) -> Iterator[np.ndarray]:
+        """Draw ``n`` new volumes ``(X, Y, Z)``; volume i depends on ``(seed, i)`` alone."""
+        raise UserError(f"{self.card.name} does not draw new brains")
+
+    def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
+        """The image ``(X, Y, Z)`` of the same person had ``do`` been true. An empty ``do`` is the null intervention."""
+        raise UserError(f"{self.card.name} does not make counterfactual images")
+
+    def counterfactual_volumes(self, scan: Scan, do: Do, seed: int) -> dict[str, float]:
+        """The volumes (mL) this generator means the counterfactual to have; lobes at least."""
+        raise UserError(f"{self.card.name} does not predict volumes")
+
+    def save(self, folder: Path) -> None:
+        """Write weights (safetensors) and settings (JSON) into an existing folder."""
+
+    def load(self, folder: Path) -> None:
+        """Read what `save` wrote. Refuses a folder whose config hash is not the code's (`UserError`)."""
+
+
+class Segmenter(ABC):
+    """Image to anatomy. The same one reads real and synthetic images in a run."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """Name and content hash: part of every run's key."""
+
+    @abstractmethod
+    def segment(self, scan: Scan) -> Segmentation:
+        """Read one scan."""
+
+
+@dataclass(frozen=True)
+class MetricRecord:
+    """What a metric is: printed in tables, stored with every value."""
+
+    name: str
+    version: str
+    direction: str
+    range: tuple[float, float]
+    unit: str
+    reference: str
+    perfect: float
+    useless: float
+
+
+class Metric(Protocol):
+    """A pure function with a record."""
+
+    record: MetricRecord
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One read image: whose it is, under which intervention, made by what.
+
+    ``row`` is ``"real"`` for the factual scan, else the generator's or control's name. ``diagnosis`` is the
+    diagnosis the image shows (the counterfactual one for a counterfactual), ``age`` likewise; ``head_size`` is
+    always the factual scan's.
+    """
+
+    row: str
+    subject: str
+    session: str
+    age: float
+    sex: str
+    diagnosis: str
+    factual_diagnosis: str
+    head_size: float
+    volumes: Mapping[str, float] = field(default_factory=dict)

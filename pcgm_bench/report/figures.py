@@ -1,0 +1,53 @@
+"""Figures of one person: the factual scan, counterfactuals of it, and where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+matplotlib.use("Agg")
+
+PLANES = ((2, "axial"), (1, "coronal"), (0, "sagittal"))
+DIFFERENCE = 0.25
+"""Intensity (units of white matter) at which a difference is fully red or blue."""
+
+
+def _slices(volume: np.ndarray) -> list[np.ndarray]:
+    """A slice a plane, a little off the middle, so that ventricles and cortex are both seen; upright."""
+    cuts = (int(volume.shape[2] * 0.52), int(volume.shape[1] * 0.5), int(volume.shape[0] * 0.44))
+    return [np.take(volume, cut, axis=axis).T for (axis, _), cut in zip(PLANES, cuts, strict=True)]
+
+
+def counterfactual_figure(
+    factual: np.ndarray, counterfactuals: Mapping[str, np.ndarray], path: Path, title: str = ""
+) -> None:
+    """Draw the factual scan, and for every counterfactual its image and its difference to the factual scan.
+
+    Args:
+        factual: ``(X, Y, Z)``, white matter near 1.
+        counterfactuals: name -> image of the same shape.
+        path: the PNG to write.
+        title: over everything.
+    """
+    columns = [("factual", factual, False)]
+    for name, image in counterfactuals.items():
+        columns += [(name, image, False), (f"{name} - factual", image - factual, True)]
+    figure = Figure(figsize=(2.3 * len(columns), 7.2), layout="constrained")
+    axes = figure.subplots(len(PLANES), len(columns), squeeze=False)
+    for column, (name, volume, signed) in enumerate(columns):
+        for row, picture in enumerate(_slices(volume)):
+            panel = axes[row][column]
+            if signed:
+                panel.imshow(picture, origin="lower", cmap="RdBu_r", vmin=-DIFFERENCE, vmax=DIFFERENCE)
+            else:
+                panel.imshow(picture, origin="lower", cmap="gray", vmin=0, vmax=1.2)
+            panel.set_axis_off()
+        axes[0][column].set_title(name, fontsize=9)
+    if title:
+        figure.suptitle(title, fontsize=10)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=80, metadata={"Software": "pcgm-bench"})

@@ -1,0 +1,12 @@
+"""Runs: what the command line calls, and what a script or a scheduler may call instead."""
+
+from pcgm_bench.runner.build import CohortRequest
+from pcgm_bench.runner.flow import Request
+from pcgm_bench.runner.flow import run
+from pcgm_bench.runner.scoring import Scored
+from pcgm_bench.runner.single import Settings
+from pcgm_bench.runner.single import counterfactual
+from pcgm_bench.runner.single import fit
+from pcgm_bench.runner.single import sample
+
+__all__ = ["CohortRequest", "Request", "Scored", "Settings", "counterfactual", "fit", "run", "sample"]

@@ -1,0 +1,303 @@
+"""A run from end to end: cohort -> weights -> readings -> counterfactuals, fold by fold -> scores and tables."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import time
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+from pcgm_bench import __version__
+from pcgm_bench import registry
+from pcgm_bench.contracts import Card
+from pcgm_bench.contracts import Cohort
+from pcgm_bench.contracts import Context
+from pcgm_bench.contracts import Generator
+from pcgm_bench.contracts import Measurement
+from pcgm_bench.contracts import Segmenter
+from pcgm_bench.contracts import UserError
+from pcgm_bench.runner import build
+from pcgm_bench.runner import scoring
+from pcgm_bench.runner.build import CohortRequest
+from pcgm_bench.runner.generate import Fold
+from pcgm_bench.runner.generate import make_row
+from pcgm_bench.runner.generate import plan
+from pcgm_bench.runner.readings import Progress
+from pcgm_bench.runner.readings import ReadCohort
+from pcgm_bench.runner.readings import read_cohort
+from pcgm_bench.runner.readings import segmenter_digest
+from pcgm_bench.runner.volumes import refitter
+from pcgm_bench.runner.volumes import volume_row
+from pcgm_bench.store import Identity
+from pcgm_bench.store import RunFolder
+from pcgm_bench.store.manifest import Session
+from pcgm_bench.store.manifest import peak_rss_mib
+from pcgm_bench.store.manifest import start_session
+
+THREADS = 2
+"""Threads of a tensor operation. Part of the plan, not of the machine: summation order, so the bits, depend on it."""
+
+
+def silent(_what: str, _done: int, _total: int) -> None:
+    """Progress that nobody sees."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for; everything has a default but the names.
+
+    Attributes:
+        method: registered generator.
+        study: registered study.
+        cohort: the people.
+        seed: of the cohort (if it is made) and of everything random in the run.
+        quick: the small version.
+        segmenter: registered segmenter.
+        segmentations: folder of label maps or volumes made elsewhere, for the segmenter ``folder``.
+        weights: folder of weights instead of those found.
+        home: where everything is kept; see `pcgm_bench.store.home`.
+        device: ``cpu`` or ``cuda``.
+        threads: see `THREADS`.
+    """
+
+    method: str
+    study: str
+    home: Path
+    cohort: CohortRequest = field(default_factory=CohortRequest)
+    seed: int = 0
+    quick: bool = False
+    segmenter: str = "unet"
+    segmentations: Path | None = None
+    weights: Path | None = None
+    device: str = "cpu"
+    threads: int = THREADS
+
+
+def run(request: Request, progress: Progress = silent) -> scoring.Scored:
+    """Do, or finish, or just look up, one run.
+
+    Raises:
+        UserError: anything the user can mend; what was made stays, and the same command goes on from there.
+    """
+    started = time.monotonic()
+    study = registry.get("studies", request.study)()
+    # Before minutes go into a cohort: is there such a method, can it do anything here, is it trained?
+    card = registry.get("methods", request.method).card
+    if (reason := _cannot(card)) and not ("volumes" in card.jobs and hasattr(study, "volume_rows")):
+        raise UserError(f"{reason}: it cannot run {request.study}")
+    build.open_generator(request.method, build.find_weights(request.method, request.home, request.weights))
+    with pinned_threads(request.threads):
+        cohort = build.open_cohort(request.cohort, request.home, request.seed, request.quick, progress)
+        segmenter = build.open_segmenter(
+            request.segmenter,
+            cohort=cohort,
+            folder=request.segmentations,
+            home=request.home,
+            device=request.device,
+            threads=request.threads,
+        )
+        job = _Job(request, study, cohort, segmenter, progress)
+        with job.folder.working():
+            session = start_session(request.device)
+            try:
+                scored, worked = job.execute()
+                session = session.model_copy(update={"complete": True, "made": job.made})
+            except BaseException:
+                job.note_session(session.model_copy(update={"made": job.made}), started)
+                raise
+            if worked:
+                job.note_session(session, started)
+    return scored
+
+
+class _Job:
+    """The pieces of one run, and the order they are used in."""
+
+    def __init__(self, request: Request, study: Any, cohort: Cohort, segmenter: Segmenter, progress: Progress) -> None:
+        self.request, self.study, self.cohort, self.segmenter = request, study, cohort, segmenter
+        self.progress = progress
+        self.made = 0
+        rows = list(study.rows(request.method))
+        volume_rows: list[str] = list(study.volume_rows(request.method)) if hasattr(study, "volume_rows") else []
+        self.volume_rows = volume_rows
+        self.image_rows = [request.method, *(row for row in rows if row not in volume_rows)]
+        self.skipped: dict[str, str] = {}
+        # Rows that will run, the method's own first if it makes images, each with its folder of weights.
+        self.weights = {row: self._weights(row) for row in self.image_rows if self._can_run(row)}
+        # A method may have volumes to say and no images to show: then only its volume rows are scored.
+        self.method_weights = build.find_weights(request.method, request.home, request.weights)
+        if request.method not in self.weights and not volume_rows:
+            raise UserError(f"{self.skipped[request.method]}: it cannot run {request.study}")
+        self.folder = RunFolder.open(request.home, self._identity())
+
+    def execute(self) -> tuple[scoring.Scored, bool]:
+        """Make what is missing; returns the result and whether anything was."""
+        request = self.request
+        cohort = read_cohort(request.home, self.cohort, self.segmenter, self.progress)
+        table = cohort.table
+        folds = self.study.folds(table, request.seed)
+        measurements = scoring.real_measurements(cohort)
+        plans = plan(cohort, self.study.interventions(table), folds)
+        for row in self.weights:
+            measurements += self._image_row(row, cohort, plans)
+        measurements += self._volume_rows(cohort, folds)
+        measured = scoring.write_measurements(self.folder, measurements)
+        warnings = [*getattr(self.cohort, "notes", ()), *self.study.warnings(table, self.cohort)]
+        stamp = scoring.scored_by(self.study, measured, seed=request.seed, quick=request.quick, skipped=self.skipped)
+        stored = self.folder.scores
+        if stored is not None and stored["scored_by"] == stamp:
+            tables = scoring.study_tables(self.study, stored)
+            return scoring.Scored(self.folder, tables, stored["warnings"], self.skipped, self.made), self.made > 0
+        scores = build.call_with(
+            self.study.score,
+            measurements=measurements,
+            table=table,
+            seed=request.seed,
+            quick=request.quick,
+            progress=self.progress,
+            **self._refitting(cohort, folds),
+        )
+        content = {
+            "scored_by": stamp,
+            "is_phantom": self.cohort.is_phantom,
+            "skipped": self.skipped,
+            "warnings": warnings,
+            "scores": scores,
+        }
+        tables = scoring.write_scores(self.folder, self.study, content)
+        return scoring.Scored(self.folder, tables, warnings, self.skipped, self.made), True
+
+    def note_session(self, session: Session, started: float) -> None:
+        """Add this process to the manifest."""
+        done = session.model_copy(
+            update={"wall_seconds": round(time.monotonic() - started, 2), "peak_rss_mib": round(peak_rss_mib(), 1)}
+        )
+        manifest = self.folder.manifest
+        identity = self.folder.identity
+        hashes = {"cohort": identity.cohort_hash, "segmenter": identity.segmenter, **identity.generators}
+        update = {"sessions": [*manifest.sessions, done], "hashes": hashes}
+        self.folder.write_manifest(manifest.model_copy(update=update))
+
+    def _image_row(self, row: str, cohort: ReadCohort, plans: Sequence[Fold]) -> list[Measurement]:
+        stage = self.folder.stage(row)
+        asks = scoring.asks_in_order(plans)
+        if stage.count_done(ask.unit for ask in asks) < len(asks):
+            generator = build.open_generator(row, self.weights[row])
+            context = self._context(row, generator)
+            make_row(row, generator, cohort, plans, self.segmenter, stage, context, self._count)
+        else:
+            self.progress(f"counterfactuals, {row}", len(asks), len(asks))
+        return scoring.image_measurements(row, cohort, plans, stage)
+
+    def _volume_rows(self, cohort: ReadCohort, folds: Sequence[Any]) -> list[Measurement]:
+        """The method's rows without images: labels as they are, permuted for the fit only, permuted for everything."""
+        method = self.request.method
+        generator = build.open_generator(method, self.method_weights)
+        if "volumes" not in generator.card.jobs:
+            self.skipped |= dict.fromkeys(self.volume_rows, f"{method} does not say which volumes it aims at")
+            return []
+        if not self.volume_rows:
+            return []
+        labels = self.study.permuted(cohort.table, self.request.seed)["diagnosis"].astype(str).to_list()
+        permuted = cohort.relabelled(labels)
+        designs = [(cohort, cohort), (permuted, cohort), (permuted, permuted)]
+        measurements = []
+        for row, (train, asked) in zip(self.volume_rows, designs, strict=True):
+            plans = plan(asked, self.study.interventions(asked.table), folds)
+            context = self._context(row, generator)
+            volumes = volume_row(row, generator, train, asked, plans, self.folder, context)
+            measurements += scoring.volume_measurements(row, asked, plans, volumes)
+        return measurements
+
+    def _refitting(self, cohort: ReadCohort, folds: Sequence[Any]) -> dict[str, Any]:
+        """What the study needs to refit the method in its bootstrap, if the method is quick enough for it.
+
+        A generator says how often it can be fitted again in its optional attribute ``refit_replicates``.
+        """
+        method = self.request.method
+        generator = build.open_generator(method, self.method_weights)
+        replicates = int(getattr(generator, "refit_replicates", 0))
+        if not replicates or "volumes" not in generator.card.jobs:
+            return {}
+        context = self._context(method, generator)
+        refit = refitter(generator, cohort, folds, self.study.interventions, context)
+        return {"refitter": refit, "replicates": replicates}
+
+    def _count(self) -> None:
+        self.made += 1
+
+    def _context(self, row: str, generator: Generator) -> Context:
+        oracle = getattr(self.cohort, "oracle", None) if generator.card.needs_truth else None
+        request = self.request
+        return Context(request.seed, request.device, request.threads, self.progress, oracle)
+
+    def _can_run(self, row: str) -> bool:
+        """Whether a row's generator can do the study's job here; if not, the reason is kept."""
+        try:
+            card = registry.get("methods", row).card
+        except UserError as error:
+            if row == self.request.method:
+                raise
+            self.skipped[row] = str(error)
+            return False
+        if reason := _cannot(card):
+            self.skipped[row] = reason
+        elif card.needs_truth and not hasattr(self.cohort, "oracle"):
+            self.skipped[row] = f"{row} needs the truth, which {self.cohort.name} does not have"
+        return row not in self.skipped
+
+    def _weights(self, row: str) -> Path | None:
+        asked = self.request.weights if row == self.request.method else None
+        found = build.find_weights(row, self.request.home, asked)
+        if found is None:
+            build.open_generator(row, None)
+        return found
+
+    def _identity(self) -> Identity:
+        request = self.request
+        metrics: Mapping[str, str] = getattr(self.study, "metrics", {})
+        generators = {request.method: self.method_weights, **self.weights}
+        return Identity(
+            method=request.method,
+            generators={row: build.generator_digest(row, weights) for row, weights in generators.items()},
+            study=request.study,
+            study_version=str(self.study.version),
+            metrics=dict(metrics),
+            cohort=self.cohort.name,
+            cohort_hash=self.cohort.content_hash,
+            segmenter=segmenter_digest(self.segmenter),
+            seed=request.seed,
+            quick=request.quick,
+            device=request.device.partition(":")[0],
+            threads=request.threads,
+            package=__version__,
+        )
+
+
+def _cannot(card: Card) -> str:
+    """Why a generator cannot do a study's job; empty if it can."""
+    if "counterfactual" in card.jobs:
+        return ""
+    return f"{card.name} does not make counterfactual images (it does: {', '.join(sorted(card.jobs))})"
+
+
+@contextlib.contextmanager
+def pinned_threads(threads: int) -> Iterator[None]:
+    """Give tensor operations this many threads while inside, whatever the machine has."""
+    if importlib.util.find_spec("torch") is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

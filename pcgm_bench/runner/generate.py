@@ -1,0 +1,170 @@
+"""One row of a run: a generator adapts to each fold and answers every intervention, one atomic unit an image."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pcgm_bench import __version__
+from pcgm_bench.contracts import Context
+from pcgm_bench.contracts import Do
+from pcgm_bench.contracts import Generator
+from pcgm_bench.contracts import Scan
+from pcgm_bench.contracts import Segmenter
+from pcgm_bench.contracts import UserError
+from pcgm_bench.runner.readings import ReadCohort
+from pcgm_bench.runner.readings import in_native_ml
+from pcgm_bench.runner.readings import noted
+from pcgm_bench.store import Stage
+from pcgm_bench.store import Unit
+from pcgm_bench.store.stage import describe
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One counterfactual to make.
+
+    Attributes:
+        index: row of the cohort's table.
+        do: the intervention.
+        unit: where it is stored.
+    """
+
+    index: int
+    do: Do
+    unit: Unit
+
+
+@dataclass(frozen=True)
+class Fold:
+    """People to learn from, and what to answer about the others."""
+
+    train: tuple[str, ...]
+    asks: tuple[Ask, ...]
+
+
+def plan(
+    cohort: ReadCohort,
+    interventions: Sequence[tuple[int, Do]],
+    folds: Sequence[tuple[Sequence[str], Sequence[str]]],
+) -> list[Fold]:
+    """Hand every intervention to the one fold that holds its person out.
+
+    Raises:
+        ValueError: the study's folds or interventions contradict each other; a bug of the study.
+    """
+    subjects = cohort.table["subject"].astype(str).to_list()
+    sessions = cohort.table["session"].fillna("").astype(str).to_list()
+    asks = [Ask(index, do, Unit(subjects[index], sessions[index], describe(do))) for index, do in interventions]
+    if len({ask.unit for ask in asks}) < len(asks):
+        raise ValueError("two interventions of the study would have one file name")
+    plans = []
+    for train, test in folds:
+        if shared := set(train) & set(test):
+            raise ValueError(f"a fold of the study trains and tests on the same people: {sorted(shared)[:3]}")
+        held_out = set(test)
+        mine = tuple(ask for ask in asks if ask.unit.subject in held_out)
+        plans.append(Fold(tuple(train), mine))
+    if sum(len(fold.asks) for fold in plans) != len(asks):
+        raise ValueError("every person that the study asks about must be held out in exactly one fold")
+    return plans
+
+
+def make_row(
+    row: str,
+    generator: Generator,
+    cohort: ReadCohort,
+    folds: Sequence[Fold],
+    segmenter: Segmenter,
+    stage: Stage,
+    context: Context,
+    count: Callable[[], None],
+) -> None:
+    """Make every missing image of a row and read it; ``count`` is called after each.
+
+    A fold whose images are all there is not even adapted to. Results do not depend on what was there before: every
+    image is made from its own seed, and read as it was stored.
+
+    Raises:
+        UserError: the generator or the segmenter fails on a scan, which is named; what was made stays.
+    """
+    total = sum(len(fold.asks) for fold in folds)
+    done = stage.count_done(ask.unit for fold in folds for ask in fold.asks)
+    what = f"counterfactuals, {row}"
+    context.progress(what, done, total)
+    made = 0
+    for number, fold in enumerate(folds):
+        missing = [ask for ask in fold.asks if not stage.is_done(ask.unit)]
+        if not missing:
+            continue
+        stage.describe_dataset(f"{cohort.name}, counterfactuals by {row}", _provenance(generator))
+        with noted(f"while {row} adapted to fold {number + 1}"):
+            generator.adapt(cohort.subset(fold.train), context)
+        for ask in missing:
+            with noted(f"while {row} made {ask.unit.stem}"):
+                _make_unit(row, generator, cohort[ask.index], ask, segmenter, stage, context.seed)
+            made += 1
+            count()
+            context.progress(what, done + made, total)
+
+
+def unit_seed(seed: int, row: str, unit: Unit) -> int:
+    """The seed of one image: depends on the run's seed and the image's name, never on what was made before it."""
+    name = hashlib.blake2b(f"{row}/{unit.stem}".encode(), digest_size=8).digest()
+    return int(np.random.SeedSequence([seed, int.from_bytes(name, "big")]).generate_state(1)[0])
+
+
+def act(scan: Scan, do: Do) -> Scan:
+    """The same scan with its metadata as ``do`` says: what a counterfactual image shows.
+
+    Raises:
+        UserError: ``do`` names something a scan does not have.
+    """
+    unknown = set(do) - {"age", "sex", "diagnosis"}
+    if unknown:
+        raise UserError(f"do {', '.join(sorted(unknown))}: only age, sex and diagnosis can be set")
+    changes: dict[str, float | str] = {name: str(do[name]) for name in ("sex", "diagnosis") if name in do}
+    if "age" in do:
+        changes["age"] = float(do["age"])
+    return dataclasses.replace(scan, **changes)  # type: ignore[arg-type]
+
+
+def checked(image: np.ndarray, scan: Scan, what: str) -> np.ndarray:
+    """The generator's image as float32.
+
+    Raises:
+        UserError: another shape than the scan's, or not finite.
+    """
+    image = np.asarray(image, dtype=np.float32)
+    if image.shape != scan.image.shape:
+        raise UserError(f"{what}: made an image of shape {image.shape}, the scan has {scan.image.shape}")
+    if not np.isfinite(image).all():
+        raise UserError(f"{what}: made an image with NaN or infinite voxels; the plugin is at fault")
+    return image
+
+
+def _make_unit(
+    row: str, generator: Generator, scan: Scan, ask: Ask, segmenter: Segmenter, stage: Stage, seed: int
+) -> None:
+    own_seed = unit_seed(seed, row, ask.unit)
+    if not stage.has_image(ask.unit):
+        image = checked(generator.counterfactual(scan, ask.do, own_seed), scan, f"{row}, {ask.unit.stem}")
+        stage.write_image(ask.unit, image, scan.affine)
+    # What is read is what was stored, in the same memory order, whether this process or a killed one made it.
+    image = stage.read_image(ask.unit)
+    asked: Mapping[str, float] = {}
+    if "volumes" in generator.card.jobs:
+        asked = generator.counterfactual_volumes(scan, ask.do, own_seed)
+    shown = dataclasses.replace(act(scan, ask.do), image=image, segmentation=None)
+    stage.write_reading(ask.unit, in_native_ml(segmenter.segment(shown), scan), scan.affine, asked)
+
+
+def _provenance(generator: Generator) -> dict[str, str]:
+    card = generator.card
+    return {"Name": card.title, "Version": card.version, "Description": f"{card.name}, run by pcgm-bench {__version__}"}

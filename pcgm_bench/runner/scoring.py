@@ -1,0 +1,139 @@
+"""From readings to scores: measurements, the study's verdicts, tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pcgm_bench import statistics
+from pcgm_bench.contracts import Measurement
+from pcgm_bench.runner.generate import Ask
+from pcgm_bench.runner.generate import Fold
+from pcgm_bench.runner.readings import ReadCohort
+from pcgm_bench.store import RunFolder
+from pcgm_bench.store import Stage
+from pcgm_bench.store import atomic
+from pcgm_bench.store import digest
+from pcgm_bench.store import source_digest
+from pcgm_bench.store.identity import folder_digest
+from pcgm_bench.tables import Column
+from pcgm_bench.tables import Table
+
+META = ("row", "subject", "session", "age", "sex", "diagnosis", "factual_diagnosis", "head_size")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a study made of a run.
+
+    Attributes:
+        folder: where it is stored.
+        tables: of the study, the overview first.
+        warnings: what not to believe, one line each.
+        skipped: row -> why it was not run.
+        made: images made by this process; 0 when everything came from the store.
+    """
+
+    folder: RunFolder
+    tables: Sequence[Table]
+    warnings: Sequence[str]
+    skipped: Mapping[str, str]
+    made: int = 0
+
+
+def real_measurements(cohort: ReadCohort) -> list[Measurement]:
+    """One a factual scan."""
+    table = cohort.table
+    return [
+        _measurement("real", person, str(person["diagnosis"]), cohort.readings[cohort.rows[index]].volumes, {})
+        for index, (_, person) in enumerate(table.iterrows())
+    ]
+
+
+def image_measurements(row: str, cohort: ReadCohort, folds: Sequence[Fold], stage: Stage) -> list[Measurement]:
+    """One a counterfactual image that has been read, in the order of the cohort."""
+    table = cohort.table
+    return [
+        _measurement(row, table.iloc[ask.index], None, stage.read_reading(ask.unit).volumes, ask.do)
+        for ask in asks_in_order(folds)
+    ]
+
+
+def volume_measurements(
+    row: str, cohort: ReadCohort, folds: Sequence[Fold], volumes: Mapping[Any, Mapping[str, float]]
+) -> list[Measurement]:
+    """One a person asked about, without an image; ``cohort`` carries the labels they were asked under."""
+    table = cohort.table
+    return [
+        _measurement(row, table.iloc[ask.index], None, volumes[ask.unit], ask.do)
+        for ask in asks_in_order(folds)
+        if volumes.get(ask.unit)
+    ]
+
+
+def asks_in_order(folds: Sequence[Fold]) -> list[Ask]:
+    """Every ask of all folds, by row of the cohort's table, then by name."""
+    return sorted((ask for fold in folds for ask in fold.asks), key=lambda ask: (ask.index, ask.unit.stem))
+
+
+def write_measurements(folder: RunFolder, measurements: Sequence[Measurement]) -> str:
+    """Store ``measurements.tsv`` (floats whole); returns its hash."""
+    names = sorted({name for measurement in measurements for name in measurement.volumes})
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter="\t", lineterminator="\n")
+    writer.writerow([*META, *names])
+    for one in measurements:
+        writer.writerow([*(getattr(one, name) for name in META), *(one.volumes.get(name, "n/a") for name in names)])
+    text = out.getvalue()
+    if not folder.measurements_file.exists() or folder.measurements_file.read_text() != text:
+        atomic.write_text(folder.measurements_file, text)
+    return digest(text.encode())
+
+
+def scored_by(study: Any, measured: str, **more: Any) -> str:
+    """Hash of all that the scores depend on: measurements, the code that scores, and what else it is told.
+
+    Scoring again is cheap, so any edit of a study or of the statistics does it; images are never made again for that.
+    """
+    code = [source_digest(type(study)), folder_digest(Path(statistics.__file__ or "").parent)]
+    return digest([measured, code, study.version, more])
+
+
+def write_scores(folder: RunFolder, study: Any, content: Mapping[str, Any]) -> list[Table]:
+    """Store the scores with their tables; returns the tables, as a pure function of what was stored."""
+    stored = atomic.plain_json(dict(content))
+    tables = study_tables(study, stored)
+    texts = [(f"{table.name}.csv", table.csv()) for table in tables]
+    texts += [(f"{table.name}.md", table.markdown() + "\n") for table in tables]
+    folder.write_scores(stored, texts)
+    return tables
+
+
+def study_tables(study: Any, stored: Mapping[str, Any]) -> list[Table]:
+    """The study's tables, and one that says what was skipped and why."""
+    tables = list(study.tables(stored["scores"]))
+    if stored["skipped"]:
+        rows = [[row, reason] for row, reason in sorted(stored["skipped"].items())]
+        tables.append(Table("skipped", "Not run", [Column("row"), Column("reason")], rows))
+    return tables
+
+
+def _measurement(
+    row: str, person: Any, diagnosis: str | None, volumes: Mapping[str, float], do: Mapping[str, Any]
+) -> Measurement:
+    return Measurement(
+        row=row,
+        subject=str(person["subject"]),
+        session=str(person["session"] or ""),
+        age=float(do.get("age", person["age"])),
+        sex=str(do.get("sex", person["sex"])),
+        diagnosis=diagnosis or str(do.get("diagnosis", person["diagnosis"])),
+        factual_diagnosis=str(person["diagnosis"]),
+        head_size=float(person["head_size"]),
+        volumes=dict(volumes),
+    )

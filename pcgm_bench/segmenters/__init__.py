@@ -1,0 +1,1 @@
+"""Segmenters: from an image to tissue fractions, labels and volumes. The ruler of a run."""

@@ -1,0 +1,116 @@
+"""Segmentations made elsewhere: a folder of FreeSurfer-numbered label maps, one a scan."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import ClassVar
+
+import nibabel as nib
+import numpy as np
+
+from pcgm_bench.anatomy import CHANNELS
+from pcgm_bench.anatomy import DK_NUMBERS
+from pcgm_bench.anatomy import DK_REGIONS
+from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.anatomy import LOBE_OF
+from pcgm_bench.anatomy import dk_label
+from pcgm_bench.contracts import Scan
+from pcgm_bench.contracts import Segmentation
+from pcgm_bench.contracts import Segmenter
+from pcgm_bench.contracts import UserError
+
+TISSUE_OF_LABEL: dict[str, tuple[int, ...]] = {
+    "csf": (24,),
+    "ventricles": (4, 5, 14, 43, 44, 31, 63),
+    "white_matter": (2, 41, 77, 78, 79, 251, 252, 253, 254, 255),
+    "deep_grey": (10, 11, 12, 13, 17, 18, 26, 28, 49, 50, 51, 52, 53, 54, 58, 60),
+    "cerebellum_brainstem": (7, 8, 15, 16, 46, 47),
+}
+"""FreeSurfer numbers of each tissue (``FreeSurferColorLUT``); cortex has 1000 or 2000 + its Desikan-Killiany number."""
+
+
+class FolderSegmenter(Segmenter):
+    """Reads ``sub-X[_ses-Y]*dseg.nii.gz`` (or ``*aparc*``, ``*synthseg*``) of the same grid as the scan.
+
+    Hard labels: fractions are 0 or 1, and a change below one voxel cannot be seen. Counterfactual images need files of
+    their own, so this segmenter reads factual scans and images that somebody else has segmented.
+    """
+
+    name: ClassVar[str] = "folder"
+    title: ClassVar[str] = "label maps made elsewhere"
+
+    def __init__(self, folder: Path | None) -> None:
+        """Take the folder.
+
+        Raises:
+            UserError: none was given, or it is not there.
+        """
+        if folder is None or not Path(folder).is_dir():
+            msg = f"the folder segmenter reads label maps from --segmentations DIR, and {folder} is no folder"
+            raise UserError(msg)
+        self._folder = Path(folder)
+
+    @cached_property
+    def identity(self) -> str:
+        """Follows the files' names and sizes and times of change."""
+        files = sorted(self._folder.rglob("*.nii*"))
+        content = [
+            f"{path.relative_to(self._folder)}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files
+        ]
+        return f"folder-{blake2b(chr(10).join(content).encode(), digest_size=6).hexdigest()}"
+
+    def find(self, scan: Scan) -> Path:
+        """The label map of a scan.
+
+        Raises:
+            UserError: none, or several.
+        """
+        kinds = ("dseg", "aparc", "synthseg")
+        found = sorted(
+            path
+            for path in self._folder.rglob(f"{scan.key}_*.nii*")
+            if any(kind in path.name.lower() for kind in kinds)
+        )
+        if len(found) != 1:
+            what = "no label map" if not found else f"{len(found)} label maps ({found[0].name}, {found[1].name}, ...)"
+            msg = f"{self._folder}: {what} for {scan.key}: give exactly one {scan.key}_*dseg.nii.gz"
+            raise UserError(msg)
+        return found[0]
+
+    def segment(self, scan: Scan) -> Segmentation:
+        """Read the scan's label map.
+
+        Raises:
+            UserError: no file, several, another grid, or labels without cortical parcels.
+        """
+        path = self.find(scan)
+        image = nib.load(path)
+        labels = np.asanyarray(image.dataobj).astype(np.int16)
+        if labels.shape != scan.image.shape or not np.allclose(image.affine, scan.affine, atol=1e-3):
+            msg = f"{path}: grid {labels.shape} is not that of {scan.key} {scan.image.shape}: resample it (nearest)"
+            raise UserError(msg)
+        fractions = fractions_of_labels(labels)
+        if not fractions[CHANNELS.index(LOBE_NAMES[0]) :].any():
+            msg = f"{path}: no Desikan-Killiany labels (1001-2035): segment with cortical parcellation (--parc)"
+            raise UserError(msg)
+        voxel_ml = abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
+        volumes = {name: float(fractions[k].sum()) * voxel_ml for k, name in enumerate(CHANNELS) if k}
+        for side in ("lh", "rh"):
+            for region in DK_REGIONS:
+                volumes[f"{side}-{region}"] = float((labels == dk_label(region, side)).sum()) * voxel_ml
+        head = sum(volumes[name] for name in CHANNELS[1:])
+        return Segmentation(fractions, labels, volumes, head, 1.0)
+
+
+def fractions_of_labels(labels: np.ndarray) -> np.ndarray:
+    """``(12, X, Y, Z)`` of zeros and ones from FreeSurfer labels; what is not named is background."""
+    fractions = np.zeros((len(CHANNELS), *labels.shape), np.float32)
+    for name, numbers in TISSUE_OF_LABEL.items():
+        fractions[CHANNELS.index(name)] = np.isin(labels, numbers)
+    for region, lobe in LOBE_OF.items():
+        number = DK_NUMBERS[region]
+        fractions[CHANNELS.index(lobe)] += np.isin(labels, (1000 + number, 2000 + number))
+    fractions[0] = 1 - fractions[1:].sum(0)
+    return fractions

@@ -1,0 +1,76 @@
+"""Make the shipped segmenter anew: ``python -m pcgm_bench.segmenters.make OUT`` (pairs, training, calibration)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from pcgm_bench.anatomy import CHANNELS
+from pcgm_bench.cohort.grid import grid as grid_called
+from pcgm_bench.cohort.phantom.anatomy import Anatomy
+from pcgm_bench.cohort.phantom.render import render
+from pcgm_bench.contracts import Scan
+from pcgm_bench.segmenters.calibration import fit_calibration
+from pcgm_bench.segmenters.pairs import Pair
+from pcgm_bench.segmenters.pairs import make_pairs
+from pcgm_bench.segmenters.train import train
+from pcgm_bench.segmenters.unet import UNetSegmenter
+
+CALIBRATED = (*CHANNELS[1:], "head_size")
+
+
+def export(folder: Path, out: Path) -> None:
+    """Write the averaged weights of a training folder as fp16 safetensors."""
+    state = torch.load(folder / "checkpoint.pt", weights_only=True)["average"]
+    out.mkdir(parents=True, exist_ok=True)
+    save_file({key: value.half().contiguous() for key, value in state.items()}, out / "segmenter.safetensors")
+
+
+def scan_of(anatomy: Anatomy, contrast_seed: int, noise_seed: int) -> Scan:
+    """A picture of an anatomy on the 3 mm grid, as the phantom draws it."""
+    image = render(anatomy, contrast_seed, noise_seed)
+    return Scan("x", "", image, grid_called("3mm").affine, 48.0, "F", "control")
+
+
+def volumes_with_head(volumes: dict[str, float], head: float) -> dict[str, float]:
+    """The calibrated names only."""
+    return {name: (head if name == "head_size" else volumes[name]) for name in CALIBRATED}
+
+
+def calibrate(out: Path, pairs: list[Pair], count: int = 200) -> None:
+    """Fit the calibration on pictures of training pairs and write ``calibration.json``."""
+    segmenter = UNetSegmenter(out, raw=True)
+    measured, true, index = [], [], []
+    for k, pair in enumerate(pairs[:count]):
+        for state in range(2):
+            fractions = pair.fractions[state].astype(np.float32) / 255
+            anatomy = Anatomy(fractions, pair.labels[state], {}, pair.texture[state].astype(np.float32), {}, {})
+            reading = segmenter.segment(scan_of(anatomy, 5000 + k, 7000 + 2 * k + state))
+            volumes = {name: float(fractions[c].sum()) * 0.027 for c, name in enumerate(CHANNELS) if c}
+            measured.append(volumes_with_head(dict(reading.volumes), reading.head_size))
+            true.append(volumes_with_head(volumes, sum(volumes.values())))
+        index.append((2 * k, 2 * k + 1))
+    (out / "calibration.json").write_text(json.dumps(fit_calibration(measured, true, index), indent=1) + "\n")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path, help="folder for segmenter.safetensors and calibration.json")
+    parser.add_argument("--work", type=Path, default=Path("segmenter-work"), help="pairs and checkpoints; work resumes")
+    parser.add_argument("--minutes", type=float, default=40, help="training time on two cores")
+    options = parser.parse_args()
+    torch.set_num_threads(2)
+    pairs = make_pairs(options.work / "pairs", options.work, lambda what, k, n: print(f"{what} {k}/{n}", end="\r"))
+    train(pairs, options.work / "training", options.minutes)
+    export(options.work / "training", options.out)
+    calibrate(options.out, pairs)
+
+
+if __name__ == "__main__":
+    main()

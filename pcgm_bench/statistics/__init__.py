@@ -1,0 +1,1 @@
+"""Statistics: small pure functions, vectorised over regions; import the module you need."""

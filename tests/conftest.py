@@ -1,0 +1,53 @@
+"""Fixtures: a home folder of the test's own, and toy plugins in the registry."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import fakes
+import pytest
+
+from pcgm_bench import registry
+from pcgm_bench.registry import Kind
+from pcgm_bench.registry import Plugin
+
+TOYS: dict[Kind, dict[str, str]] = {
+    "methods": {
+        "shifter": "Shifter",
+        "truth": "Truth",
+        "sampler": "Sampler",
+        "spoiler": "Spoiler",
+        "planner": "Planner",
+    },
+    "studies": {"toy": "ToyStudy"},
+    "metrics": {},
+    "cohorts": {"toy": "ToyCohort", "labelled": "LabelledToyCohort"},
+    "segmenters": {"toy": "ToySegmenter"},
+}
+
+
+def toy_plugins(kind: Kind) -> list[Plugin]:
+    """Stands in for `registry._found`."""
+    return [Plugin(kind, name, f"fakes:{target}", "toys", "1") for name, target in TOYS[kind].items()]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home folder, also in the environment."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("PCGM_BENCH_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def toys(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Toy plugins instead of the installed ones; returns the log of what they do.
+
+    Nothing here survives a power cut, so files are not forced to the disk: hundreds of tiny ones take seconds.
+    """
+
+    monkeypatch.setattr(registry, "_found", toy_plugins)
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+    fakes.CALLS.clear()
+    return fakes.CALLS

@@ -1,0 +1,189 @@
+"""The phantom: planned volumes, mechanisms, population, oracle, and the dataset it writes."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pcgm_bench.anatomy import CHANNELS
+from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.cohort.grid import grid as grid_called
+from pcgm_bench.cohort.phantom import population
+from pcgm_bench.cohort.phantom.anatomy import Surfaces
+from pcgm_bench.cohort.phantom.anatomy import build
+from pcgm_bench.cohort.phantom.anatomy import place
+from pcgm_bench.cohort.phantom.anatomy import solve
+from pcgm_bench.cohort.phantom.make import PhantomCohort
+from pcgm_bench.cohort.phantom.make import Recipe
+from pcgm_bench.cohort.phantom.make import anatomy_of
+from pcgm_bench.cohort.phantom.make import make
+from pcgm_bench.cohort.phantom.population import person
+from pcgm_bench.cohort.phantom.population import planned_volumes
+from pcgm_bench.cohort.phantom.roster import aud_study
+from pcgm_bench.cohort.phantom.roster import training_controls
+from pcgm_bench.cohort.phantom.template import Template
+from pcgm_bench.cohort.phantom.template import load_template
+from pcgm_bench.contracts import UserError
+
+
+@pytest.fixture(scope="session")
+def template_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("template")
+
+
+@pytest.fixture(scope="session")
+def template(template_home: Path) -> Template:
+    return load_template(template_home)
+
+
+@pytest.fixture(scope="session")
+def cohort(template: Template, template_home: Path) -> PhantomCohort:
+    return make(template_home / "cohort", seed=12, per_group=2, home=template_home)
+
+
+@pytest.mark.parametrize(("age", "sex"), [(14.0, "F"), (48.0, "M"), (82.0, "F")])
+def test_planned_volumes_are_hit(template: Template, age: float, sex: str) -> None:
+    who = person(13, int(age), "aud", population.CONTROL, age, sex)
+    planned = planned_volumes(who, 0, 0.0, "null")
+    anatomy = build(template, grid_called("3mm"), who.seed, who.icv, planned)
+    for name, volume in planned.items():
+        assert anatomy.volumes[name] == pytest.approx(volume, rel=0.005)
+    assert sum(anatomy.volumes.values()) == pytest.approx(who.icv, rel=0.005)
+    assert sum(anatomy.parcels.values()) == pytest.approx(sum(planned[k] for k in LOBE_NAMES), rel=1e-3)
+    assert np.allclose(anatomy.fractions.sum(0), 1, atol=1e-5)
+    assert anatomy.fractions.min() > -1e-6
+    inside = 1 - anatomy.fractions[0]
+    assert all(np.take(inside, edge, axis=axis).max() == 0 for axis in range(3) for edge in (0, -1))
+
+
+def test_pial_and_mixed_mechanisms(template_home: Path, template: Template) -> None:
+    visit = aud_study(14, 2)[-1]
+    pial, mixed = (Recipe(seed=14, per_group=2, mechanism=m) for m in ("pial", "mixed"))
+    ill, mixed_ill = (anatomy_of(recipe, visit, {}, template_home) for recipe in (pial, mixed))
+    well = anatomy_of(pial, visit, {"diagnosis": "control"}, template_home)
+    for name, effect in population.EFFECTS["demo"].items():
+        for anatomy in (ill, mixed_ill):
+            assert anatomy.volumes[name] / well.volumes[name] - 1 == pytest.approx(effect, abs=1e-3)
+    unchanged = [CHANNELS.index(n) for n in ("white_matter", "ventricles", "deep_grey", "cerebellum_brainstem")]
+    assert np.array_equal(ill.fractions[unchanged], well.fractions[unchanged])
+    lost = sum(well.volumes[k] - ill.volumes[k] for k in LOBE_NAMES)
+    assert mixed_ill.volumes["white_matter"] - well.volumes["white_matter"] == pytest.approx(0.3 * lost, rel=0.2)
+
+
+def test_the_3mm_solution_holds_on_a_finer_grid(template: Template) -> None:
+    """The same surface shifts, counted on the 2 mm grid, give the same volumes."""
+    who = person(15, 3, "aud", population.CONTROL, 50.0, "F")
+    planned = planned_volumes(who, 0, 0.0, "null")
+    shifts = build(template, grid_called("3mm"), who.seed, who.icv, planned).shifts
+    surfaces = Surfaces(place(template, grid_called("2mm"), who.seed, who.icv, planned["ventricles"], 1.0), 1.0)
+    surfaces.set_ventricles(planned["ventricles"])
+    volumes = surfaces.lobe_volumes(np.array([shifts[k] for k in LOBE_NAMES]), np.zeros(6))
+    for lobe, volume in zip(LOBE_NAMES, volumes, strict=True):
+        assert volume == pytest.approx(planned[lobe], rel=0.015)
+
+
+def test_an_impossible_plan_is_refused(template: Template) -> None:
+    who = person(15, 3, "aud", population.CONTROL, 50.0, "F")
+    planned = planned_volumes(who, 0, 0.0, "null")
+    surfaces = Surfaces(place(template, grid_called("3mm"), who.seed, who.icv, 20.0, 1.0), 1.5)
+    surfaces.set_ventricles(20.0)
+    target = np.array([planned[k] for k in LOBE_NAMES])
+    target[5] *= 4
+    with pytest.raises(UserError, match="insula lobe cannot be brought to"):
+        solve(surfaces, target, np.full(6, 0.3), np.zeros(6), move_white=False)
+
+
+def test_population_comes_out_as_written() -> None:
+    """Slopes of age, sex, head size and the residual spread, regressed back out of 3000 planned people."""
+    rng = np.random.default_rng(0)
+    ages, rows = rng.uniform(30, 60, 3000), []
+    for i in range(3000):
+        who = person(16, i, "aud", (population.CONTROL, population.CASE)[i // 2 % 2], float(ages[i]), "FM"[i % 2])
+        volumes = planned_volumes(who, 0, 0.0, "demo")
+        rows.append([np.log(who.icv), i % 2, ages[i] / 10, i // 2 % 2, *(np.log(volumes[k]) for k in LOBE_NAMES)])
+    data = np.array(rows)
+    design = np.column_stack([np.ones(3000), data[:, :4]])
+    beta, *_ = np.linalg.lstsq(design, data[:, 4:], rcond=None)
+    residual = data[:, 4:] - design @ beta
+    for k, lobe in enumerate(LOBE_NAMES):
+        error = 4 * residual[:, k].std() / np.sqrt(3000)
+        assert beta[1, k] == pytest.approx(population.HEAD_SIZE_SLOPE, abs=error / data[:, 0].std() * 1.5)
+        assert beta[3, k] == pytest.approx(population.DECADE_TO_60[lobe], abs=error)
+        assert beta[4, k] == pytest.approx(np.log1p(population.EFFECTS["demo"][lobe]), abs=2 * error)
+        assert residual[:, k].std() == pytest.approx(population.RESIDUAL_CV[lobe], rel=0.06)
+    correlation = np.corrcoef(residual.T)[0, 1]
+    assert correlation == pytest.approx(population.SHARED_SD**2 / (0.05 * 0.055), abs=0.06)
+
+
+def test_cohorts_never_share_people() -> None:
+    training = {visit.person.seed for visit in training_controls()}
+    assert len(training_controls()) == 400
+    for seed in (0, 1, 2):
+        assert not training & {visit.person.seed for visit in aud_study(seed)}
+    with pytest.raises(UserError, match="seed 1000 belongs to the training controls"):
+        aud_study(1000)
+
+
+def test_groups_are_matched_on_age() -> None:
+    visits = aud_study(17, 100)
+    ages = {d: [v.person.age for v in visits if v.person.diagnosis == d] for d in ("control", "AUD")}
+    assert sorted(ages["control"]) == sorted(ages["AUD"])
+    longitudinal = aud_study(17, 100, longitudinal=True)
+    counts = np.unique([v.person.subject for v in longitudinal], return_counts=True)[1]
+    assert 0.35 < (counts > 1).mean() < 0.65
+    assert counts[counts > 1].mean() == pytest.approx(1 + 1 + 0.9, abs=1.0)
+
+
+def test_dataset_is_bids_and_deterministic(cohort: PhantomCohort, template_home: Path, tmp_path: Path) -> None:
+    again = make(tmp_path / "again", seed=12, per_group=2, home=template_home)
+    names = sorted(str(p.relative_to(cohort.folder)) for p in cohort.folder.rglob("*") if p.is_file())
+    assert {"dataset_description.json", "participants.tsv", "truth.tsv", "phantom.json"} <= set(names)
+    for name in names:
+        assert (cohort.folder / name).read_bytes() == (again.folder / name).read_bytes(), name
+    assert cohort.is_phantom
+    assert cohort.table["diagnosis"].tolist() == ["control", "control", "AUD", "AUD"]
+    assert cohort.table.attrs["planted"]["frontal"] == pytest.approx(4.5)
+
+
+def test_oracle(cohort: PhantomCohort) -> None:
+    scan = cohort[3]
+    assert np.array_equal(cohort.oracle(scan, {}, None), scan.image)
+    fresh = cohort.oracle(scan, {}, 0)
+    assert not np.array_equal(fresh, scan.image)
+    assert np.array_equal(fresh, cohort.oracle(scan, {}, 0))
+    older = cohort.truth(scan, {"age": scan.age + 20})
+    now = cohort.truth(scan, {})
+    assert older.volumes["ventricles"] > now.volumes["ventricles"]
+    assert older.volumes["frontal"] < now.volumes["frontal"]
+    # What leaves the brain becomes CSF. CSF is what is left of a voxel, never below zero: hence not exact.
+    assert sum(older.volumes.values()) == pytest.approx(sum(now.volumes.values()), rel=5e-4)
+    with pytest.raises(UserError, match="knows only its own people"):
+        cohort.oracle(dataclasses.replace(scan, subject="nobody"), {}, 0)
+    with pytest.raises(UserError, match="unknown diagnosis 'flu'"):
+        cohort.oracle(scan, {"diagnosis": "flu"}, 0)
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"effect": "huge"}, "unknown effect 'huge'"),
+        ({"mechanism": "magic"}, "unknown mechanism 'magic'"),
+        ({"grid": "5mm"}, "unknown grid '5mm'"),
+        ({"per_group": 1}, "at least 2 people"),
+        ({"seed": 1000}, "training controls"),
+    ],
+)
+def test_bad_requests_write_nothing(tmp_path: Path, request_: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        make(tmp_path / "out", **request_)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("keep me")
+    with pytest.raises(UserError, match="not empty"):
+        make(tmp_path, per_group=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

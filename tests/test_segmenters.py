@@ -1,0 +1,173 @@
+"""The rulers: contrast normalisation, resumable training, calibration, foreign label maps, the phantom's truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from pcgm_bench.anatomy import CHANNELS
+from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.anatomy import LOBE_OF
+from pcgm_bench.contracts import Scan
+from pcgm_bench.contracts import UserError
+from pcgm_bench.segmenters.calibration import calibrated
+from pcgm_bench.segmenters.calibration import fit_calibration
+from pcgm_bench.segmenters.folder import FolderSegmenter
+from pcgm_bench.segmenters.make import export
+from pcgm_bench.segmenters.network import build
+from pcgm_bench.segmenters.network import window
+from pcgm_bench.segmenters.pairs import Pair
+from pcgm_bench.segmenters.synthesis import OUTSIDE
+from pcgm_bench.segmenters.synthesis import normalise
+from pcgm_bench.segmenters.train import train
+from pcgm_bench.segmenters.train import volume_loss
+from pcgm_bench.segmenters.truth import TruthSegmenter
+from pcgm_bench.segmenters.unet import WEIGHTS
+from pcgm_bench.segmenters.unet import UNetSegmenter
+
+AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
+
+
+def scan(image: np.ndarray, subject: str = "01") -> Scan:
+    return Scan(subject, "", image.astype(np.float32), AFFINE, 40.0, "F", "control")
+
+
+def three_tissues() -> torch.Tensor:
+    image = torch.zeros(16, 16, 16)
+    image[2:14, 2:14, 2:14] = 0.2
+    image[3:13, 3:13, 3:13] = 0.65
+    image[5:11, 5:11, 5:11] = 1.0
+    return image
+
+
+@settings(max_examples=20, deadline=None)
+@given(gain=st.floats(0.01, 1000.0))
+def test_normalisation_does_not_see_the_units(gain: float) -> None:
+    image = three_tissues()
+    one, other = normalise(image), normalise(image * gain)
+    assert torch.allclose(one, other, atol=0.02)
+    assert float(one[0, 0, 0]) == OUTSIDE
+    assert float(one[2, 2, 2]) == pytest.approx(0.0, abs=0.05)
+    assert float(one[4, 4, 4]) == pytest.approx(1.0, abs=0.05)
+    assert float(one[8, 8, 8]) == pytest.approx(2.0, abs=0.05)
+
+
+def test_window_holds_the_head() -> None:
+    image = torch.full((56, 64, 56), -0.5)
+    image[5:50, 4:60, 6:50] = 1.0
+    box = window(image, -0.4)
+    assert [b.stop - b.start for b in box] == [48, 56, 48]
+    assert all(b.start <= low and b.stop >= high for b, low, high in zip(box, (5, 4, 6), (50, 60, 50), strict=True))
+    image[2:54] = 1.0
+    assert window(image, -0.4)[0] == slice(0, 56)
+
+
+def test_volume_loss_sees_a_missed_change() -> None:
+    truth = torch.full((2, len(CHANNELS), 4, 4, 4), 1 / 12)
+    truth[1, 6] *= 0.8
+    truth[1, 1] += 0.2 / 12
+    blind = truth[:1].repeat(2, 1, 1, 1, 1)
+    assert float(volume_loss(truth, truth)[1]) == 0
+    assert float(volume_loss(blind, truth)[1]) > 1
+
+
+@pytest.fixture(scope="module")
+def pair() -> Pair:
+    rng = np.random.default_rng(0)
+    fractions = np.zeros((2, len(CHANNELS), 24, 24, 24), np.uint8)
+    owner = rng.integers(1, len(CHANNELS), (24, 24, 24))
+    owner[:3] = owner[-3:] = 0
+    for channel in range(len(CHANNELS)):
+        fractions[:, channel] = 255 * (owner == channel)
+    labels = np.where(owner >= 6, 1035, 0).astype(np.int16)
+    labels[12:] += np.where(labels[12:] > 0, 1000, 0).astype(np.int16)
+    return Pair(fractions, np.stack([labels] * 2), np.zeros((2, 24, 24, 24), np.float16))
+
+
+def test_training_resumes_where_it_stopped(pair: Pair, tmp_path: Path) -> None:
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    # The clock never binds here: steps end the training, so both runs see the same schedule.
+    train([pair], whole, minutes=1e9, steps=4, save_every=2)
+    train([pair], halves, minutes=1e9, steps=4, save_every=2, stop_after=2)
+    train([pair], halves, minutes=1e9, steps=4, save_every=2)
+    states = [torch.load(f / "checkpoint.pt", weights_only=True) for f in (whole, halves)]
+    assert states[0]["done"] == states[1]["done"] == 4
+    for key, value in states[0]["net"].items():
+        assert torch.equal(value, states[1]["net"][key]), key
+    export(whole, tmp_path / "out")
+    assert (tmp_path / "out" / "segmenter.safetensors").stat().st_size < 4 * 2**20
+    image = np.pad(np.ones((16, 16, 16)), 4)
+    reading = UNetSegmenter(tmp_path / "out").segment(scan(image))
+    assert np.allclose(reading.fractions.sum(0), 1, atol=1e-4)
+    lobes = sum(reading.volumes[k] for k in LOBE_NAMES)
+    parcels = sum(v for k, v in reading.volumes.items() if k.startswith(("lh-", "rh-")))
+    assert parcels == pytest.approx(lobes, rel=1e-4)
+
+
+def test_unet_refuses_what_it_cannot_read(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="has no weights"):
+        UNetSegmenter(tmp_path)
+    segmenter = UNetSegmenter()
+    with pytest.raises(UserError, match="sides dividing by 8"):
+        segmenter.segment(scan(np.ones((20, 24, 24))))
+    with pytest.raises(UserError, match="empty or has values"):
+        segmenter.segment(scan(np.full((24, 24, 24), np.nan)))
+
+
+def test_shipped_weights_fit_the_code() -> None:
+    segmenter = UNetSegmenter()
+    assert segmenter.identity.startswith("unet-")
+    assert segmenter.identity != UNetSegmenter(raw=True).identity
+    assert sum(p.numel() for p in build().parameters()) < 2**21
+
+
+def test_calibration_undoes_a_linear_squeeze() -> None:
+    rng = np.random.default_rng(1)
+    true = [{"frontal": float(v)} for v in 150 * np.exp(0.1 * rng.standard_normal(40))]
+    measured = [{"frontal": float(140 * (row["frontal"] / 150) ** 0.7)} for row in true]
+    fits = fit_calibration(measured, true, [(2 * i, 2 * i + 1) for i in range(20)])
+    assert fits["frontal"]["slope"] == pytest.approx(0.7, abs=1e-6)
+    for m, t in zip(measured, true, strict=True):
+        assert calibrated(m["frontal"], fits["frontal"]) == pytest.approx(t["frontal"], rel=1e-6)
+
+
+def test_stored_calibration_shows_its_raw_slopes() -> None:
+    stored = json.loads((WEIGHTS / "calibration.json").read_text())
+    assert set(LOBE_NAMES) < set(stored)
+    assert all(0.3 < fit["slope"] < 1.5 for fit in stored.values())
+
+
+def test_folder_segmenter(tmp_path: Path) -> None:
+    labels = np.zeros((8, 8, 8), np.int16)
+    labels[1:7, 1:7, 1:7] = 2
+    labels[1], labels[6] = 1035, 2028
+    nib.save(nib.Nifti1Image(labels, AFFINE), tmp_path / "sub-01_desc-aparcaseg_dseg.nii.gz")
+    segmenter = FolderSegmenter(tmp_path)
+    reading = segmenter.segment(scan(np.ones((8, 8, 8))))
+    assert reading.volumes["insula"] == pytest.approx(64 * 0.027)
+    assert reading.volumes["rh-superiorfrontal"] == pytest.approx(64 * 0.027)
+    assert reading.volumes[LOBE_OF["superiorfrontal"]] == pytest.approx(64 * 0.027)
+    assert reading.volumes["white_matter"] == pytest.approx((labels == 2).sum() * 0.027)
+    with pytest.raises(UserError, match="no label map for sub-02"):
+        segmenter.segment(scan(np.ones((8, 8, 8)), "02"))
+    with pytest.raises(UserError, match="is not that of sub-01"):
+        segmenter.segment(scan(np.ones((8, 8, 16))))
+    nib.save(nib.Nifti1Image(np.minimum(labels, 2), AFFINE), tmp_path / "sub-03_dseg.nii.gz")
+    with pytest.raises(UserError, match="no Desikan-Killiany labels"):
+        segmenter.segment(scan(np.ones((8, 8, 8)), "03"))
+    with pytest.raises(UserError, match="--segmentations"):
+        FolderSegmenter(tmp_path / "nothing")
+
+
+def test_truth_needs_a_phantom() -> None:
+    with pytest.raises(UserError, match="is not a phantom"):
+        TruthSegmenter(SimpleNamespace(name="real"))  # type: ignore[arg-type]
