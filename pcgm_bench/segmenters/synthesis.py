@@ -84,6 +84,8 @@ def normalise(image: Tensor) -> Tensor:
     if values.numel() < 100:
         return torch.full_like(image, OUTSIDE)
     centres = torch.quantile(values[:: max(1, values.numel() // 20_000)], torch.tensor([0.1, 0.45, 0.85]))
+    # Two quantiles can be the same value, and then one of the two centres would own no voxel.
+    centres = centres + torch.tensor([-1.0, 0.0, 1.0]) * 1e-3 * (values.max() - values.min())
     counts = torch.histc(values, 256, float(values.min()), float(values.max()))
     bins = torch.linspace(float(values.min()), float(values.max()), 257)
     middles = (bins[:-1] + bins[1:]) / 2
