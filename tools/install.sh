@@ -17,6 +17,13 @@ if [ ! -x "$venv/bin/python" ]; then
         exit 2
     fi
 fi
+# The three parts at the top are links inside the package; a checkout without symbolic links has text files there.
+for part in methods metrics studies; do
+    if [ ! -L "pcgm_bench/$part" ] && [ ! -d "pcgm_bench/$part" ]; then
+        rm -f "pcgm_bench/$part"
+        ln -s "../$part" "pcgm_bench/$part"
+    fi
+done
 pip=("$venv/bin/python" -m pip --disable-pip-version-check)
 pinned=$(grep -E '^torch==' constraints.txt)
 
