@@ -105,7 +105,8 @@ class Context:
     """What the harness lends to a generator besides data.
 
     ``oracle(scan, do, seed)`` gives the true counterfactual image of a phantom person; it is handed only to
-    controls whose card says ``needs_truth``.
+    controls whose card says ``needs_truth``. ``work`` is a folder of the generator's own, in which `Generator.fit`
+    keeps checkpoints: the same training called again goes on from there.
     """
 
     seed: int = 0
@@ -113,6 +114,7 @@ class Context:
     threads: int = 1
     progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None
     oracle: Callable[[Scan, Do, int], np.ndarray] | None = None
+    work: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
+from safetensors.numpy import load_file
+from safetensors.numpy import save_file
 
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.contracts import Card
@@ -15,16 +20,28 @@ from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Do
 from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Scan
+from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import UserError
+from pcgm_bench.methods.pcgm.cmg_fractional import FractionalMask
+from pcgm_bench.methods.pcgm.cmg_fractional import counterfactual_fractions
+from pcgm_bench.methods.pcgm.config import PHANTOM
+from pcgm_bench.methods.pcgm.config import MGDConfig
+from pcgm_bench.methods.pcgm.controlnet import control_mask
+from pcgm_bench.methods.pcgm.fitting import condition_of
+from pcgm_bench.methods.pcgm.fitting import mask_of
+from pcgm_bench.methods.pcgm.fitting import train_mgd
+from pcgm_bench.methods.pcgm.mgd import MGD
+from pcgm_bench.methods.pcgm.mgd import encode_condition
 from pcgm_bench.methods.pcgm.pgm import PGM
 
-JOBS = frozenset({"volumes"})
+JOBS = frozenset({"sample", "counterfactual", "volumes"})
+PEOPLE = "people.safetensors"
 
 
 class PCGM(Generator):
     """Li et al. 2025: probabilistic graph module, counterfactual mask generator, mask-guided diffusion.
 
-    `adapt` fits the PGM on a fold's people, `counterfactual_volumes` is the PGM alone.
+    `fit` trains the MGD once; `adapt` fits the PGM on a fold's people; `counterfactual_volumes` is the PGM alone.
     """
 
     card: ClassVar[Card] = Card(
@@ -34,13 +51,31 @@ class PCGM(Generator):
         reference="Li et al. 2025, arXiv 2509.09054",
         licence="Apache-2.0",
         jobs=JOBS,
+        trained_on="the 400 training controls of the phantom cohort (MGD); the study's own folds (PGM)",
     )
+    config: ClassVar[MGDConfig] = PHANTOM
     refit_replicates: ClassVar[int] = 200
     """Bootstrap replicates in which a study refits the PGM."""
 
     def __init__(self) -> None:
         """A model that has seen nobody yet."""
         self.pgm: PGM | None = None
+        self._mgd: MGD | None = None
+        self._folder: Path | None = None
+        self._device = "cpu"
+        self._people: np.ndarray | None = None
+
+    def fit(self, cohort: Cohort, context: Context) -> None:
+        """Train the MGD on segmented scans; goes on from the checkpoints in ``context.work``.
+
+        Raises:
+            UserError: no work folder, or scans that do not fit the configuration.
+        """
+        if context.work is None:
+            msg = "pcgm: training keeps checkpoints: it needs a work folder"
+            raise UserError(msg)
+        self._mgd = train_mgd(cohort, self.config, context.work, context.progress)
+        self._people = np.stack([condition_of(cohort[index], self.config) for index in range(len(cohort))])
 
     def adapt(self, cohort: Cohort, context: Context) -> None:
         """Fit the PGM on the fold's people.
@@ -49,6 +84,7 @@ class PCGM(Generator):
             UserError: too few people, or a diagnosis with fewer than two.
         """
         self.pgm = PGM.fit(volume_table(cohort), context.seed)
+        self._device = context.device
 
     def refit_volumes(self, train: pd.DataFrame, asked: pd.DataFrame, dos: Sequence[Do], seed: int) -> pd.DataFrame:
         """Fit the PGM's closed form on one table of people and answer about another: for bootstraps.
@@ -84,15 +120,84 @@ class PCGM(Generator):
         answer = self.pgm.counterfactual(row_of(scan), do)
         return {lobe: float(answer[lobe].iloc[0]) for lobe in self.pgm.lobes}
 
+    def counterfactual_mask(self, scan: Scan, do: Do, seed: int) -> FractionalMask:
+        """The mask of this person under ``do``: PGM, then CMG.
+
+        Raises:
+            UserError: as `counterfactual_volumes`.
+        """
+        wanted = self.counterfactual_volumes(scan, do, seed)
+        segmentation = _segmented(scan)
+        ratios = {lobe: volume / segmentation.volumes[lobe] for lobe, volume in wanted.items()}
+        return counterfactual_fractions(segmentation.fractions, ratios)
+
+    def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
+        """The image of this person under ``do``, ``(X, Y, Z)``: PGM, CMG, then MGD from the scan's own inversion.
+
+        Raises:
+            UserError: no weights, another grid than the configuration's, or as `counterfactual_volumes`.
+        """
+        if scan.image.shape != self.config.shape:
+            msg = f"{scan.key}: pcgm's weights are for {self.config.shape} voxels, not {scan.image.shape}: use 3mm"
+            raise UserError(msg)
+        mask = self.counterfactual_mask(scan, do, seed).fractions
+        person: dict[str, Any] = {"age": scan.age, "sex": scan.sex, "diagnosis": scan.diagnosis} | dict(do)
+        condition = encode_condition(
+            float(person["age"]), str(person["sex"]), str(person["diagnosis"]), scan.head_size, self.config
+        )
+        image = self.mgd.counterfactual(
+            scan.image, condition_of(scan, self.config), mask_of(scan), condition, control_mask(mask), seed
+        )
+        return np.maximum(image, 0)
+
+    def sample(self, n: int, seed: int) -> Iterator[np.ndarray]:
+        """New brains of people like the training cohort's: metadata of a random one of them, anatomy from noise."""
+        mgd = self.mgd
+        if self._people is None:
+            msg = "pcgm: these weights do not say whom they were trained on; train them anew"
+            raise UserError(msg)
+        for i in range(n):
+            rng = np.random.default_rng([seed, i])
+            condition = self._people[rng.integers(len(self._people))]
+            yield np.maximum(mgd.sample(condition, None, int(rng.integers(2**31))), 0)
+
+    @property
+    def mgd(self) -> MGD:
+        """The networks, read from the weights when first needed: `adapt` and volumes do without.
+
+        Raises:
+            UserError: there are no weights.
+        """
+        if self._mgd is None:
+            if self._folder is None:
+                msg = "pcgm has no weights: train them with `pcgm-bench fit --method pcgm`"
+                raise UserError(msg)
+            self._mgd = MGD.load(self._folder, self.config, self._device)
+        return self._mgd
+
     def save(self, folder: Path) -> None:
-        """Write the PGM, where there is one."""
+        """Write the MGD, whom it was trained on, and the PGM, where there are any."""
+        if self._mgd is not None:
+            self._mgd.save(folder)
+        if self._people is not None:
+            save_file({"conditions": self._people.astype(np.float32)}, folder / PEOPLE)
         if self.pgm is not None:
             self.pgm.save(folder)
 
     def load(self, folder: Path) -> None:
-        """Read what `save` wrote."""
+        """Read what `save` wrote; the networks themselves when they are first needed."""
+        self._folder, self._mgd = folder, None
+        if (folder / PEOPLE).exists():
+            self._people = load_file(folder / PEOPLE)["conditions"]
         if (folder / "pgm.safetensors").exists():
             self.pgm = PGM.load(folder)
+
+
+def _segmented(scan: Scan) -> Segmentation:
+    if scan.segmentation is None:
+        msg = f"{scan.key}: pcgm needs the scan's segmentation: segment it first"
+        raise UserError(msg)
+    return scan.segmentation
 
 
 def row_of(scan: Scan) -> pd.DataFrame:
@@ -101,9 +206,7 @@ def row_of(scan: Scan) -> pd.DataFrame:
     Raises:
         UserError: the scan has not been segmented.
     """
-    if scan.segmentation is None:
-        msg = f"{scan.key}: pcgm needs the scan's segmentation: segment it first"
-        raise UserError(msg)
+    volumes = _segmented(scan).volumes
     row: dict[str, object] = {
         "subject": scan.subject,
         "age": scan.age,
@@ -111,7 +214,7 @@ def row_of(scan: Scan) -> pd.DataFrame:
         "diagnosis": scan.diagnosis,
         "head_size": scan.head_size,
     }
-    return pd.DataFrame([row | {lobe: float(scan.segmentation.volumes[lobe]) for lobe in LOBE_NAMES}])
+    return pd.DataFrame([row | {lobe: float(volumes[lobe]) for lobe in LOBE_NAMES}])
 
 
 def volume_table(cohort: Cohort) -> pd.DataFrame:

@@ -66,6 +66,8 @@ class Settings:
 def fit(settings: Settings, cohort: build.CohortRequest, out: Path | None = None) -> Path:
     """Train a generator on a cohort and save its weights; the same command goes on where a killed one stopped.
 
+    Checkpoints and loss logs stay beside the weights, in ``.<method>-training``.
+
     Args:
         settings: which generator, and where.
         cohort: the training people; an embedded cohort gives its training population.
@@ -84,11 +86,13 @@ def fit(settings: Settings, cohort: build.CohortRequest, out: Path | None = None
             raise UserError(f"{settings.method} has nothing to train: it runs as it is")
         people = build.open_training_cohort(cohort, settings.home, settings.progress)
         read = read_cohort(settings.home, people, settings.open_segmenter(people), settings.progress)
-        generator.fit(read, settings.context())
+        work = folder.parent / f".{folder.name}-training"
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            work.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise atomic.cannot_write(folder, error) from error
+        generator.fit(read, dataclasses.replace(settings.context(), work=work))
         generator.save(folder)
     return folder
 

@@ -26,6 +26,8 @@ from pcgm_bench.segmenters.synthesis import tissue_means
 
 MEASURED = ("ventricles", "white_matter", *CHANNELS[6:])
 """Channels whose volume enters the loss."""
+FINAL = 5.0
+"""Weight of the volume terms at the end of the training."""
 _MEASURED = [CHANNELS.index(name) for name in MEASURED]
 _REGION_OF_NUMBER = torch.full((1000,), -1, dtype=torch.long)
 for _k, _region in enumerate(DK_REGIONS):
@@ -45,7 +47,7 @@ def volume_loss(probabilities: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
 def loss_of(logits: Tensor, fractions: Tensor, labels: Tensor, volumes: float) -> tuple[Tensor, list[float]]:
     """Soft cross-entropy of fractions, volumes, differences, and the parcels inside cortex.
 
-    ``volumes`` (0 to 1) weighs the volume terms: they say nothing of where, and drown the rest if they come early.
+    ``volumes`` weighs the volume terms: they say nothing of where, and drown the rest if they come early.
     """
     tissue = logits[:, : len(CHANNELS)].float()
     log_probabilities = torch.log_softmax(tissue, 1)
@@ -58,6 +60,15 @@ def loss_of(logits: Tensor, fractions: Tensor, labels: Tensor, volumes: float) -
     side = functional.binary_cross_entropy_with_logits(logits[:, -1].float()[cortex], (labels[cortex] > 2000).float())
     total = voxel + volumes * (0.02 * absolute + 0.05 * change) + 0.1 * region + 0.05 * side
     return total, [float(v.detach()) for v in (voxel, absolute, change, region, side)]
+
+
+def volume_weight(progress: float) -> float:
+    """Weight of the volume terms at a share of the training: none, then one, then `FINAL` for the last third.
+
+    The cross-entropy alone is least at every voxel's expected fraction, and that moves less than the truth where a
+    voxel is ambiguous: summed over a lobe, a true loss of 10 % reads as 8 % however well the two correlate.
+    """
+    return float(np.clip((progress - 0.25) / 0.25, 0, 1) + (FINAL - 1) * np.clip((progress - 0.6) / 0.1, 0, 1))
 
 
 def batch(pair: Pair, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -134,7 +145,7 @@ def train(
         images, fractions, labels = batch(pair, generator)
         with torch.autocast("cpu", torch.bfloat16):
             logits = net(images.to(memory_format=torch.channels_last_3d))
-        loss, parts = loss_of(logits, fractions, labels, float(np.clip((progress - 0.25) / 0.25, 0, 1)))
+        loss, parts = loss_of(logits, fractions, labels, volume_weight(progress))
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
