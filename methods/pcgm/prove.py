@@ -109,7 +109,7 @@ def main() -> None:
         home=options.home, seed=options.seed, quick=True, effect="demo", mechanism="pial", grid="3mm",
         progress=lambda _what, _done, _total: None,
     )  # fmt: skip
-    scans = [cohort[k] for k in range(min(options.people, len(cohort)))]
+    scans: list[Scan] = [cohort[k] for k in range(min(options.people, len(cohort)))]
     started = time.monotonic()
     asked, measured = changes(mgd, UNetSegmenter(), scans, options.seed, options.doses)
     seconds = (time.monotonic() - started) / (len(scans) * (1 + options.doses))
