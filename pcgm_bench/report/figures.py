@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+
+from pcgm_bench.runner.scoring import Example
 
 matplotlib.use("Agg")
 
@@ -51,3 +54,20 @@ def counterfactual_figure(
         figure.suptitle(title, fontsize=10)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=80, metadata={"Software": "pcgm-bench"})
+
+
+def example_figures(examples: Sequence[Example], folder: Path) -> list[Path]:
+    """Draw a run's examples that are not drawn yet, one PNG a person: ``sub-001_do-AUD.png``.
+
+    Returns:
+        All of them, drawn now or before. A run without images has none.
+    """
+    paths = []
+    for example in examples:
+        if not example.counterfactuals:
+            continue
+        paths.append(folder / f"{example.unit.stem}.png")
+        if not paths[-1].exists():
+            images = {row: load() for row, load in example.counterfactuals.items()}
+            counterfactual_figure(example.factual(), images, paths[-1], example.unit.stem)
+    return paths

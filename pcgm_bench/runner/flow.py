@@ -147,13 +147,15 @@ class _Job:
         for row in self.weights:
             measurements += self._image_row(row, cohort, plans)
         measurements += self._volume_rows(cohort, folds)
+        examples = scoring.examples(cohort, plans, {row: self.folder.stage(row) for row in self.weights})
         measured = scoring.write_measurements(self.folder, measurements)
         warnings = [*getattr(self.cohort, "notes", ()), *self.study.warnings(table, self.cohort)]
         stamp = scoring.scored_by(self.study, measured, seed=request.seed, quick=request.quick, skipped=self.skipped)
         stored = self.folder.scores
         if stored is not None and stored["scored_by"] == stamp:
             tables = scoring.study_tables(self.study, stored)
-            return scoring.Scored(self.folder, tables, stored["warnings"], self.skipped, self.made), self.made > 0
+            done = scoring.Scored(self.folder, tables, stored["warnings"], self.skipped, self.made, examples)
+            return done, self.made > 0
         scores = build.call_with(
             self.study.score,
             measurements=measurements,
@@ -171,7 +173,7 @@ class _Job:
             "scores": scores,
         }
         tables = scoring.write_scores(self.folder, self.study, content)
-        return scoring.Scored(self.folder, tables, warnings, self.skipped, self.made), True
+        return scoring.Scored(self.folder, tables, warnings, self.skipped, self.made, examples), True
 
     def note_session(self, session: Session, started: float) -> None:
         """Add this process to the manifest."""

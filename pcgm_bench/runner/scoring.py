@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from pcgm_bench import statistics
 from pcgm_bench.contracts import Measurement
@@ -17,6 +21,7 @@ from pcgm_bench.runner.generate import Fold
 from pcgm_bench.runner.readings import ReadCohort
 from pcgm_bench.store import RunFolder
 from pcgm_bench.store import Stage
+from pcgm_bench.store import Unit
 from pcgm_bench.store import atomic
 from pcgm_bench.store import digest
 from pcgm_bench.store import source_digest
@@ -25,6 +30,25 @@ from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
 
 META = ("row", "subject", "session", "age", "sex", "diagnosis", "factual_diagnosis", "head_size")
+
+
+EXAMPLES = 2
+"""People of each diagnosis that a run shows in pictures."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One person to look at; the images are read when asked for.
+
+    Attributes:
+        unit: whose scan, under which intervention.
+        factual: the scan.
+        counterfactuals: row -> its image.
+    """
+
+    unit: Unit
+    factual: Callable[[], np.ndarray]
+    counterfactuals: Mapping[str, Callable[[], np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -37,6 +61,7 @@ class Scored:
         warnings: what not to believe, one line each.
         skipped: row -> why it was not run.
         made: images made by this process; 0 when everything came from the store.
+        examples: a few people to look at.
     """
 
     folder: RunFolder
@@ -44,6 +69,7 @@ class Scored:
     warnings: Sequence[str]
     skipped: Mapping[str, str]
     made: int = 0
+    examples: Sequence[Example] = ()
 
 
 def real_measurements(cohort: ReadCohort) -> list[Measurement]:
@@ -62,6 +88,23 @@ def image_measurements(row: str, cohort: ReadCohort, folds: Sequence[Fold], stag
         _measurement(row, table.iloc[ask.index], None, stage.read_reading(ask.unit).volumes, ask.do)
         for ask in asks_in_order(folds)
     ]
+
+
+def examples(cohort: ReadCohort, folds: Sequence[Fold], stages: Mapping[str, Stage]) -> list[Example]:
+    """The first `EXAMPLES` people of every diagnosis that the study intervenes on, with every row's image."""
+    chosen: list[Example] = []
+    seen: dict[str, int] = {}
+    for ask in asks_in_order(folds):
+        diagnosis = str(cohort.table["diagnosis"].iloc[ask.index])
+        seen[diagnosis] = seen.get(diagnosis, 0) + 1
+        if seen[diagnosis] <= EXAMPLES:
+            images = {row: partial(stage.read_image, ask.unit) for row, stage in stages.items()}
+            chosen.append(Example(ask.unit, partial(_image, cohort, ask.index), images))
+    return chosen
+
+
+def _image(cohort: ReadCohort, index: int) -> np.ndarray:
+    return cohort[index].image
 
 
 def volume_measurements(
