@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -94,7 +95,7 @@ def test_run_then_show(
     assert "warning: only 12 people" in first.out
     assert "counterfactuals, shifter: 13/13 done" in first.err
     assert "counterfactuals" not in first.out
-    key = first.out.rsplit("--", 1)[1].strip()
+    key = re.findall(r"^run (\w+): ", first.out, re.MULTILINE)[0]
     shown = call(["show", key], capsys, monkeypatch)
     assert shown.out == first.out
     listed = call(["show"], capsys, monkeypatch)

@@ -36,8 +36,5 @@ def print_scored(folder: RunFolder, tables: Sequence[Table], warnings: Sequence[
         made = sum(session.made for session in manifest.sessions)
         out.print(f"{made} images made in {span(manifest.wall_seconds)}, at most {peak:.0f} MiB", highlight=False)
     out.print(f"run {folder.identity.key}: {folder.root}", markup=False, highlight=False, soft_wrap=True)
-
-
-def print_line(text: str) -> None:
-    """One line as it is, never wrapped."""
-    console().print(text, markup=False, highlight=False, soft_wrap=True)
+    if folder.figures.is_dir():
+        out.print(f"figures: {folder.figures}", markup=False, highlight=False, soft_wrap=True)

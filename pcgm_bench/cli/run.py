@@ -34,7 +34,6 @@ def run(
 
     Interrupted or killed, the same command goes on where it stopped; finished, it reads the result from the store.
     """
-    from pcgm_bench.cli.printing import print_line
     from pcgm_bench.cli.printing import print_scored
     from pcgm_bench.progress import Reporter
     from pcgm_bench.runner import CohortRequest
@@ -58,11 +57,10 @@ def run(
     )
     with Reporter(quiet=quiet) as progress:
         scored = run_it(request, progress)
-    print_scored(scored.folder, scored.tables, scored.warnings)
     if any(example.counterfactuals for example in scored.examples):
-        figures = scored.folder.root / "figures"
+        figures = scored.folder.figures
         if not all((figures / f"{example.unit.stem}.png").exists() for example in scored.examples):
             from pcgm_bench.report.figures import example_figures
 
             example_figures(scored.examples, figures)
-        print_line(f"figures: {figures}")
+    print_scored(scored.folder, scored.tables, scored.warnings)

@@ -126,6 +126,11 @@ class RunFolder:
         atomic.write_json(self.manifest_file, manifest.model_dump(mode="json"))
 
     @property
+    def figures(self) -> Path:
+        """``figures/``: pictures of a few people; there once `pcgm-bench run` has drawn them."""
+        return self.root / "figures"
+
+    @property
     def scores(self) -> dict[str, Any] | None:
         """Read from `scores_file`; None before the run has been scored."""
         return json.loads(self.scores_file.read_text()) if self.scores_file.exists() else None
