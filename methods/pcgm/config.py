@@ -170,8 +170,8 @@ class MGDConfig:
         return -(-first // slices), second // plane, third // plane
 
 
-# Chosen on phantom seeds 12 and 13 with `prove`: the dose-response of an inversion falls short of the mask, and guidance
-# away from the factual mask makes up for it; with the same mask on both sides it does nothing.
+# Chosen on phantom seeds 12 and 13 with `prove`: the dose-response of an inversion falls short of the mask, and
+# guidance away from the factual mask makes up for it; with the same mask on both sides it does nothing.
 PHANTOM = MGDConfig(
     sampler=SamplerConfig(steps=10, n_fixed_point=1, guidance=1.7, unconditional="old"),
     decoder_sampler=DecoderSamplerConfig(steps=8, strength=0.375, n_fixed_point=1),
