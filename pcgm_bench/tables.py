@@ -60,6 +60,7 @@ class Table:
         columns: headings.
         rows: cells, as many a row as there are columns.
         notes: what a reader has to know to believe the numbers.
+        detail: stored and shown on request, not printed after every run.
 
     Raises:
         ValueError: a row of the wrong length.
@@ -79,6 +80,7 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     notes: Sequence[str] = field(default_factory=tuple)
+    detail: bool = False
 
     def __post_init__(self) -> None:
         for row in self.rows:

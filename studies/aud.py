@@ -47,6 +47,8 @@ ALL_PERMUTED = "labels permuted before everything"
 VOLUMES = " (volumes)"
 FIT_PERMUTED = " (volumes, labels permuted)"
 
+OWN_NEAREST = "own-nearest"
+
 REPLICATES = 1000
 REPLICATES_QUICK = 200
 
@@ -69,6 +71,9 @@ class AUDStudy:
     reference: ClassVar[str] = (
         "Li et al. 2025, section 4.4, Table 3; Sullivan et al. 2018, doi 10.1001/jamapsychiatry.2018.0021"
     )
+
+    image_metrics: ClassVar[tuple[str, ...]] = (OWN_NEAREST,)
+    """Metrics that compare a row's images with the factual scans."""
 
     def rows(self, method_name: str) -> list[str]:
         """Names of the rows to run beside the method, in the order of the tables."""
@@ -99,6 +104,7 @@ class AUDStudy:
         progress: Progress = lambda _what, _done, _total: None,
         refitter: Refitter | None = None,
         replicates: int | None = None,
+        images: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> dict[str, Any]:
         """Score all rows.
 
@@ -110,7 +116,8 @@ class AUDStudy:
             progress: told (what, done, total).
             refitter: fits the method's causal model anew in every bootstrap replicate; see `aud_sound.Refitter`.
                 Without it the tables say that the intervals ignore the model's own uncertainty.
-            replicates: overrides the number of bootstrap replicates (a slow refitter may need fewer).
+            images: row -> image metric -> its value with interval and n, for rows that made images.
+            replicates: most bootstrap replicates that the refitter can afford.
 
         Returns:
             JSON-able scores; a value that does not exist is None.
@@ -126,7 +133,8 @@ class AUDStudy:
         affected = [lobe for lobe in LOBES if planted.get(lobe)] if planted else [x for x in LOBES if x != UNAFFECTED]
         samples = {row: build(frames, row, levels) for row in frames}
         samples = {row: sample for row, sample in samples.items() if self._enough(row, sample)}
-        n = replicates or (REPLICATES_QUICK if quick else REPLICATES)
+        n = REPLICATES_QUICK if quick else REPLICATES
+        n = min(n, replicates or n)
         methods = [row for row in samples if row + VOLUMES in samples]
         fitted = {*methods, *(row + VOLUMES for row in methods), ALL_PERMUTED}
         fitted |= {row for row in samples if row.endswith(VOLUMES)}
@@ -146,8 +154,9 @@ class AUDStudy:
                 entry["has_model"] = row in fitted or row.endswith(FIT_PERMUTED)
                 entry["oracle_error"] = errors.get(row)
                 entry["spill_over"] = aud_person.spill_over(sample, samples.get(row + VOLUMES))
+                entry["own_nearest"] = (images or {}).get(row, {}).get(OWN_NEAREST)
                 entry["person"] = aud_person.same_person(
-                    entry["sound"]["paired"], errors.get(row), errors.get(COPY), affected
+                    entry["sound"]["paired"], errors.get(row), errors.get(COPY), affected, entry["own_nearest"]
                 )
                 entry["verdict"] = overall(entry)
             rows[row] = entry

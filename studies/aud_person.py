@@ -22,6 +22,9 @@ ERROR_SHARE = 0.5
 CORRELATION = 0.5
 """Without an oracle: least correlation of factual and counterfactual volumes (age, sex, head size held equal)."""
 
+OWN_NEAREST = 0.99
+"""Least share of counterfactual images whose nearest factual scan is the person's own."""
+
 REPLICATES = 500
 
 
@@ -93,6 +96,7 @@ def same_person(
     errors: Mapping[str, Mapping[str, float]] | None,
     unchanged: Mapping[str, Mapping[str, float]] | None,
     affected: Sequence[str],
+    nearest: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Decide whether the counterfactuals show the people they were made from.
 
@@ -104,10 +108,23 @@ def same_person(
         errors: `oracle_error` of this row; None without an oracle.
         unchanged: `oracle_error` of the input copied, for scale.
         affected: lobes in which the oracle differs from the input.
+        nearest: share of images whose nearest factual scan is the person's own, as ``value``; None without images.
 
     Returns:
         ``passed``, the ``criterion`` used, and ``worst``: the lobe that decides and its value.
     """
+    verdict = _by_volumes(paired, errors, unchanged, affected)
+    if nearest is not None and nearest["value"] < OWN_NEAREST:
+        verdict["passed"] = False
+    return verdict
+
+
+def _by_volumes(
+    paired: Mapping[str, Mapping[str, Mapping[str, float]]],
+    errors: Mapping[str, Mapping[str, float]] | None,
+    unchanged: Mapping[str, Mapping[str, float]] | None,
+    affected: Sequence[str],
+) -> dict[str, Any]:
     if errors and unchanged and affected:
         shares = {lobe: errors[lobe]["rms"] / unchanged[lobe]["rms"] for lobe in affected}
         lobe = max(shares, key=lambda name: np.nan_to_num(shares[name], nan=np.inf))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 
 from pcgm_bench.statistics.effects import detectable
 from pcgm_bench.studies.aud_cohort import find_levels
+from pcgm_bench.studies.aud_person import OWN_NEAREST
 from pcgm_bench.studies.aud_rules import COLUMNS
 from pcgm_bench.studies.aud_sample import LOBES
 from pcgm_bench.studies.aud_sample import REGIONS
@@ -48,36 +50,42 @@ def size_line(scores: Mapping[str, Any]) -> str:
     )
 
 
-def overview(scores: Mapping[str, Any]) -> Table:
-    """Rows x columns: the paper's count, and right / inconclusive / wrong cells by the sound rule."""
-    columns = [Column("row")]
-    for name in COLUMNS:
-        columns += [Column(f"{name} paper"), Column(f"{name} sound")]
-    columns += [Column("wrong signs"), Column("same person"), Column("sound verdict")]
+def paper_overview(scores: Mapping[str, Any]) -> Table:
+    """Rows x columns: the paper's count of correct lobes."""
     rows: list[list[Cell]] = []
     for row, entry in scores["rows"].items():
-        cells: list[Cell] = [row]
-        for name in COLUMNS:
-            paper, sound = entry["paper"].get(name), entry["sound"]["counts"].get(name)
-            cells.append(None if paper is None else f"{paper['correct']}/6")
-            cells.append(None if sound is None else f"{sound['right']}/{sound['inconclusive']}/{sound['wrong']}")
-        cells.append(sum(len(column["wrong_sign"]) for column in entry["paper"].values()))
-        person = entry.get("person")
-        cells += [None if person is None else ("yes" if person["passed"] else "no"), entry.get("verdict")]
-        rows.append(cells)
+        counts = [entry["paper"].get(name) for name in COLUMNS]
+        wrong = sum(len(column["wrong_sign"]) for column in entry["paper"].values())
+        rows.append([row, *(None if count is None else f"{count['correct']}/6" for count in counts), wrong])
     notes = [
-        "paper: '# Correct' of 6 (Student's t, head size regressed out, p <= 0.05 / 6; signs not looked at). "
-        "sound: lobes right / inconclusive / wrong. wrong signs: significant cells where AUD is not smaller.",
+        "'# Correct' of 6 lobes: Student's t, head size regressed out, significant is p <= 0.05 / 6. The rule does not "
+        "look at signs; 'wrong signs' counts significant cells where AUD is not smaller.",
         *(f"{name}: {c.title}." for name, c in COLUMNS.items()),
         size_line(scores),
-        *_row_notes(scores["rows"]),
     ]
     if scores["missing_rows"]:
         notes.append(f"Not scored, too few readings: {', '.join(scores['missing_rows'])}.")
     dropped = {row: entry["dropped"] for row, entry in scores["rows"].items() if entry["dropped"]}
     if dropped:
         notes.append(f"People left out for want of a reading: {dropped}.")
-    return Table("overview", "AUD study: five columns by two rules", columns, rows, notes)
+    heads = [Column("row"), *(Column(name) for name in COLUMNS), Column("wrong signs")]
+    return Table("overview-paper", "AUD study by the paper's rule", heads, rows, notes)
+
+
+def sound_overview(scores: Mapping[str, Any]) -> Table:
+    """Rows x columns: right / inconclusive / wrong lobes by the sound rule, the person, and the verdict."""
+    rows: list[list[Cell]] = []
+    for row, entry in scores["rows"].items():
+        cells: list[Cell] = [row]
+        for name in COLUMNS:
+            count = entry["sound"]["counts"].get(name)
+            cells.append(None if count is None else f"{count['right']}/{count['inconclusive']}/{count['wrong']}")
+        person = entry.get("person")
+        cells += [None if person is None else ("yes" if person["passed"] else "no"), entry.get("verdict")]
+        rows.append(cells)
+    notes = ["Lobes right / inconclusive / wrong.", *_row_notes(scores["rows"])]
+    heads = [Column("row"), *(Column(name) for name in COLUMNS), Column("same person"), Column("verdict")]
+    return Table("overview-sound", "AUD study by the sound rule", heads, rows, notes)
 
 
 def paper_table(scores: Mapping[str, Any], row: str) -> Table:
@@ -158,8 +166,9 @@ def recovery_table(scores: Mapping[str, Any], row: str) -> Table:
 
 
 def person_table(scores: Mapping[str, Any]) -> Table:
-    """Every row's error to the oracle, lobe by lobe."""
+    """Every row's error to the oracle, lobe by lobe, and whose scan its images come nearest to."""
     rows: list[list[Cell]] = []
+    criteria: dict[str, list[str]] = {}
     for row, entry in scores["rows"].items():
         errors, person = entry.get("oracle_error"), entry.get("person")
         if person is None:
@@ -171,12 +180,19 @@ def person_table(scores: Mapping[str, Any]) -> Table:
             cells.append(f"{cell['rms']:.2f} [{cell['low']:.2f}, {cell['high']:.2f}]" if cell and known else None)
         worst = person["worst"]
         cells += [None if worst is None else f"{worst['lobe']} {Column('').text(worst['value'])}"]
-        cells += ["yes" if person["passed"] else "no", person["criterion"]]
+        near = entry.get("own_nearest")
+        cells.append(f"{100 * near['value']:.1f} [{100 * near['low']:.1f}, {100 * near['high']:.1f}]" if near else None)
+        cells.append("yes" if person["passed"] else "no")
+        criteria.setdefault(person["criterion"], []).append(row)
         rows.append(cells)
     heads = [Column("row"), *(Column(lobe) for lobe in LOBES)]
-    heads += [Column("deciding value"), Column("same person"), Column("criterion")]
-    note = "Both volumes are readings of the same segmenter, so that sqrt(2) times its noise is the floor."
-    return Table("oracle-error", "Error to the oracle: rms over people, % of the lobe [95 %]", heads, rows, [note])
+    heads += [Column("deciding value"), Column("own scan nearest, %"), Column("same person")]
+    notes = [
+        "Both volumes are readings of the same segmenter, so that sqrt(2) times its noise is the floor.",
+        f"Own scan nearest: images whose nearest factual scan is the person's own; at least {OWN_NEAREST:.0%}.",
+        *(f"Deciding value: {criterion} ({', '.join(names)})." for criterion, names in criteria.items()),
+    ]
+    return Table("oracle-error", "Error to the oracle: rms over people, % of the lobe [95 %]", heads, rows, notes)
 
 
 def spill_table(scores: Mapping[str, Any]) -> Table:
@@ -199,14 +215,13 @@ def spill_table(scores: Mapping[str, Any]) -> Table:
 
 
 def all_tables(scores: Mapping[str, Any]) -> list[Table]:
-    """Overview, then details of the real scans and of the row that a run is about, then the person."""
-    tables = [overview(scores)]
+    """Both overviews, then the row that a run is about and the person; the rest is detail."""
     methods = [row for row in scores["rows"] if f"{row} (volumes)" in scores["rows"]]
-    for row in ["real", *methods]:
-        tables += [paper_table(scores, row), sound_table(scores, row)]
-        if row != "real":
-            tables.append(recovery_table(scores, row))
-    return [*tables, person_table(scores), spill_table(scores)]
+    shown = [paper_overview(scores), sound_overview(scores)]
+    shown += [table(scores, row) for row in methods for table in (paper_table, recovery_table)]
+    detail = [sound_table(scores, row) for row in ("real", *methods)]
+    detail += [paper_table(scores, "real"), spill_table(scores)]
+    return [*shown, person_table(scores), *(dataclasses.replace(table, detail=True) for table in detail)]
 
 
 def cohort_warnings(table: pd.DataFrame, is_phantom: bool) -> list[str]:

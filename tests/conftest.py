@@ -21,7 +21,7 @@ TOYS: dict[Kind, dict[str, str]] = {
         "planner": "Planner",
     },
     "studies": {"toy": "ToyStudy"},
-    "metrics": {},
+    "metrics": {"brightness": "Brightness"},
     "cohorts": {"toy": "ToyCohort", "labelled": "LabelledToyCohort"},
     "segmenters": {"toy": "ToySegmenter"},
 }

@@ -20,6 +20,7 @@ from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Do
 from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Measurement
+from pcgm_bench.contracts import MetricRecord
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
@@ -196,11 +197,25 @@ class Spoiler(Shifter):
         return scan.image * np.float32("nan")
 
 
+class Brightness:
+    """Mean factual and mean counterfactual intensity."""
+
+    record = MetricRecord("brightness", "1", "higher", (0.0, 1.0), "", "", 1.0, 0.0)
+
+    def __call__(
+        self, factual: Sequence[np.ndarray], made: Sequence[np.ndarray], whose: Sequence[str], made_for: Sequence[str]
+    ) -> list[float]:
+        CALLS.append("brightness")
+        assert (len(factual), len(made)) == (len(whose), len(made_for))
+        return [float(np.mean([images[i] for i in range(len(images))])) for images in (factual, made)]
+
+
 class ToyStudy:
     """Everybody under the other diagnosis, in three folds; the score is the mean of every row."""
 
     name: ClassVar[str] = "toy"
     version: ClassVar[str] = "1"
+    image_metrics: ClassVar[tuple[str, ...]] = ("brightness",)
 
     def rows(self, method_name: str) -> list[str]:
         return ["truth", "sampler", *self.volume_rows(method_name)]
@@ -230,6 +245,7 @@ class ToyStudy:
         quick: bool,
         refitter: Any,
         replicates: int,
+        images: dict[str, Any],
     ) -> dict[str, Any]:
         CALLS.append("score")
         means: dict[str, list[float]] = {}
@@ -243,6 +259,7 @@ class ToyStudy:
             "rows": {row: [float(np.mean(values)), len(values)] for row, values in means.items()},
             "refitted": refitted["insula"].tolist(),
             "replicates": replicates,
+            "images": images,
             "nan": float("nan"),
         }
 

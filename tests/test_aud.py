@@ -319,13 +319,33 @@ def test_scores_are_json_and_a_function_of_the_seed(cohort: aud_simulate.Simulat
 def test_tables_come_from_stored_scores_alone(scores: dict[str, Any]) -> None:
     stored = json.loads(json.dumps(scores))
     tables = {table.name: table for table in STUDY.tables(stored)}
-    assert {"overview", "paper-real", "sound-linear", "recovery-linear", "oracle-error", "spill-over"} <= set(tables)
-    text = tables["overview"].markdown()
+    assert {
+        "overview-paper",
+        "overview-sound",
+        "paper-real",
+        "sound-linear",
+        "recovery-linear",
+        "oracle-error",
+        "spill-over",
+    } <= set(tables)
+    text = tables["overview-paper"].markdown() + tables["overview-sound"].markdown()
     assert "With n = 100 + 100 you could see d >= 0.50" in text
     assert "not the same person" in text
-    rows = [row[0] for row in tables["overview"].rows]
-    assert set(STUDY.rows(METHOD)) < set(rows)
+    for name in ("overview-paper", "overview-sound"):
+        assert set(STUDY.rows(METHOD)) < {row[0] for row in tables[name].rows}
     assert "fitted anew in every replicate" in tables["sound-linear"].markdown()
+
+
+def test_images_of_somebody_else_fail_the_person(cohort: aud_simulate.Simulated, scores: dict[str, Any]) -> None:
+    few = [m for m in cohort.measurements if m.row in ("real", "oracle", "copy-input", METHOD)]
+    verdicts = {}
+    for share in (1.0, 0.98):
+        found = {METHOD: {"own-nearest": {"value": share, "low": share, "high": share, "n": 200}}}
+        result = STUDY.score(few, cohort.table, 0, True, replicates=2, images=found)
+        verdicts[share] = result["rows"][METHOD]["person"]["passed"]
+        table = next(table for table in STUDY.tables(result) if table.name == "oracle-error")
+        assert any(f"{100 * share:.1f}" in str(cell) for row in table.rows for cell in row)
+    assert verdicts == {1.0: scores["rows"][METHOD]["person"]["passed"], 0.98: False}
 
 
 def test_a_model_that_was_not_refitted_says_so(cohort: aud_simulate.Simulated) -> None:

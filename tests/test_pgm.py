@@ -22,13 +22,14 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.methods.pcgm import pgm_flows
 from pcgm_bench.methods.pcgm.pgm import FIVE_LOBES
 from pcgm_bench.methods.pcgm.pgm import PGM
+from pcgm_bench.methods.pcgm.pgm_linear import linear_counterfactuals
 
 LOSS = dict(zip(LOBE_NAMES, (-0.045, -0.044, -0.035, 0.0, -0.049, -0.052), strict=True))
 LISTED = list(LOBE_NAMES)
 PIOP2 = os.environ.get("PCGM_BENCH_PIOP2", "")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> None:
     torch.set_num_threads(1)
 
@@ -116,6 +117,22 @@ def test_fast_is_the_textbook_regression() -> None:
     np.testing.assert_allclose(shift(model, table)[0], fit.params["case[T.True]"], rtol=1e-6)
     u = model.abduct(table)[:, 0]
     np.testing.assert_allclose(u, fit.resid / np.sqrt(fit.scale), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("visits", [1, 3])
+@pytest.mark.parametrize("do", [{"diagnosis": "AUD"}, {"age": 70.0}, {"sex": "M", "head_size": 1400.0}])
+def test_the_closed_form_for_bootstraps_is_the_fast_model(visits: int, do: dict[str, object]) -> None:
+    table = people(5, 40, visits)
+    asked = table.iloc[3::5]
+    checked = PGM.fit(table, 0, fast=True).counterfactual(asked, do)[LISTED].to_numpy()
+    np.testing.assert_allclose(linear_counterfactuals(table, asked, [do] * len(asked), LISTED), checked, rtol=1e-8)
+
+
+def test_the_closed_form_for_bootstraps_refuses_what_it_has_not_seen() -> None:
+    table = people(6, 20)
+    for do, word in (({"diagnosis": "HIV"}, "HIV"), ({"weight": 70.0}, "weight")):
+        with pytest.raises(UserError, match=word):
+            linear_counterfactuals(table, table, [do] * len(table), LISTED)
 
 
 def test_group_effect_of_the_closed_form_is_not_biased() -> None:

@@ -53,6 +53,10 @@ def test_complete_run(home: Path, toys: list[str]) -> None:
     assert scored.folder.scores["scores"]["nan"] is None
     assert scored.folder.scores["scores"]["replicates"] == 3
     assert len(scored.folder.scores["scores"]["refitted"]) == 14
+    # Half are AUD, 10 % darker, and everybody becomes the other: the means of both kinds of image agree.
+    brightness = scored.folder.scores["scores"]["images"]
+    assert brightness.keys() == {"shifter", "truth"}
+    assert all(abs(one["brightness"][0] - one["brightness"][1]) < 0.05 for one in brightness.values())
 
 
 def test_files_of_a_unit(home: Path, toys: list[str]) -> None:

@@ -31,8 +31,10 @@ from pcgm_bench.methods.pcgm.fitting import condition_of
 from pcgm_bench.methods.pcgm.fitting import mask_of
 from pcgm_bench.methods.pcgm.fitting import train_mgd
 from pcgm_bench.methods.pcgm.mgd import MGD
+from pcgm_bench.methods.pcgm.mgd import comparable
 from pcgm_bench.methods.pcgm.mgd import encode_condition
 from pcgm_bench.methods.pcgm.pgm import PGM
+from pcgm_bench.methods.pcgm.pgm_linear import linear_counterfactuals
 
 JOBS = frozenset({"sample", "counterfactual", "volumes"})
 PEOPLE = "people.safetensors"
@@ -54,8 +56,8 @@ class PCGM(Generator):
         trained_on="the 400 training controls of the phantom cohort (MGD); the study's own folds (PGM)",
     )
     config: ClassVar[MGDConfig] = PHANTOM
-    refit_replicates: ClassVar[int] = 200
-    """Bootstrap replicates in which a study refits the PGM."""
+    refit_replicates: ClassVar[int] = 1000
+    """Bootstrap replicates in which a study may refit the PGM."""
 
     def __init__(self) -> None:
         """A model that has seen nobody yet."""
@@ -100,12 +102,9 @@ class PCGM(Generator):
         Returns:
             The lobes of ``asked`` under their interventions, same order.
         """
-        model = PGM.fit(train, seed, fast=True)
-        answer = asked[list(LOBE_NAMES)].astype(float).copy()
-        kinds = [tuple(sorted(do.items())) for do in dos]
-        for kind in sorted(set(kinds)):
-            mine = [one == kind for one in kinds]
-            answer.loc[mine, list(LOBE_NAMES)] = model.counterfactual(asked.loc[mine], dict(kind))[list(LOBE_NAMES)]
+        lobes = list(LOBE_NAMES)
+        answer = asked[lobes].astype(float).copy()
+        answer[lobes] = linear_counterfactuals(train, asked, dos, lobes)
         return answer
 
     def counterfactual_volumes(self, scan: Scan, do: Do, seed: int) -> dict[str, float]:
@@ -145,9 +144,8 @@ class PCGM(Generator):
         condition = encode_condition(
             float(person["age"]), str(person["sex"]), str(person["diagnosis"]), scan.head_size, self.config
         )
-        image = self.mgd.counterfactual(
-            scan.image, condition_of(scan, self.config), mask_of(scan), condition, control_mask(mask), seed
-        )
+        old, new = comparable(condition_of(scan, self.config), condition)
+        image = self.mgd.counterfactual(scan.image, old, mask_of(scan), new, control_mask(mask), seed)
         return np.maximum(image, 0)
 
     def sample(self, n: int, seed: int) -> Iterator[np.ndarray]:

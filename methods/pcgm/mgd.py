@@ -72,6 +72,19 @@ def encode_condition(age: float, sex: str, diagnosis: str, head_size: float, con
     )
 
 
+def comparable(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two conditions ``(4,)`` in which a field that one does not know is unknown (NaN) in both.
+
+    Weights trained on controls know what a control is and not what a patient is. Moving from one to the null token is
+    then no step towards a patient, but it is a step, and would show in the image.
+
+    >>> comparable(np.array([0.5, np.nan]), np.array([0.7, 1.0]))
+    (array([0.5, nan]), array([0.7, nan]))
+    """
+    unknown = np.isnan(old) | np.isnan(new)
+    return np.where(unknown, np.nan, old), np.where(unknown, np.nan, new)
+
+
 class MGD:
     """The four networks and how they make an image. Images and masks are NumPy on the cohort's grid; CPU in fp32.
 

@@ -30,6 +30,7 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.methods.pcgm import pgm_flows
 from pcgm_bench.methods.pcgm.pgm_parents import PARENTS
 from pcgm_bench.methods.pcgm.pgm_parents import Encoder
+from pcgm_bench.methods.pcgm.pgm_parents import Parents
 from pcgm_bench.methods.pcgm.pgm_parents import as_table
 from pcgm_bench.methods.pcgm.pgm_parents import check_parents
 from pcgm_bench.methods.pcgm.pgm_parents import check_positive
@@ -119,7 +120,7 @@ class PGM:
         if weights is None:
             weights = 1.0 / np.bincount(groups)[groups]
         weights = np.asarray(weights, float)
-        encoder = Encoder.learn(table, weights)
+        encoder = Encoder.learn(Parents.of(table), weights)
         people = float(weights.sum())
         _check_size(table, encoder, people)
         logs = np.log(table[list(lobes)].to_numpy(float))

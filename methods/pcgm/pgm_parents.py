@@ -22,6 +22,26 @@ YEARS_FOR_CURVE = 20
 
 
 @dataclass(frozen=True)
+class Parents:
+    """The four parents of people as plain arrays ``(n,)``: age (years), sex, diagnosis (text), head size (mL)."""
+
+    age: np.ndarray
+    sex: np.ndarray
+    diagnosis: np.ndarray
+    head_size: np.ndarray
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> Parents:
+        """Taken from a table."""
+        text = {name: table[name].to_numpy(str) for name in ("sex", "diagnosis")}
+        return cls(table["age"].to_numpy(float), text["sex"], text["diagnosis"], table["head_size"].to_numpy(float))
+
+    def at(self, rows: np.ndarray) -> Parents:
+        """Some of the people."""
+        return Parents(self.age[rows], self.sex[rows], self.diagnosis[rows], self.head_size[rows])
+
+
+@dataclass(frozen=True)
 class Encoder:
     """How parents become the columns of a design matrix; learned once from the training table.
 
@@ -42,11 +62,10 @@ class Encoder:
     head_by_sex: Mapping[str, tuple[float, float]]
 
     @classmethod
-    def learn(cls, table: pd.DataFrame, weights: np.ndarray) -> Encoder:
-        """Levels, ranges and columns from a checked table; what does not vary gets no column."""
-        log_head = np.log(table["head_size"].to_numpy(float))
-        age, sex = table["age"].to_numpy(float), table["sex"].to_numpy(str)
-        levels = tuple(sorted(set(table["diagnosis"].astype(str))))
+    def learn(cls, people: Parents, weights: np.ndarray) -> Encoder:
+        """Levels, ranges and columns from checked people; what does not vary gets no column."""
+        log_head, age, sex = np.log(people.head_size), people.age, people.sex
+        levels = tuple(sorted(set(people.diagnosis.tolist())))
         sexes = tuple(s for s in SEXES if s in set(sex))
         varies = {
             "one": True,
@@ -73,24 +92,29 @@ class Encoder:
         Raises:
             UserError: a diagnosis or sex that was not in the training table.
         """
+        people = Parents.of(parents)
         for column, known in (("diagnosis", self.levels), ("sex", self.sexes)):
-            strange = ~parents[column].astype(str).isin(known).to_numpy()
+            strange = ~np.isin(getattr(people, column), known)
             if strange.any():
                 row = int(strange.argmax())
                 value = parents[column].iloc[row]
                 msg = f"{_who(parents, row)}: {column} {value!r} was not in the PGM's training table; it knows {known}"
                 raise UserError(msg)
-        age = (parents["age"].to_numpy(float) - self.age[0]) / self.age[1]
-        head = (np.log(parents["head_size"].to_numpy(float)) - self.log_head[0]) / self.log_head[1]
+        return self.columns(people)
+
+    def columns(self, people: Parents) -> np.ndarray:
+        """`design` of people who have been checked: for bootstraps, where checking costs more than fitting."""
+        age = (people.age - self.age[0]) / self.age[1]
+        head = (np.log(people.head_size) - self.log_head[0]) / self.log_head[1]
         columns = {
-            "one": np.ones(len(parents)),
+            "one": np.ones(len(age)),
             "age": age,
             "age2": age**2,
-            "male": (parents["sex"].to_numpy(str) == "M").astype(float),
+            "male": (people.sex == "M").astype(float),
             "log_head": head,
         }
         for level in self.levels[1:]:
-            columns[f"diagnosis={level}"] = (parents["diagnosis"].to_numpy(str) == level).astype(float)
+            columns[f"diagnosis={level}"] = (people.diagnosis == level).astype(float)
         return np.stack([columns[term] for term in self.terms], axis=1)
 
     @property

@@ -20,10 +20,13 @@ def console() -> Console:
     return plain if plain.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL)
 
 
-def print_scored(folder: RunFolder, tables: Sequence[Table], warnings: Sequence[str]) -> None:
-    """Tables, then what not to believe, then where everything is."""
+def print_scored(
+    folder: RunFolder, tables: Sequence[Table], warnings: Sequence[str], *, everything: bool = False
+) -> None:
+    """Tables (the detailed ones with ``everything``), then what not to believe, then where everything is."""
     out = console()
-    for table in tables:
+    hidden = [] if everything else [table for table in tables if table.detail]
+    for table in (table for table in tables if table not in hidden):
         out.print(table.rich())
         out.print()
     for warning in warnings:
@@ -35,6 +38,9 @@ def print_scored(folder: RunFolder, tables: Sequence[Table], warnings: Sequence[
         peak = max(session.peak_rss_mib for session in manifest.sessions)
         made = sum(session.made for session in manifest.sessions)
         out.print(f"{made} images made in {span(manifest.wall_seconds)}, at most {peak:.0f} MiB", highlight=False)
+    if hidden:
+        names = ", ".join(table.name for table in hidden)
+        out.print(f"more tables: {names}; `pcgm-bench show {folder.identity.key} --all`", highlight=False)
     out.print(f"run {folder.identity.key}: {folder.root}", markup=False, highlight=False, soft_wrap=True)
     if folder.figures.is_dir():
         out.print(f"figures: {folder.figures}", markup=False, highlight=False, soft_wrap=True)

@@ -11,6 +11,7 @@ from pcgm_bench.cli import options
 
 def show(
     run: Annotated[str | None, typer.Argument(help="Path, folder name, or first digits of the key.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="The detailed tables too.")] = False,
     home: options.Home = None,
 ) -> None:
     """Print a stored run's tables; without RUN, list the runs."""
@@ -30,7 +31,7 @@ def show(
         if scores is None:
             raise options.user_error(f"{folder.root}: not scored yet; give the same `pcgm-bench run` command again")
         study = registry.get("studies", folder.identity.study)()
-        print_scored(folder, study_tables(study, scores), scores["warnings"])
+        print_scored(folder, study_tables(study, scores), scores["warnings"], everything=everything)
         return
     rows: list[list[Cell]] = []
     for folder in RunFolder.all(place):

@@ -26,8 +26,11 @@ from pcgm_bench.runner import build
 from pcgm_bench.runner import scoring
 from pcgm_bench.runner.build import CohortRequest
 from pcgm_bench.runner.generate import Fold
+from pcgm_bench.runner.generate import asks_in_order
 from pcgm_bench.runner.generate import make_row
 from pcgm_bench.runner.generate import plan
+from pcgm_bench.runner.images import image_metrics
+from pcgm_bench.runner.images import image_scores
 from pcgm_bench.runner.readings import Progress
 from pcgm_bench.runner.readings import ReadCohort
 from pcgm_bench.runner.readings import read_cohort
@@ -147,10 +150,18 @@ class _Job:
         for row in self.weights:
             measurements += self._image_row(row, cohort, plans)
         measurements += self._volume_rows(cohort, folds)
-        examples = scoring.examples(cohort, plans, {row: self.folder.stage(row) for row in self.weights})
+        stages = {row: self.folder.stage(row) for row in self.weights}
+        examples = scoring.examples(cohort, plans, stages)
         measured = scoring.write_measurements(self.folder, measurements)
         warnings = [*getattr(self.cohort, "notes", ()), *self.study.warnings(table, self.cohort)]
-        stamp = scoring.scored_by(self.study, measured, seed=request.seed, quick=request.quick, skipped=self.skipped)
+        stamp = scoring.scored_by(
+            self.study,
+            measured,
+            seed=request.seed,
+            quick=request.quick,
+            skipped=self.skipped,
+            image_metrics=image_metrics(self.study),
+        )
         stored = self.folder.scores
         if stored is not None and stored["scored_by"] == stamp:
             tables = scoring.study_tables(self.study, stored)
@@ -163,6 +174,7 @@ class _Job:
             seed=request.seed,
             quick=request.quick,
             progress=self.progress,
+            images=image_scores(self.study, cohort, plans, stages, self.progress),
             **self._refitting(cohort, folds),
         )
         content = {
@@ -188,7 +200,7 @@ class _Job:
 
     def _image_row(self, row: str, cohort: ReadCohort, plans: Sequence[Fold]) -> list[Measurement]:
         stage = self.folder.stage(row)
-        asks = scoring.asks_in_order(plans)
+        asks = asks_in_order(plans)
         if stage.count_done(ask.unit for ask in asks) < len(asks):
             generator = build.open_generator(row, self.weights[row])
             context = self._context(row, generator)

@@ -76,6 +76,11 @@ def plan(
     return plans
 
 
+def asks_in_order(folds: Sequence[Fold]) -> list[Ask]:
+    """Every ask of all folds, by row of the cohort's table, then by name."""
+    return sorted((ask for fold in folds for ask in fold.asks), key=lambda ask: (ask.index, ask.unit.stem))
+
+
 def make_row(
     row: str,
     generator: Generator,

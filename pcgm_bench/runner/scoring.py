@@ -16,8 +16,8 @@ import numpy as np
 
 from pcgm_bench import statistics
 from pcgm_bench.contracts import Measurement
-from pcgm_bench.runner.generate import Ask
 from pcgm_bench.runner.generate import Fold
+from pcgm_bench.runner.generate import asks_in_order
 from pcgm_bench.runner.readings import ReadCohort
 from pcgm_bench.store import RunFolder
 from pcgm_bench.store import Stage
@@ -117,11 +117,6 @@ def volume_measurements(
         for ask in asks_in_order(folds)
         if volumes.get(ask.unit)
     ]
-
-
-def asks_in_order(folds: Sequence[Fold]) -> list[Ask]:
-    """Every ask of all folds, by row of the cohort's table, then by name."""
-    return sorted((ask for fold in folds for ask in fold.asks), key=lambda ask: (ask.index, ask.unit.stem))
 
 
 def write_measurements(folder: RunFolder, measurements: Sequence[Measurement]) -> str:
