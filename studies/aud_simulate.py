@@ -1,10 +1,12 @@
 """The AUD study on volumes alone: phantom people without images, to prove the study before any generator runs.
 
 Every reading is the planned volume times reading noise. A linear causal model stands in for a generator.
+``python -m pcgm_bench.studies.aud_simulate`` prints the oracle's ceiling and the sound rule's false positives.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -201,3 +203,24 @@ def false_positives(
         }
         lines.append({"seed": seed, **found})
     return pd.DataFrame(lines).set_index("seed")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=10, help="demo cohorts 0 ... n - 1 for the ceiling")
+    parser.add_argument("--null-cohorts", type=int, default=100, help="null cohorts 0 ... n - 1 for false positives")
+    parser.add_argument("--replicates", type=int, default=300, help="of the bootstrap that refits the causal model")
+    options = parser.parse_args()
+    counts = ceiling(range(options.seeds))
+    full = int((counts[list(COLUMNS)] == len(LOBES)).all(axis=1).sum())
+    print(f"oracle, demo effect, 100 + 100: # correct by the paper rule; all columns 6/6 in {full} of {len(counts)}")
+    print(counts.to_string(), end="\n\n")
+    found = false_positives(range(options.null_cohorts), replicates=options.replicates)
+    print(f"no effect, 100 + 100, {len(found)} cohorts: share in which the sound rule finds any lobe different")
+    print(found.mean().to_string())
+    print(f"5 % + 2 s.e. = {0.05 + 2 * (0.05 * 0.95 / len(found)) ** 0.5:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -165,34 +165,43 @@ def recovery_table(scores: Mapping[str, Any], row: str) -> Table:
     )
 
 
+def oracle_table(scores: Mapping[str, Any]) -> Table:
+    """Every row's error to the oracle, lobe by lobe."""
+    rows: list[list[Cell]] = []
+    for row, entry in scores["rows"].items():
+        errors = entry.get("oracle_error")
+        if errors:
+            rows.append([row, *(_interval(errors.get(lobe), "rms") for lobe in LOBES)])
+    note = "Both volumes are readings of the same segmenter, so that sqrt(2) times its noise is the floor."
+    heads = [Column("row"), *(Column(lobe) for lobe in LOBES)]
+    return Table("oracle-error", "Error to the oracle: rms over people, % of the lobe [95 %]", heads, rows, [note])
+
+
 def person_table(scores: Mapping[str, Any]) -> Table:
-    """Every row's error to the oracle, lobe by lobe, and whose scan its images come nearest to."""
+    """Is it the same person: the value that decides, and whose scan a row's images come nearest to."""
     rows: list[list[Cell]] = []
     criteria: dict[str, list[str]] = {}
     for row, entry in scores["rows"].items():
-        errors, person = entry.get("oracle_error"), entry.get("person")
+        person, near = entry.get("person"), entry.get("own_nearest")
         if person is None:
             continue
-        cells: list[Cell] = [row]
-        for lobe in LOBES:
-            cell = errors.get(lobe) if errors else None
-            known = cell is not None and cell["rms"] is not None
-            cells.append(f"{cell['rms']:.2f} [{cell['low']:.2f}, {cell['high']:.2f}]" if cell and known else None)
         worst = person["worst"]
-        cells += [None if worst is None else f"{worst['lobe']} {Column('').text(worst['value'])}"]
-        near = entry.get("own_nearest")
-        cells.append(f"{100 * near['value']:.1f} [{100 * near['low']:.1f}, {100 * near['high']:.1f}]" if near else None)
-        cells.append("yes" if person["passed"] else "no")
+        deciding = None if worst is None else f"{worst['lobe']} {Column('').text(worst['value'])}"
+        percent = {key: 100 * near[key] for key in ("value", "low", "high")} if near else None
+        rows.append([row, deciding, _interval(percent, "value"), "yes" if person["passed"] else "no"])
         criteria.setdefault(person["criterion"], []).append(row)
-        rows.append(cells)
-    heads = [Column("row"), *(Column(lobe) for lobe in LOBES)]
-    heads += [Column("deciding value"), Column("own scan nearest, %"), Column("same person")]
     notes = [
-        "Both volumes are readings of the same segmenter, so that sqrt(2) times its noise is the floor.",
-        f"Own scan nearest: images whose nearest factual scan is the person's own; at least {OWN_NEAREST:.0%}.",
         *(f"Deciding value: {criterion} ({', '.join(names)})." for criterion, names in criteria.items()),
+        f"Own scan nearest: images whose nearest factual scan is the person's own; at least {OWN_NEAREST:.0%}.",
     ]
-    return Table("oracle-error", "Error to the oracle: rms over people, % of the lobe [95 %]", heads, rows, notes)
+    heads = [Column("row"), Column("deciding value"), Column("own scan nearest, % [95 %]"), Column("same person")]
+    return Table("person", "The same person?", heads, rows, notes)
+
+
+def _interval(cell: Mapping[str, Any] | None, key: str) -> str | None:
+    if cell is None or cell[key] is None:
+        return None
+    return f"{cell[key]:.2f} [{cell['low']:.2f}, {cell['high']:.2f}]"
 
 
 def spill_table(scores: Mapping[str, Any]) -> Table:
@@ -221,7 +230,12 @@ def all_tables(scores: Mapping[str, Any]) -> list[Table]:
     shown += [table(scores, row) for row in methods for table in (paper_table, recovery_table)]
     detail = [sound_table(scores, row) for row in ("real", *methods)]
     detail += [paper_table(scores, "real"), spill_table(scores)]
-    return [*shown, person_table(scores), *(dataclasses.replace(table, detail=True) for table in detail)]
+    return [
+        *shown,
+        oracle_table(scores),
+        person_table(scores),
+        *(dataclasses.replace(table, detail=True) for table in detail),
+    ]
 
 
 def cohort_warnings(table: pd.DataFrame, is_phantom: bool) -> list[str]:

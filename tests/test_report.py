@@ -9,6 +9,7 @@ from PIL import Image
 
 from pcgm_bench.report.figures import counterfactual_figure
 from pcgm_bench.report.figures import example_figures
+from pcgm_bench.report.figures import overlay_figure
 from pcgm_bench.runner.scoring import Example
 from pcgm_bench.store import Unit
 
@@ -34,12 +35,25 @@ def test_examples_are_drawn_once(tmp_path: Path) -> None:
         loaded.append("x")
         return factual * 0.9
 
+    labels = np.full(factual.shape, 1028, np.int16)
     examples = [
-        Example(Unit("1", "", "cfAUD"), lambda: factual, {"pcgm": load}),
-        Example(Unit("2", "", "cfAUD"), lambda: factual, {}),
+        Example(Unit("1", "", "cfAUD"), lambda: factual, lambda: labels, {"pcgm": load}),
+        Example(Unit("2", "", "cfAUD"), lambda: factual, lambda: labels, {}),
     ]
     for _ in range(2):
         paths = example_figures(examples, tmp_path)
-    assert [path.name for path in paths] == ["sub-1_desc-cfAUD.png"]
+    assert [path.name for path in paths] == ["sub-1_desc-cfAUD.png", "sub-1_dseg.png"]
     assert loaded == ["x"]
-    assert paths[0].stat().st_size > 1000
+    assert all(path.stat().st_size > 1000 for path in paths)
+
+
+def test_an_overlay_colours_what_was_labelled(tmp_path: Path) -> None:
+    image = np.full((20, 24, 20), 0.5, np.float32)
+    colours = []
+    for number in (0, 1028, 2):  # background, superior frontal, white matter
+        overlay_figure(image, np.full(image.shape, number, np.int16), tmp_path / f"{number}.png")
+        with Image.open(tmp_path / f"{number}.png") as picture:
+            pixels = np.asarray(picture.convert("RGB"), int)
+        lower = pixels[pixels.shape[0] // 2 : int(0.8 * pixels.shape[0])]
+        colours.append(np.abs(lower - lower.mean(axis=-1, keepdims=True)).mean())
+    assert colours[0] < 1 < min(colours[1:])

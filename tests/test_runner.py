@@ -189,6 +189,15 @@ def test_editing_the_study_scores_again_without_images(
     assert not any(call.startswith(("counterfactual", "segment")) for call in toys)
 
 
+def test_workers_change_no_byte(tmp_path: Path, toys: list[str]) -> None:
+    # Toy plugins do not reach other processes: the helpers fail, and everything is made all the same.
+    trees = []
+    for workers in (1, 2):
+        folder = run(request(tmp_path / str(workers), workers=workers)).folder
+        trees.append(fakes.tree_digest(folder.root, but=TIMES))
+    assert trees[0] == trees[1]
+
+
 @pytest.mark.parametrize("change", [{"seed": 1}, {"quick": True}, {"threads": 2}])
 def test_what_changes_a_number_changes_the_key(home: Path, toys: list[str], change: dict[str, object]) -> None:
     assert run(request(home)).folder.root != run(request(home, **change)).folder.root

@@ -1,7 +1,11 @@
-"""What a configuration of MGD costs: parameters and memory, from a forward pass without data (``meta`` device)."""
+"""What a configuration of MGD costs: parameters and memory, from a forward pass without data (``meta`` device).
+
+``python -m pcgm_bench.methods.pcgm.describe paper`` prints it.
+"""
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +14,9 @@ from torch import Tensor
 from torch import nn
 
 from pcgm_bench.methods.pcgm.causal_encoder import CausalEncoder
+from pcgm_bench.methods.pcgm.config import CONFIGS
 from pcgm_bench.methods.pcgm.config import MGDConfig
+from pcgm_bench.methods.pcgm.config import get_config
 from pcgm_bench.methods.pcgm.controlnet import ControlNet
 from pcgm_bench.methods.pcgm.decoder import DiffusionDecoder
 from pcgm_bench.methods.pcgm.decoder import upsample_latent
@@ -101,3 +107,14 @@ def description(config: MGDConfig) -> str:
         for c in describe(config)
     ]
     return "\n".join(lines)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", nargs="?", default="paper", choices=sorted(CONFIGS), help="default: %(default)s")
+    print(description(get_config(parser.parse_args().config)))
+
+
+if __name__ == "__main__":
+    main()

@@ -27,7 +27,9 @@ from pcgm_bench.methods.pcgm.controlnet import control_mask
 from pcgm_bench.methods.pcgm.fitting import condition_of
 from pcgm_bench.methods.pcgm.fitting import mask_of
 from pcgm_bench.methods.pcgm.mgd import MGD
+from pcgm_bench.segmenters.make import scan_of
 from pcgm_bench.segmenters.unet import UNetSegmenter
+from pcgm_bench.segmenters.validate import states
 
 DOSE = 0.10
 NAMES = (*LOBE_NAMES, "white_matter", "ventricles")
@@ -58,6 +60,23 @@ def changes(mgd: MGD, segmenter: Segmenter, scans: list[Scan], seed: int, doses:
             rows.append(np.log([reading.volumes[name] for name in NAMES]) - before)
         asked.append(np.array(plans))
         measured.append(np.array(rows))
+    return 100 * np.array(asked), 100 * np.array(measured)
+
+
+def through_latent(
+    mgd: MGD, segmenter: Segmenter, home: Path, seed: int, people: int, doses: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `changes`, for the latent of the true changed image; asked is what the segmenter reads in that image."""
+    asked, measured = [], []
+    for contrast, anatomies in states(home, seed, people):
+        scans = [scan_of(anatomy, contrast, contrast + 100) for anatomy in anatomies[: 1 + doses]]
+        true = [segmenter.segment(scan).volumes for scan in scans]
+        before = np.log([true[0][name] for name in NAMES])
+        start = mgd.invert_image(scans[0].image, mgd.encode(scans[0].image))
+        images = [np.maximum(mgd.decode(mgd.encode(scan.image), start), 0) for scan in scans]
+        read = [segmenter.segment(dataclasses.replace(scans[0], image=image)).volumes for image in images]
+        asked.append(np.log([[volumes[lobe] for lobe in LOBE_NAMES] for volumes in true]) - before[: len(LOBE_NAMES)])
+        measured.append(np.log([[volumes[name] for name in NAMES] for volumes in read]) - before)
     return 100 * np.array(asked), 100 * np.array(measured)
 
 
@@ -101,19 +120,26 @@ def main() -> None:
     parser.add_argument("--doses", type=int, default=2)
     parser.add_argument("--weights", type=Path, default=Path(__file__).parent / "weights")
     parser.add_argument("--home", type=Path, required=True, help="keeps the phantom cohort")
+    parser.add_argument("--latent", action="store_true", help="give the decoder the latent of the true image")
     parser.add_argument("--set", action="append", default=[], help="sampler.steps=10 and the like")
     options = parser.parse_args()
     torch.set_num_threads(2)
     mgd = MGD.load(options.weights, with_settings(PHANTOM, options.set))
-    cohort = ensure_default(
-        home=options.home, seed=options.seed, quick=True, effect="demo", mechanism="pial", grid="3mm",
-        progress=lambda _what, _done, _total: None,
-    )  # fmt: skip
-    scans: list[Scan] = [cohort[k] for k in range(min(options.people, len(cohort)))]
     started = time.monotonic()
-    asked, measured = changes(mgd, UNetSegmenter(), scans, options.seed, options.doses)
-    seconds = (time.monotonic() - started) / (len(scans) * (1 + options.doses))
-    print(f"seed {options.seed}, {len(scans)} people x {1 + options.doses}, {options.set}, {seconds:.1f} s an image")
+    if options.latent:
+        n = options.people
+        asked, measured = through_latent(mgd, UNetSegmenter(), options.home, options.seed, n, min(options.doses, 2))
+    else:
+        cohort = ensure_default(
+            home=options.home, seed=options.seed, quick=True, effect="demo", mechanism="pial", grid="3mm",
+            progress=lambda _what, _done, _total: None,
+        )  # fmt: skip
+        scans: list[Scan] = [cohort[k] for k in range(min(options.people, len(cohort)))]
+        asked, measured = changes(mgd, UNetSegmenter(), scans, options.seed, options.doses)
+    images = asked.shape[0] * asked.shape[1]
+    seconds = (time.monotonic() - started) / images
+    what = "latents of true images" if options.latent else "masks"
+    print(f"seed {options.seed}, {len(asked)} people, {images} {what}, {options.set}, {seconds:.1f} s an image")
     print(report(asked, measured).round(3).to_string(), flush=True)
 
 

@@ -25,6 +25,15 @@ Device = Annotated[str, typer.Option("--device", help="cpu, cuda, or auto (cuda 
 Threads = Annotated[
     int, typer.Option("--threads", min=1, help="Threads a tensor operation uses; part of the run's key.")
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        help="Processes that make images side by side; the result does not depend on it.",
+        show_default="as many as there are processors, at most 4",
+    ),
+]
 SegmenterName = Annotated[str, typer.Option("--segmenter", help="See `pcgm-bench list segmenters`.")]
 Weights = Annotated[Path | None, typer.Option("--weights", help="Folder of weights instead of those found.")]
 CohortName = Annotated[str, typer.Option("--cohort", help="phantom, or a BIDS folder of T1w scans.")]

@@ -27,7 +27,8 @@ def run(
     weights: options.Weights = None,
     home: options.Home = None,
     device: options.Device = "cpu",
-    threads: options.Threads = 2,
+    threads: options.Threads = 1,
+    workers: options.Workers = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Run a method through a study, and print its tables.
@@ -38,10 +39,12 @@ def run(
     from pcgm_bench.progress import Reporter
     from pcgm_bench.runner import CohortRequest
     from pcgm_bench.runner import Request
+    from pcgm_bench.runner import default_workers
     from pcgm_bench.runner import run as run_it
 
     if segmentations is not None and not segmentations.is_dir():
         raise options.user_error(f"--segmentations {segmentations}: no such folder")
+    device = options.device_name(device)
     request = Request(
         method=method,
         study=study,
@@ -52,15 +55,14 @@ def run(
         segmenter="folder" if segmentations is not None else segmenter,
         segmentations=segmentations,
         weights=weights,
-        device=options.device_name(device),
+        device=device,
         threads=threads,
+        workers=1 if device == "cuda" else workers or default_workers(threads),
     )
     with Reporter(quiet=quiet) as progress:
         scored = run_it(request, progress)
     if any(example.counterfactuals for example in scored.examples):
-        figures = scored.folder.figures
-        if not all((figures / f"{example.unit.stem}.png").exists() for example in scored.examples):
-            from pcgm_bench.report.figures import example_figures
+        from pcgm_bench.report.figures import example_figures
 
-            example_figures(scored.examples, figures)
+        example_figures(scored.examples, scored.folder.figures)
     print_scored(scored.folder, scored.tables, scored.warnings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,12 +10,17 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
+from pcgm_bench.anatomy import CHANNELS
+from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.runner.scoring import Example
+from pcgm_bench.segmenters.folder import fractions_of_labels
 
 matplotlib.use("Agg")
 
 PLANES = ((2, "axial"), (1, "coronal"), (0, "sagittal"))
+UNDER_LOBES = ("white_matter", "ventricles", "deep_grey")
 DIFFERENCE = 0.25
 """Intensity (units of white matter) at which a difference is fully red or blue."""
 
@@ -56,8 +62,39 @@ def counterfactual_figure(
     figure.savefig(path, dpi=80, metadata={"Software": "pcgm-bench"})
 
 
+def overlay_figure(image: np.ndarray, labels: np.ndarray, path: Path, title: str = "") -> None:
+    """Draw what the segmenter saw: the scan, and the scan under its lobes, white matter, ventricles and deep grey.
+
+    Args:
+        image: ``(X, Y, Z)``, white matter near 1.
+        labels: ``(X, Y, Z)`` FreeSurfer numbers.
+        path: the PNG to write.
+        title: over everything.
+    """
+    parts = fractions_of_labels(labels)
+    shown = [(name, parts[CHANNELS.index(name)] > 0) for name in (*LOBE_NAMES, *UNDER_LOBES)]
+    figure = Figure(figsize=(2.6 * len(PLANES), 5.6), layout="constrained")
+    axes = figure.subplots(2, len(PLANES), squeeze=False)
+    for row in axes:
+        for panel, picture in zip(row, _slices(image), strict=True):
+            panel.imshow(picture, origin="lower", cmap="gray", vmin=0, vmax=1.2)
+            panel.set_axis_off()
+    colours = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
+    for (_, mask), colour in zip(shown, colours, strict=False):
+        for panel, picture in zip(axes[1], _slices(mask.astype(np.float32)), strict=True):
+            layer = np.zeros((*picture.shape, 4), np.float32)
+            layer[picture > 0] = (*colour, 0.5)
+            panel.imshow(layer, origin="lower")
+    handles = [Patch(color=colour, label=name) for (name, _), colour in zip(shown, colours, strict=False)]
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=7)
+    if title:
+        figure.suptitle(title, fontsize=10)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=80, metadata={"Software": "pcgm-bench"})
+
+
 def example_figures(examples: Sequence[Example], folder: Path) -> list[Path]:
-    """Draw a run's examples that are not drawn yet, one PNG a person: ``sub-001_do-AUD.png``.
+    """Draw a run's examples that are not drawn yet: counterfactuals (``sub-001_desc-cfAUD.png``) and ``_dseg.png``.
 
     Returns:
         All of them, drawn now or before. A run without images has none.
@@ -70,4 +107,8 @@ def example_figures(examples: Sequence[Example], folder: Path) -> list[Path]:
         if not paths[-1].exists():
             images = {row: load() for row, load in example.counterfactuals.items()}
             counterfactual_figure(example.factual(), images, paths[-1], example.unit.stem)
+        factual = dataclasses.replace(example.unit, description="").stem
+        paths.append(folder / f"{factual}_dseg.png")
+        if not paths[-1].exists():
+            overlay_figure(example.factual(), example.labels(), paths[-1], f"{factual}, as it was segmented")
     return paths

@@ -3,10 +3,21 @@
 from pcgm_bench.runner.build import CohortRequest
 from pcgm_bench.runner.flow import Request
 from pcgm_bench.runner.flow import run
+from pcgm_bench.runner.helpers import default_workers
 from pcgm_bench.runner.scoring import Scored
 from pcgm_bench.runner.single import Settings
 from pcgm_bench.runner.single import counterfactual
 from pcgm_bench.runner.single import fit
 from pcgm_bench.runner.single import sample
 
-__all__ = ["CohortRequest", "Request", "Scored", "Settings", "counterfactual", "fit", "run", "sample"]
+__all__ = [
+    "CohortRequest",
+    "Request",
+    "Scored",
+    "Settings",
+    "counterfactual",
+    "default_workers",
+    "fit",
+    "run",
+    "sample",
+]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,22 +31,29 @@ from pcgm_bench.runner.generate import Fold
 from pcgm_bench.runner.generate import asks_in_order
 from pcgm_bench.runner.generate import make_row
 from pcgm_bench.runner.generate import plan
+from pcgm_bench.runner.helpers import EVERYTHING
+from pcgm_bench.runner.helpers import Share
+from pcgm_bench.runner.helpers import helpers
+from pcgm_bench.runner.helpers import leave_if_orphaned
 from pcgm_bench.runner.images import image_metrics
 from pcgm_bench.runner.images import image_scores
 from pcgm_bench.runner.readings import Progress
 from pcgm_bench.runner.readings import ReadCohort
 from pcgm_bench.runner.readings import read_cohort
+from pcgm_bench.runner.readings import read_share
 from pcgm_bench.runner.readings import segmenter_digest
 from pcgm_bench.runner.volumes import refitter
 from pcgm_bench.runner.volumes import volume_row
 from pcgm_bench.store import Identity
 from pcgm_bench.store import RunFolder
+from pcgm_bench.store import Stage
 from pcgm_bench.store.manifest import Session
 from pcgm_bench.store.manifest import peak_rss_mib
 from pcgm_bench.store.manifest import start_session
 
-THREADS = 2
-"""Threads of a tensor operation. Part of the plan, not of the machine: summation order, so the bits, depend on it."""
+THREADS = 1
+"""Threads of a tensor operation. Part of the plan, not of the machine: summation order, so the bits, depend on it.
+Processes side by side (``workers``) use two cores better than one process with two threads."""
 
 
 def silent(_what: str, _done: int, _total: int) -> None:
@@ -67,6 +76,7 @@ class Request:
         home: where everything is kept; see `pcgm_bench.store.home`.
         device: ``cpu`` or ``cuda``.
         threads: see `THREADS`.
+        workers: processes that make images side by side; no image depends on how many.
     """
 
     method: str
@@ -80,6 +90,7 @@ class Request:
     weights: Path | None = None
     device: str = "cpu"
     threads: int = THREADS
+    workers: int = 1
 
 
 def run(request: Request, progress: Progress = silent) -> scoring.Scored:
@@ -89,23 +100,14 @@ def run(request: Request, progress: Progress = silent) -> scoring.Scored:
         UserError: anything the user can mend; what was made stays, and the same command goes on from there.
     """
     started = time.monotonic()
-    study = registry.get("studies", request.study)()
+    study = registry.get("studies", request.study)
     # Before minutes go into a cohort: is there such a method, can it do anything here, is it trained?
     card = registry.get("methods", request.method).card
     if (reason := _cannot(card)) and not ("volumes" in card.jobs and hasattr(study, "volume_rows")):
         raise UserError(f"{reason}: it cannot run {request.study}")
     build.open_generator(request.method, build.find_weights(request.method, request.home, request.weights))
     with pinned_threads(request.threads):
-        cohort = build.open_cohort(request.cohort, request.home, request.seed, request.quick, progress)
-        segmenter = build.open_segmenter(
-            request.segmenter,
-            cohort=cohort,
-            folder=request.segmentations,
-            home=request.home,
-            device=request.device,
-            threads=request.threads,
-        )
-        job = _Job(request, study, cohort, segmenter, progress)
+        job = _Job(request, progress)
         with job.folder.working():
             session = start_session(request.device)
             try:
@@ -119,12 +121,41 @@ def run(request: Request, progress: Progress = silent) -> scoring.Scored:
     return scored
 
 
+def _read(request: Request, share: Share, parent: int) -> None:
+    """A helper's share of the readings."""
+    with pinned_threads(request.threads):
+        cohort, segmenter = _people(request, silent)
+        read_share(request.home, cohort, segmenter, partial(leave_if_orphaned, parent), share)
+
+
+def _make(request: Request, share: Share, parent: int) -> None:
+    """A helper's share of the images."""
+    with pinned_threads(request.threads):
+        job = _Job(request, silent)
+        cohort = read_cohort(request.home, job.cohort, job.segmenter, silent)
+        job.make_images(cohort, job.plan(cohort), share, partial(leave_if_orphaned, parent))
+
+
+def _people(request: Request, progress: Progress) -> tuple[Cohort, Segmenter]:
+    cohort = build.open_cohort(request.cohort, request.home, request.seed, request.quick, progress)
+    segmenter = build.open_segmenter(
+        request.segmenter,
+        cohort=cohort,
+        folder=request.segmentations,
+        home=request.home,
+        device=request.device,
+        threads=request.threads,
+    )
+    return cohort, segmenter
+
+
 class _Job:
     """The pieces of one run, and the order they are used in."""
 
-    def __init__(self, request: Request, study: Any, cohort: Cohort, segmenter: Segmenter, progress: Progress) -> None:
-        self.request, self.study, self.cohort, self.segmenter = request, study, cohort, segmenter
-        self.progress = progress
+    def __init__(self, request: Request, progress: Progress) -> None:
+        self.request, self.progress = request, progress
+        self.study = study = registry.get("studies", request.study)()
+        self.cohort, self.segmenter = _people(request, progress)
         self.made = 0
         rows = list(study.rows(request.method))
         volume_rows: list[str] = list(study.volume_rows(request.method)) if hasattr(study, "volume_rows") else []
@@ -142,15 +173,17 @@ class _Job:
     def execute(self) -> tuple[scoring.Scored, bool]:
         """Make what is missing; returns the result and whether anything was."""
         request = self.request
-        cohort = read_cohort(request.home, self.cohort, self.segmenter, self.progress)
+        helped = partial(self._helped, _read) if request.workers > 1 else None
+        cohort = read_cohort(request.home, self.cohort, self.segmenter, self.progress, helped)
         table = cohort.table
         folds = self.study.folds(table, request.seed)
         measurements = scoring.real_measurements(cohort)
-        plans = plan(cohort, self.study.interventions(table), folds)
-        for row in self.weights:
-            measurements += self._image_row(row, cohort, plans)
-        measurements += self._volume_rows(cohort, folds)
+        plans = self.plan(cohort)
         stages = {row: self.folder.stage(row) for row in self.weights}
+        self._image_rows(cohort, plans, stages)
+        for row, stage in stages.items():
+            measurements += scoring.image_measurements(row, cohort, plans, stage)
+        measurements += self._volume_rows(cohort, folds)
         examples = scoring.examples(cohort, plans, stages)
         measured = scoring.write_measurements(self.folder, measurements)
         warnings = [*getattr(self.cohort, "notes", ()), *self.study.warnings(table, self.cohort)]
@@ -190,7 +223,10 @@ class _Job:
     def note_session(self, session: Session, started: float) -> None:
         """Add this process to the manifest."""
         done = session.model_copy(
-            update={"wall_seconds": round(time.monotonic() - started, 2), "peak_rss_mib": round(peak_rss_mib(), 1)}
+            update={
+                "wall_seconds": round(time.monotonic() - started, 2),
+                "peak_rss_mib": round(peak_rss_mib(self.request.workers), 1),
+            }
         )
         manifest = self.folder.manifest
         identity = self.folder.identity
@@ -198,16 +234,43 @@ class _Job:
         update = {"sessions": [*manifest.sessions, done], "hashes": hashes}
         self.folder.write_manifest(manifest.model_copy(update=update))
 
-    def _image_row(self, row: str, cohort: ReadCohort, plans: Sequence[Fold]) -> list[Measurement]:
-        stage = self.folder.stage(row)
-        asks = asks_in_order(plans)
-        if stage.count_done(ask.unit for ask in asks) < len(asks):
-            generator = build.open_generator(row, self.weights[row])
-            context = self._context(row, generator)
-            make_row(row, generator, cohort, plans, self.segmenter, stage, context, self._count)
-        else:
-            self.progress(f"counterfactuals, {row}", len(asks), len(asks))
-        return scoring.image_measurements(row, cohort, plans, stage)
+    def plan(self, cohort: ReadCohort) -> list[Fold]:
+        """What is asked of whom, fold by fold."""
+        table = cohort.table
+        return plan(cohort, self.study.interventions(table), self.study.folds(table, self.request.seed))
+
+    def make_images(self, cohort: ReadCohort, plans: Sequence[Fold], share: Share, count: Callable[[], object]) -> None:
+        """Every missing image of a share of all rows, row by row."""
+        for row, weights in self.weights.items():
+            stage = self.folder.stage(row)
+            if stage.count_done(ask.unit for fold in plans for ask in fold.asks) < sum(len(f.asks) for f in plans):
+                generator = build.open_generator(row, weights)
+                context = self._context(row, generator)
+                make_row(row, generator, cohort, plans, self.segmenter, stage, context, count, share)
+
+    def _image_rows(self, cohort: ReadCohort, plans: Sequence[Fold], stages: Mapping[str, Stage]) -> None:
+        units = [ask.unit for ask in asks_in_order(plans)]
+        before = {row: stage.count_done(units) for row, stage in stages.items()}
+
+        def count() -> None:
+            done = {row: stage.count_done(units) for row, stage in stages.items()}
+            self.made = sum(done.values()) - sum(before.values())
+            for row, number in done.items():
+                if number != reported[row]:
+                    self.progress(f"counterfactuals, {row}", number, len(units))
+            reported.update(done)
+
+        reported = dict.fromkeys(stages, 0)
+        if sum(before.values()) < len(units) * len(stages) and self.request.workers > 1:
+            with self._helped(_make, count) as share:
+                self.make_images(cohort, plans, share, count)
+        self.make_images(cohort, plans, EVERYTHING, count)
+        count()
+
+    def _helped(
+        self, target: Callable[..., None], waiting: Callable[[], object]
+    ) -> contextlib.AbstractContextManager[Share]:
+        return helpers(self.request.workers, target, self.request, waiting=waiting)
 
     def _volume_rows(self, cohort: ReadCohort, folds: Sequence[Any]) -> list[Measurement]:
         """The method's rows without images: labels as they are, permuted for the fit only, permuted for everything."""
@@ -242,9 +305,6 @@ class _Job:
         context = self._context(method, generator)
         refit = refitter(generator, cohort, folds, self.study.interventions, context)
         return {"refitter": refit, "replicates": replicates}
-
-    def _count(self) -> None:
-        self.made += 1
 
     def _context(self, row: str, generator: Generator) -> Context:
         oracle = getattr(self.cohort, "oracle", None) if generator.card.needs_truth else None

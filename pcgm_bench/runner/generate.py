@@ -18,6 +18,8 @@ from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import UserError
+from pcgm_bench.runner.helpers import EVERYTHING
+from pcgm_bench.runner.helpers import Share
 from pcgm_bench.runner.readings import ReadCohort
 from pcgm_bench.runner.readings import in_native_ml
 from pcgm_bench.runner.readings import noted
@@ -89,9 +91,10 @@ def make_row(
     segmenter: Segmenter,
     stage: Stage,
     context: Context,
-    count: Callable[[], None],
+    count: Callable[[], object],
+    share: Share = EVERYTHING,
 ) -> None:
-    """Make every missing image of a row and read it; ``count`` is called after each.
+    """Make every missing image of a row, or of a share of it, and read it; ``count`` is called after each.
 
     A fold whose images are all there is not even adapted to. Results do not depend on what was there before: every
     image is made from its own seed, and read as it was stored.
@@ -99,24 +102,18 @@ def make_row(
     Raises:
         UserError: the generator or the segmenter fails on a scan, which is named; what was made stays.
     """
-    total = sum(len(fold.asks) for fold in folds)
-    done = stage.count_done(ask.unit for fold in folds for ask in fold.asks)
-    what = f"counterfactuals, {row}"
-    context.progress(what, done, total)
-    made = 0
+    places = {ask.unit: place for place, ask in enumerate(ask for fold in folds for ask in fold.asks)}
+    stage.describe_dataset(f"{cohort.name}, counterfactuals by {row}", _provenance(generator))
     for number, fold in enumerate(folds):
-        missing = [ask for ask in fold.asks if not stage.is_done(ask.unit)]
+        missing = [ask for ask in fold.asks if share.takes(places[ask.unit]) and not stage.is_done(ask.unit)]
         if not missing:
             continue
-        stage.describe_dataset(f"{cohort.name}, counterfactuals by {row}", _provenance(generator))
         with noted(f"while {row} adapted to fold {number + 1}"):
             generator.adapt(cohort.subset(fold.train), context)
         for ask in missing:
             with noted(f"while {row} made {ask.unit.stem}"):
                 _make_unit(row, generator, cohort[ask.index], ask, segmenter, stage, context.seed)
-            made += 1
             count()
-            context.progress(what, done + made, total)
 
 
 def unit_seed(seed: int, row: str, unit: Unit) -> int:

@@ -58,7 +58,7 @@ def image_scores(
     asks = asks_in_order(folds)
     if not names or not asks:
         return {}
-    factual = Images([partial(_image, cohort, index) for index in range(len(cohort))])
+    factual = Images([partial(image_of, cohort, index) for index in range(len(cohort))])
     whose = cohort.table["subject"].astype(str).to_list()
     scores: dict[str, dict[str, Any]] = {}
     for done, (row, stage) in enumerate(stages.items()):
@@ -70,5 +70,6 @@ def image_scores(
     return scores
 
 
-def _image(cohort: ReadCohort, index: int) -> np.ndarray:
+def image_of(cohort: ReadCohort, index: int) -> np.ndarray:
+    """The factual image of a row of the cohort's table, ``(X, Y, Z)``."""
     return cohort[index].image

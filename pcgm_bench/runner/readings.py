@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
+from pcgm_bench.runner.helpers import EVERYTHING
+from pcgm_bench.runner.helpers import Share
 from pcgm_bench.runner.lazy import LazyScan
 from pcgm_bench.runner.lazy import lazy_scan
 from pcgm_bench.runner.lazy import lazy_segmentation
@@ -42,37 +45,61 @@ def segmenter_digest(segmenter: Segmenter) -> str:
     return f"{segmenter.identity}-{source_digest(type(segmenter), alone=True)[:8]}"
 
 
-def read_cohort(home: Path, cohort: Cohort, segmenter: Segmenter, progress: Progress) -> ReadCohort:
+def read_cohort(
+    home: Path,
+    cohort: Cohort,
+    segmenter: Segmenter,
+    progress: Progress,
+    helped: Callable[[Callable[[], object]], AbstractContextManager[Share]] | None = None,
+) -> ReadCohort:
     """Segment every scan that has not been read yet, one atomic unit a scan.
+
+    Args:
+        home: keeps the readings.
+        cohort: the scans.
+        segmenter: reads them.
+        progress: told (what, done, total).
+        helped: given a function to call while waiting, starts processes that do `read_share` of the same cohort.
 
     Raises:
         UserError: a scan cannot be read (named), or the folder cannot be written to; what was read stays.
     """
     stage = readings_stage(home, cohort, segmenter)
     units = units_of(cohort.table)
-    done = stage.count_done(units)
+
+    def count() -> int:
+        done = stage.count_done(units)
+        progress("segment scans", done, len(units))
+        return done
+
     # Complete readings are only ever read, so that many runs, and a read-only home, can share them.
-    if done < len(units):
+    if count() < len(units):
         with locked(stage.root / "lock"):
             atomic.sweep(stage.root)
             stage.describe_dataset(
                 f"{cohort.name}, read by {segmenter.title}", {"Name": "pcgm-bench", "Version": __version__}
             )
-            done = stage.count_done(units)
-            progress("segment scans", done, len(units))
-            for index, unit in enumerate(units):
-                if stage.is_done(unit):
-                    continue
-                scan = cohort[index]
-                with noted(f"while segmenting {unit.stem} of {cohort.name}"):
-                    reading = in_native_ml(segmenter.segment(scan), scan)
-                    stage.write_reading(unit, reading, scan.affine, keep_fractions=True)
-                done += 1
-                progress("segment scans", done, len(units))
-    else:
-        progress("segment scans", done, done)
+            if helped is not None:
+                with helped(count) as share:
+                    read_share(home, cohort, segmenter, count, share)
+            read_share(home, cohort, segmenter, count)
     readings = tuple(stage.read_reading(unit) for unit in units)
     return ReadCohort(cohort, stage, readings, tuple(range(len(units))))
+
+
+def read_share(
+    home: Path, cohort: Cohort, segmenter: Segmenter, count: Callable[[], object], share: Share = EVERYTHING
+) -> None:
+    """Segment what is missing of a share of the scans; ``count`` is called after each. Raises as `read_cohort`."""
+    stage = readings_stage(home, cohort, segmenter)
+    for index, unit in enumerate(units_of(cohort.table)):
+        if not share.takes(index) or stage.is_done(unit):
+            continue
+        scan = cohort[index]
+        with noted(f"while segmenting {unit.stem} of {cohort.name}"):
+            reading = in_native_ml(segmenter.segment(scan), scan)
+            stage.write_reading(unit, reading, scan.affine, keep_fractions=True)
+        count()
 
 
 def in_native_ml(reading: Segmentation, scan: Scan) -> Segmentation:

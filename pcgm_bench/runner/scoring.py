@@ -18,6 +18,7 @@ from pcgm_bench import statistics
 from pcgm_bench.contracts import Measurement
 from pcgm_bench.runner.generate import Fold
 from pcgm_bench.runner.generate import asks_in_order
+from pcgm_bench.runner.images import image_of
 from pcgm_bench.runner.readings import ReadCohort
 from pcgm_bench.store import RunFolder
 from pcgm_bench.store import Stage
@@ -43,11 +44,13 @@ class Example:
     Attributes:
         unit: whose scan, under which intervention.
         factual: the scan.
+        labels: how it was segmented.
         counterfactuals: row -> its image.
     """
 
     unit: Unit
     factual: Callable[[], np.ndarray]
+    labels: Callable[[], np.ndarray]
     counterfactuals: Mapping[str, Callable[[], np.ndarray]]
 
 
@@ -99,12 +102,15 @@ def examples(cohort: ReadCohort, folds: Sequence[Fold], stages: Mapping[str, Sta
         seen[diagnosis] = seen.get(diagnosis, 0) + 1
         if seen[diagnosis] <= EXAMPLES:
             images = {row: partial(stage.read_image, ask.unit) for row, stage in stages.items()}
-            chosen.append(Example(ask.unit, partial(_image, cohort, ask.index), images))
+            loaders = (partial(image_of, cohort, ask.index), partial(_labels, cohort, ask.index))
+            chosen.append(Example(ask.unit, *loaders, images))
     return chosen
 
 
-def _image(cohort: ReadCohort, index: int) -> np.ndarray:
-    return cohort[index].image
+def _labels(cohort: ReadCohort, index: int) -> np.ndarray:
+    segmentation = cohort[index].segmentation
+    assert segmentation is not None
+    return segmentation.labels
 
 
 def volume_measurements(

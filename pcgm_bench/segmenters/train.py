@@ -17,6 +17,7 @@ from torch.nn import functional
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import DK_NUMBERS
 from pcgm_bench.anatomy import DK_REGIONS
+from pcgm_bench.precision import bf16_pays
 from pcgm_bench.segmenters.network import build
 from pcgm_bench.segmenters.network import window
 from pcgm_bench.segmenters.pairs import Pair
@@ -143,7 +144,7 @@ def train(
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
         pair = pairs[int(torch.randint(len(pairs), (), generator=generator))]
         images, fractions, labels = batch(pair, generator)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16_pays("cpu")):
             logits = net(images.to(memory_format=torch.channels_last_3d))
         loss, parts = loss_of(logits, fractions, labels, volume_weight(progress))
         optimiser.zero_grad()

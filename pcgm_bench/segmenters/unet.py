@@ -128,10 +128,12 @@ def _parcels(tissue: torch.Tensor, region: torch.Tensor, right: torch.Tensor) ->
     sums: dict[str, float] = {}
     best = torch.zeros(tissue.shape[1:], dtype=torch.int16)
     grouped = torch.cat([tissue[: len(TISSUES)], tissue[len(TISSUES) :].sum(0, keepdim=True)])
-    winner = grouped.argmax(0)
+    winner = _largest(grouped)
     for k, name in enumerate(TISSUES):
         best[winner == k] = TISSUE_LABELS[name]
-    lobe_winner = tissue[len(TISSUES) :].argmax(0)
+    cortex = winner == len(TISSUES)
+    lobe_winner = torch.full_like(winner, -1)
+    lobe_winner[cortex] = tissue[len(TISSUES) :, cortex].argmax(0)
     for lobe in range(len(LOBE_NAMES)):
         members = torch.nonzero(_LOBE_OF_REGION.eq(lobe)).flatten()
         share = torch.softmax(region[members], 0)
@@ -140,11 +142,20 @@ def _parcels(tissue: torch.Tensor, region: torch.Tensor, right: torch.Tensor) ->
             part = amount * share[m]
             sums[f"rh-{DK_REGIONS[index]}"] = float((part * right).sum())
             sums[f"lh-{DK_REGIONS[index]}"] = float((part * (1 - right)).sum())
-        here = (winner == len(TISSUES)) & (lobe_winner == lobe)
-        pick = members[share.argmax(0)[here]]
+        here = lobe_winner == lobe
+        pick = members[share[:, here].argmax(0)]
         numbers = torch.tensor([dk_label(name, "lh") for name in DK_REGIONS], dtype=torch.int16)[pick]
         best[here] = numbers + 1000 * (right[here] > 0.5).to(torch.int16)
     return sums, best.numpy()
+
+
+def _largest(channels: torch.Tensor) -> torch.Tensor:
+    """``argmax`` over the first axis, the first of equals; torch's own walks a large volume ten times slower."""
+    best, index = channels[0].clone(), torch.zeros(channels.shape[1:], dtype=torch.int64)
+    for number, channel in enumerate(channels[1:], start=1):
+        index[channel > best] = number
+        torch.maximum(best, channel, out=best)
+    return index
 
 
 def _quality(tissue: torch.Tensor) -> float:

@@ -92,10 +92,11 @@ def versions() -> dict[str, str]:
     return found
 
 
-def peak_rss_mib() -> float:
-    """Most memory this process has held, MiB."""
+def peak_rss_mib(workers: int = 1) -> float:
+    """Most memory this process has held, and ``workers - 1`` like the largest of its children, MiB: an upper bound."""
     unit = 1024 if sys.platform == "darwin" else 1
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit / 1024
+    own, child = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return (own + (workers - 1) * child) / unit / 1024
 
 
 def git_commit() -> str | None:
