@@ -11,8 +11,8 @@ from statsmodels.stats.proportion import proportion_confint
 
 from pcgm_bench.contracts import MetricRecord
 
-BLOCK = 32
-"""Images in memory at a time, of each kind: memory does not grow with the cohort."""
+BLOCK = 200
+"""Images in memory at a time, of each kind (0.8 MB each at 3 mm): memory does not grow with the cohort."""
 
 
 class OwnNearest:
@@ -67,7 +67,7 @@ class OwnNearest:
         nearest = np.zeros(len(counterfactual), int)
         for start in range(0, len(factual), BLOCK):
             scans = _rows(factual, start)
-            norms = (scans**2).sum(axis=1)
+            norms = (scans.astype(np.float64) ** 2).sum(axis=1)
             for begin in range(0, len(counterfactual), BLOCK):
                 # |a - b|^2 without |b|^2, which is the same for every candidate.
                 distance = norms - 2 * _rows(counterfactual, begin) @ scans.T
@@ -85,4 +85,4 @@ class OwnNearest:
 
 def _rows(images: Sequence[np.ndarray], start: int) -> np.ndarray:
     stop = min(start + BLOCK, len(images))
-    return np.stack([np.asarray(images[i], np.float64).ravel() for i in range(start, stop)])
+    return np.stack([np.asarray(images[i], np.float32).ravel() for i in range(start, stop)])

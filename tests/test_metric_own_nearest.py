@@ -17,13 +17,15 @@ def people(n: int, seed: int = 0) -> list[np.ndarray]:
     return list(np.random.default_rng(seed).random((n, 4, 4, 4)).astype(np.float32))
 
 
-@given(n=st.integers(2, 2 * BLOCK + 3), wrong=st.integers(0, 5), seed=st.integers(0, 99))
-def test_it_counts_the_people_that_are_mistaken(n: int, wrong: int, seed: int) -> None:
+@given(n=st.integers(2, 20), wrong=st.integers(0, 5), seed=st.integers(0, 99), block=st.sampled_from([3, BLOCK]))
+def test_it_counts_the_people_that_are_mistaken(n: int, wrong: int, seed: int, block: int) -> None:
     factual = people(n, seed)
     names = [str(i) for i in range(n)]
     wrong = min(wrong, n)
     made = [factual[(i + 1) % n] if i < wrong else factual[i] + 0.01 for i in range(n)]
-    found = METRIC(factual, made, names, names)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pcgm_bench.metrics.own_nearest.BLOCK", block)
+        found = METRIC(factual, made, names, names)
     assert found["value"] == pytest.approx(1 - wrong / n)
     assert found["n"] == n
     assert 0 <= found["low"] <= found["value"] <= found["high"] <= 1

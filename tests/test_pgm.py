@@ -130,9 +130,18 @@ def test_the_closed_form_for_bootstraps_is_the_fast_model(visits: int, do: dict[
 
 def test_the_closed_form_for_bootstraps_refuses_what_it_has_not_seen() -> None:
     table = people(6, 20)
-    for do, word in (({"diagnosis": "HIV"}, "HIV"), ({"weight": 70.0}, "weight")):
+    men = table[table["sex"] == "M"]
+    for do, word in (({"diagnosis": "HIV"}, "HIV"), ({"weight": 70.0}, "weight"), ({"sex": "F"}, "sex 'F'")):
         with pytest.raises(UserError, match=word):
-            linear_counterfactuals(table, table, [do] * len(table), LISTED)
+            linear_counterfactuals(men, table, [do] * len(table), LISTED)
+
+
+def test_the_closed_form_for_bootstraps_survives_a_sample_of_one_sex() -> None:
+    table = people(6, 20)
+    men = table[table["sex"] == "M"]
+    answers = linear_counterfactuals(men, table, [{"diagnosis": "AUD"}] * len(table), LISTED)
+    shift = np.log(answers / table[LISTED].to_numpy())[(table["diagnosis"] == "control").to_numpy()]
+    np.testing.assert_allclose(shift, np.broadcast_to(shift[0], shift.shape), atol=1e-12)
 
 
 def test_group_effect_of_the_closed_form_is_not_biased() -> None:

@@ -50,12 +50,18 @@ def linear_counterfactuals(
 
 def _act(people: Parents, dos: Sequence[Do], encoder: Encoder) -> Parents:
     changed = {name: getattr(people, name).astype(object) for name in PARENTS}
+    # Sex counts only where it is changed: a small bootstrap sample may have lost one, and what stays has no effect.
+    used = {"diagnosis": set(people.diagnosis.tolist()), "sex": set[str]()}
     for row, do in enumerate(dos):
         for name, value in do.items():
             if name not in changed:
                 raise UserError(f"the PGM cannot intervene on {name!r}: use {', '.join(PARENTS)}")
             changed[name][row] = value
+            if name == "sex":
+                used["sex"] |= {str(value), str(people.sex[row])}
+            elif name == "diagnosis":
+                used["diagnosis"].add(str(value))
     for name, known in (("diagnosis", encoder.levels), ("sex", encoder.sexes)):
-        if strange := {str(value) for value in changed[name]} - set(known):
+        if strange := used[name] - set(known):
             raise UserError(f"{name} {sorted(strange)[0]!r} was not in the PGM's training table; it knows {known}")
     return dataclasses.replace(people, **{n: v.astype(getattr(people, n).dtype) for n, v in changed.items()})
