@@ -161,7 +161,10 @@ def recovery_table(scores: Mapping[str, Any], row: str) -> Table:
         f"{row}: recovery of the effect",
         [Column("column"), Column("lobe"), *(Column(head) for head in heads), Column("planted loss, %")],
         rows,
-        ["Target 1, tolerance 0.8 to 1.25; 95 % percentile intervals. The occipital lobe has no effect to recover."],
+        [
+            "Target 1, tolerance 0.8 to 1.25; 95 % percentile intervals. The occipital lobe has no effect to "
+            "recover, and a ratio to a real effect that is not itself different from 0 says nothing."
+        ],
     )
 
 
@@ -270,9 +273,16 @@ def cohort_warnings(table: pd.DataFrame, is_phantom: bool) -> list[str]:
     else:
         found.append("real cohort: there is no oracle, so error to the true counterfactual cannot be measured")
         found.append("shipped weights were trained on phantoms: expect artefacts on real scans")
-        if levels.patient != "AUD":
-            found.append(f"diagnosis {levels.patient!r} is not AUD: the expected pattern of lobes is not its pattern")
+        for name in _patients_called(table, levels.patient):
+            if name.upper() != "AUD":
+                found.append(f"diagnosis {name!r} is not AUD: the expected pattern of lobes is not its pattern")
     return found
+
+
+def _patients_called(table: pd.DataFrame, patient: str) -> list[str]:
+    """What the cohort's own files call its patients: a map of columns may have renamed them."""
+    names = table["diagnosis_original"] if "diagnosis_original" in table else table["diagnosis"]
+    return sorted({str(name) for name in names[table["diagnosis"] == patient]})
 
 
 def _slug(row: str) -> str:

@@ -363,5 +363,7 @@ def test_warnings_name_what_the_cohort_cannot_show(table: pd.DataFrame) -> None:
     small = pd.concat([table.head(10), table.tail(10)]).replace({"diagnosis": {"AUD": "depr"}})
     small["head_size"] = float("nan")
     text = " / ".join(STUDY.warnings(small, Depression()))  # type: ignore[arg-type]
+    renamed = small.replace({"diagnosis": {"depr": "AUD"}}).assign(diagnosis_original=small["diagnosis"])
+    assert "'depr' is not AUD" in " / ".join(STUDY.warnings(renamed, Depression()))  # type: ignore[arg-type]
     for words in ("n = 10 + 10 is too small", "d >= 1.73", "'depr' is not AUD", "no oracle", "head size is unknown"):
         assert words in text
