@@ -44,6 +44,19 @@ def cohort(template: Template, template_home: Path) -> PhantomCohort:
     return make(template_home / "cohort", seed=12, per_group=2, home=template_home)
 
 
+@pytest.mark.parametrize("seed", [6, 51, 25])
+def test_the_largest_head_of_a_cohort_fits(template: Template, seed: int) -> None:
+    who = max((visit.person for visit in aud_study(seed)), key=lambda one: one.icv)
+    points = place(template, grid_called("3mm"), who.seed, who.icv, 25.0, 1.0)
+    assert who.icv > 1800
+    assert (points.fields["hull"] > 0).sum() * points.millilitres == pytest.approx(who.icv, rel=0.02)
+
+
+def test_a_head_beyond_the_grid_is_refused(template: Template) -> None:
+    with pytest.raises(UserError, match="2600 mL does not fit the 3mm grid"):
+        place(template, grid_called("3mm"), 1, 2600.0, 25.0, 1.0)
+
+
 @pytest.mark.parametrize(("age", "sex"), [(14.0, "F"), (48.0, "M"), (82.0, "F")])
 def test_planned_volumes_are_hit(template: Template, age: float, sex: str) -> None:
     who = person(13, int(age), "aud", population.CONTROL, age, sex)

@@ -33,6 +33,8 @@ KNOT_MM = 12.0
 CENTRE = np.array([0.0, -17.0, 5.0], np.float32)
 WARP_MM = (2.2, 0.8)
 """s.d. (mm) of the coarse and the fine displacement."""
+SHARES = ((1.0, 1.0), (0.5, 1.0), (0.0, 1.0), (0.0, 0.5), (0.0, 0.0))
+"""Shares of the seed's pose (rotation, stretch) and random warp, tried in turn until a large head fits the grid."""
 THICKEST_MM = 4.0
 """Furthest (mm) that cortex may grow beyond the template's pial surface."""
 WHITE_SHARE = 0.3
@@ -102,12 +104,15 @@ def _voxel_points(grid: Grid, voxels: np.ndarray, per_axis: int) -> np.ndarray:
 
 
 class Warp:
-    """Where in the template a point of the person lies, before the ventricles open: rotation, stretch, random warp."""
+    """Where in the template a point of the person lies, before the ventricles open: rotation, stretch, random warp.
 
-    def __init__(self, seed: int, strength: float) -> None:
+    ``pose`` multiplies rotation and stretch.
+    """
+
+    def __init__(self, seed: int, strength: float, pose: float = 1.0) -> None:
         rng = np.random.default_rng([seed, 5])
-        angles = np.clip(rng.normal(0, 1.5, 3), -3, 3)
-        stretch = np.exp(np.clip(rng.normal(0, 0.025, 3), -0.05, 0.05))
+        angles = pose * np.clip(rng.normal(0, 1.5, 3), -3, 3)
+        stretch = np.exp(pose * np.clip(rng.normal(0, 0.025, 3), -0.05, 0.05))
         stretch /= np.prod(stretch) ** (1 / 3)
         self.linear = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() / stretch
         knots = tuple(int(np.ceil(n / KNOT_MM)) + 1 for n in SHAPE)
@@ -126,19 +131,24 @@ class Warp:
 def place(template: Template, grid: Grid, seed: int, icv: float, ventricles: float, strength: float) -> Points:
     """Warp a person into place: head size exact, ventricles opened to near their volume.
 
+    A large head that would touch the border lies straighter, and is stretched and bent less, than its seed says.
+
     Raises:
-        UserError: the head does not fit the grid.
+        UserError: the head does not fit the grid however it is shaped.
     """
-    warp = Warp(seed, strength)
     voxels = np.argwhere(np.ones(grid.shape, bool)).astype(np.float32)
     voxel_ml = float(np.prod(np.diag(grid.affine)[:3])) / 1000
     centres = _voxel_points(grid, voxels, 1)
-    scale = (icv / template.volume) ** (1 / 3)
-    for _ in range(3):
-        hull = _sample(template.hull, warp(centres, scale))[0]
-        scale *= (icv / (np.clip(hull / grid.affine[0, 0] + 0.5, 0, 1).sum() * voxel_ml)) ** (1 / 3)
-    inner = voxels[hull > 0]
-    if (inner.min(0) < 1).any() or (inner.max(0) > np.array(grid.shape) - 2).any():
+    for pose, bend in SHARES:
+        warp = Warp(seed, bend * strength, pose)
+        scale = (icv / template.volume) ** (1 / 3)
+        for _ in range(3):
+            hull = _sample(template.hull, warp(centres, scale))[0]
+            scale *= (icv / (np.clip(hull / grid.affine[0, 0] + 0.5, 0, 1).sum() * voxel_ml)) ** (1 / 3)
+        inner = voxels[hull > 0]
+        if (inner.min(0) >= 1).all() and (inner.max(0) <= np.array(grid.shape) - 2).all():
+            break
+    else:
         msg = f"a head of {icv:.0f} mL does not fit the {grid.name} grid"
         raise UserError(msg)
     near = np.flatnonzero(hull > -1.5 * grid.affine[0, 0])
