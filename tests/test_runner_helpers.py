@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,21 +15,19 @@ from hypothesis import strategies as st
 from pcgm_bench.runner.helpers import Share
 from pcgm_bench.runner.helpers import default_workers
 from pcgm_bench.runner.helpers import helpers
-from pcgm_bench.runner.helpers import leave_if_orphaned
 
 UNITS = 9
 
 
-def write_share(folder: Path, share: Share, parent: int) -> None:
+def write_share(folder: Path, share: Share) -> None:
     """What a helper does in these tests."""
-    leave_if_orphaned(parent)
     for position in range(UNITS):
         if share.takes(position):
             (folder / str(position)).write_text(str(os.getpid()))
 
 
-def fail(folder: Path, share: Share, parent: int) -> None:
-    raise ValueError(f"share {share} of {folder} for {parent}")
+def fail(folder: Path, share: Share) -> None:
+    raise ValueError(f"share {share} of {folder}")
 
 
 @given(of=st.integers(1, 7), units=st.integers(0, 40))
@@ -38,7 +39,7 @@ def test_every_unit_is_in_one_share(of: int, units: int) -> None:
 def test_processes_share_the_work(tmp_path: Path) -> None:
     waited: list[int] = []
     with helpers(3, write_share, tmp_path, waiting=lambda: waited.append(1)) as mine:
-        write_share(tmp_path, mine, os.getppid())
+        write_share(tmp_path, mine)
     makers = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert sorted(makers, key=int) == [str(place) for place in range(UNITS)]
     assert len(set(makers.values())) == 3
@@ -47,15 +48,37 @@ def test_processes_share_the_work(tmp_path: Path) -> None:
 
 def test_a_failing_helper_leaves_its_share_to_us(tmp_path: Path) -> None:
     with helpers(2, fail, tmp_path) as mine:
-        write_share(tmp_path, mine, os.getppid())
+        write_share(tmp_path, mine)
     assert len(list(tmp_path.iterdir())) == 5
-    write_share(tmp_path, Share(), os.getppid())
+    write_share(tmp_path, Share())
     assert len(list(tmp_path.iterdir())) == UNITS
 
 
 def test_our_own_error_stops_the_helpers(tmp_path: Path) -> None:
     with pytest.raises(KeyError), helpers(2, write_share, tmp_path):
         raise KeyError("ours")
+
+
+def test_a_worker_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
+    code = (
+        "import multiprocessing, time, os, pathlib, sys\n"
+        "from pcgm_bench.orphans import exit_with_parent\n"
+        "def child(path):\n"
+        "    exit_with_parent(); pathlib.Path(path).write_text(str(os.getpid())); time.sleep(60)\n"
+        "multiprocessing.get_context('fork').Process(target=child, args=(sys.argv[1],)).start()\n"
+        "time.sleep(60)\n"
+    )
+    note = tmp_path / "pid"
+    parent = subprocess.Popen([sys.executable, "-c", code, str(note)])
+    deadline = time.monotonic() + 60
+    while not (note.exists() and note.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    parent.kill()
+    parent.wait()
+    child = Path("/proc") / note.read_text() / "stat"
+    while time.monotonic() < deadline and child.exists() and child.read_text().split()[2] != "Z":
+        time.sleep(0.1)
+    assert not child.exists() or child.read_text().split()[2] == "Z"
 
 
 def test_workers_fit_the_machine() -> None:

@@ -34,7 +34,6 @@ from pcgm_bench.runner.generate import plan
 from pcgm_bench.runner.helpers import EVERYTHING
 from pcgm_bench.runner.helpers import Share
 from pcgm_bench.runner.helpers import helpers
-from pcgm_bench.runner.helpers import leave_if_orphaned
 from pcgm_bench.runner.images import image_metrics
 from pcgm_bench.runner.images import image_scores
 from pcgm_bench.runner.readings import Progress
@@ -121,19 +120,19 @@ def run(request: Request, progress: Progress = silent) -> scoring.Scored:
     return scored
 
 
-def _read(request: Request, share: Share, parent: int) -> None:
+def _read(request: Request, share: Share) -> None:
     """A helper's share of the readings."""
     with pinned_threads(request.threads):
         cohort, segmenter = _people(request, silent)
-        read_share(request.home, cohort, segmenter, partial(leave_if_orphaned, parent), share)
+        read_share(request.home, cohort, segmenter, lambda: None, share)
 
 
-def _make(request: Request, share: Share, parent: int) -> None:
+def _make(request: Request, share: Share) -> None:
     """A helper's share of the images."""
     with pinned_threads(request.threads):
         job = _Job(request, silent)
         cohort = read_cohort(request.home, job.cohort, job.segmenter, silent)
-        job.make_images(cohort, job.plan(cohort), share, partial(leave_if_orphaned, parent))
+        job.make_images(cohort, job.plan(cohort), share, lambda: None)
 
 
 def _people(request: Request, progress: Progress) -> tuple[Cohort, Segmenter]:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
+from pcgm_bench.orphans import exit_with_parent
+
 WAIT_SECONDS = 0.5
 
 
@@ -41,7 +43,7 @@ EVERYTHING = Share()
 def helpers(
     workers: int, target: Callable[..., None], *arguments: Any, waiting: Callable[[], object] = lambda: None
 ) -> Iterator[Share]:
-    """Do ``target(*arguments, share, parent)`` in ``workers - 1`` processes while inside; gives this one its share.
+    """Do ``target(*arguments, share)`` in ``workers - 1`` processes while inside; gives this one its share.
 
     On leaving, waits for them and calls ``waiting`` now and then; an error inside stops them.
 
@@ -52,9 +54,7 @@ def helpers(
         waiting: for a progress bar.
     """
     others = [
-        get_context("spawn").Process(
-            target=_help, args=(target, arguments, Share(number, workers), os.getpid()), daemon=True
-        )
+        get_context("spawn").Process(target=_help, args=(target, arguments, Share(number, workers)), daemon=True)
         for number in range(1, workers)
     ]
     for process in others:
@@ -71,17 +71,12 @@ def helpers(
             process.join()
 
 
-def _help(target: Callable[..., None], arguments: tuple[Any, ...], share: Share, parent: int) -> None:
+def _help(target: Callable[..., None], arguments: tuple[Any, ...], share: Share) -> None:
+    exit_with_parent()
     try:
-        target(*arguments, share, parent)
+        target(*arguments, share)
     except Exception:
         os._exit(1)  # its units are missing now: the parent makes them, and reports what is wrong
-
-
-def leave_if_orphaned(parent: int) -> None:
-    """End this helper when the process that it helps is gone, however that was killed."""
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def default_workers(threads: int) -> int:

@@ -20,6 +20,7 @@ from pcgm_bench.cohort.phantom.roster import TRAINING_SEED
 from pcgm_bench.cohort.phantom.roster import training_controls
 from pcgm_bench.cohort.phantom.template import load_template
 from pcgm_bench.contracts import UserError
+from pcgm_bench.orphans import exit_with_parent
 
 THINNING = (-0.13, 0.08)
 """Range of the log-change of each lobe between a person's two states."""
@@ -98,7 +99,7 @@ def make_pairs(folder: Path, home: Path, progress: Callable[[str, int, int], Non
     count = len(training_controls())
     jobs = [(folder, home, i, False) for i in range(count)] + [(folder, home, i, True) for i in range(0, count, 4)]
     load_template(home)
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(2, get_context("spawn"), exit_with_parent) as pool:
         for done, _ in enumerate(pool.map(_write, jobs, chunksize=4)):
             progress("make training pairs", done + 1, len(jobs))
     pairs = []

@@ -39,6 +39,7 @@ from pcgm_bench.cohort.write import bytes_needed
 from pcgm_bench.contracts import Do
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
+from pcgm_bench.orphans import exit_with_parent
 
 Progress = Callable[[str, int, int], None]
 MECHANISMS = ("pial", "mixed")
@@ -132,7 +133,7 @@ def _all(recipe: Recipe, visits: Sequence[Visit], home: Path | None) -> Iterator
         return
     load_template(home)
     # Spawned, not forked: a forked child inherits the state of PyTorch's thread pool and may hang.
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(WORKERS, get_context("spawn"), exit_with_parent) as pool:
         yield from pool.map(_one, jobs)
 
 
