@@ -154,6 +154,7 @@ class _Job:
     def __init__(self, request: Request, progress: Progress) -> None:
         self.request, self.progress = request, progress
         self.study = study = registry.get("studies", request.study)()
+        self.image_metrics = image_metrics(study)  # before minutes go into images: are they all there?
         self.cohort, self.segmenter = _people(request, progress)
         self.made = 0
         rows = list(study.rows(request.method))
@@ -192,7 +193,7 @@ class _Job:
             seed=request.seed,
             quick=request.quick,
             skipped=self.skipped,
-            image_metrics=image_metrics(self.study),
+            image_metrics=self.image_metrics,
         )
         stored = self.folder.scores
         if stored is not None and stored["scored_by"] == stamp:

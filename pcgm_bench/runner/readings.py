@@ -67,9 +67,13 @@ def read_cohort(
     stage = readings_stage(home, cohort, segmenter)
     units = units_of(cohort.table)
 
+    reported = [-1]
+
     def count() -> int:
         done = stage.count_done(units)
-        progress("segment scans", done, len(units))
+        if done != reported[0]:
+            progress("segment scans", done, len(units))
+        reported[0] = done
         return done
 
     # Complete readings are only ever read, so that many runs, and a read-only home, can share them.
