@@ -133,11 +133,9 @@ class AUDStudy:
         affected = [lobe for lobe in LOBES if planted.get(lobe)] if planted else [x for x in LOBES if x != UNAFFECTED]
         samples = {row: build(frames, row, levels) for row in frames}
         samples = {row: sample for row, sample in samples.items() if self._enough(row, sample)}
-        n = REPLICATES_QUICK if quick else REPLICATES
-        n = min(n, replicates or n)
+        n = min(REPLICATES_QUICK if quick else REPLICATES, replicates or REPLICATES)
         methods = [row for row in samples if row + VOLUMES in samples]
-        fitted = {*methods, *(row + VOLUMES for row in methods), ALL_PERMUTED}
-        fitted |= {row for row in samples if row.endswith(VOLUMES)}
+        fitted = {*methods, *(row for row in samples if row.endswith(VOLUMES)), ALL_PERMUTED}
         rows: dict[str, Any] = {}
         errors = self._errors(samples, seed)
         for row, sample in samples.items():

@@ -233,9 +233,10 @@ def all_tables(scores: Mapping[str, Any]) -> list[Table]:
     shown += [table(scores, row) for row in methods for table in (paper_table, recovery_table)]
     detail = [sound_table(scores, row) for row in ("real", *methods)]
     detail += [paper_table(scores, "real"), spill_table(scores)]
+    if any(entry.get("oracle_error") for entry in scores["rows"].values()):
+        shown.append(oracle_table(scores))
     return [
         *shown,
-        oracle_table(scores),
         person_table(scores),
         *(dataclasses.replace(table, detail=True) for table in detail),
     ]

@@ -103,9 +103,7 @@ class PCGM(Generator):
             The lobes of ``asked`` under their interventions, same order.
         """
         lobes = list(LOBE_NAMES)
-        answer = asked[lobes].astype(float).copy()
-        answer[lobes] = linear_counterfactuals(train, asked, dos, lobes)
-        return answer
+        return pd.DataFrame(linear_counterfactuals(train, asked, dos, lobes), index=asked.index, columns=lobes)
 
     def counterfactual_volumes(self, scan: Scan, do: Do, seed: int) -> dict[str, float]:
         """Lobes (mL) of this person under ``do``: abduction, action, prediction.

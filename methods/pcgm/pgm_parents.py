@@ -36,10 +36,6 @@ class Parents:
         text = {name: table[name].to_numpy(str) for name in ("sex", "diagnosis")}
         return cls(table["age"].to_numpy(float), text["sex"], text["diagnosis"], table["head_size"].to_numpy(float))
 
-    def at(self, rows: np.ndarray) -> Parents:
-        """Some of the people."""
-        return Parents(self.age[rows], self.sex[rows], self.diagnosis[rows], self.head_size[rows])
-
 
 @dataclass(frozen=True)
 class Encoder:

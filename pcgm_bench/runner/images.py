@@ -54,7 +54,7 @@ def image_scores(
         stages: rows with images.
         progress: told (what, rows done, rows).
     """
-    names = image_metrics(study)
+    names = getattr(study, "image_metrics", ())
     asks = asks_in_order(folds)
     if not names or not asks:
         return {}
