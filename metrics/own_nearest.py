@@ -36,6 +36,7 @@ class OwnNearest:
         reference="top-1 retrieval, after the identity axiom of Monteiro et al. 2023, arXiv 2303.01274",
         perfect=1.0,
         useless=0.0,
+        inputs="people",
     )
 
     def __call__(

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Do = Mapping[str, Any]
-"""An intervention on a person's metadata: ``{"diagnosis": "AUD"}``, ``{"age": 71.5}``. Empty: the null intervention."""
+"""An intervention on a person's metadata: ``{"diagnosis": "AUD"}``, ``{"age": 71.5}``. Empty: the null intervention.
+
+A region's name stands for a factor of its factual volume: ``{"frontal": 0.95}`` is 5 % less frontal lobe.
+"""
 
 
 class UserError(Exception):
@@ -61,6 +64,7 @@ class Scan:
 
     ``image`` is intensity-normalised T1w, float32, background 0 and about 1 at the bright end of white matter.
     ``segmentation`` comes from the run's segmenter, never from a phantom's truth; None before segmentation.
+    ``description`` is empty for a factual scan, ``cfAUD`` for an image under ``do``, ``sample`` for a new brain.
     """
 
     subject: str
@@ -72,6 +76,7 @@ class Scan:
     diagnosis: str
     head_size: float = float("nan")
     segmentation: Segmentation | None = None
+    description: str = ""
 
     @property
     def key(self) -> str:
@@ -151,8 +156,8 @@ class Generator(ABC):
         Called once a fold, on the fold's scans with their segmentations; replaces an earlier fold's adaptation.
         """
 
-    def sample(self, n: int, seed: int) -> Iterator[np.ndarray]:
-        """Draw ``n`` new volumes ``(X, Y, Z)``; volume i depends on ``(seed, i)`` alone."""
+    def sample(self, n: int, seed: int, first: int = 0) -> Iterator[np.ndarray]:
+        """Draw new volumes ``(X, Y, Z)``: ``n`` from number ``first`` on; volume i depends on ``(seed, i)`` alone."""
         raise UserError(f"{self.card.name} does not draw new brains")
 
     def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
@@ -186,9 +191,41 @@ class Segmenter(ABC):
         """Read one scan."""
 
 
+class FeatureExtractor(ABC):
+    """Image to a vector: a space in which sets of images are compared. Its identity is part of the metric's."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """Name and hash of the weights or of what they are drawn from."""
+
+    @abstractmethod
+    def extract(self, image: np.ndarray) -> np.ndarray:
+        """Features ``(d,)`` float32 of one `Scan.image` ``(X, Y, Z)``; does not depend on any other image."""
+
+
 @dataclass(frozen=True)
 class MetricRecord:
-    """What a metric is: printed in tables, stored with every value."""
+    """What a metric is: printed in tables, stored with every value.
+
+    Attributes:
+        name: as registered: ``fid``.
+        version: raised whenever the same input would give another value.
+        direction: ``higher``, ``lower``, or ``perfect`` (the nearer to ``perfect``, the better).
+        range: least and greatest value.
+        unit: ``share``, ``mL``, ``1`` for a pure number.
+        reference: formula's source.
+        perfect: value of a perfect generator, in expectation; NaN where it depends on the data: read the floor.
+        useless: value of a useless one; infinity where there is no bound.
+        inputs: what it is called with. ``features``: ``(real, made)``, each ``(n, d)``. ``images``: ``(real, made)``,
+            sequences of ``(X, Y, Z)`` that load one when asked. ``volumes``: ``(real, made)``, a table of regions
+            (mL), age, sex and head_size each, one row an image. ``people``: ``(real, made, people of real, people of
+            made)``. ``visits``: a table, one row a follow-up visit. ``changes``: a table, one row a counterfactual.
+        rule: ``sound``, or ``paper``: as published, mistakes included. The two never share a column.
+    """
 
     name: str
     version: str
@@ -198,14 +235,56 @@ class MetricRecord:
     reference: str
     perfect: float
     useless: float
+    inputs: str = ""
+    rule: str = "sound"
 
 
 class Metric(Protocol):
-    """A pure function with a record."""
+    """A pure function with a record.
+
+    Returns ``{"value", "low", "high", "n"}`` and whatever else belongs to it: a JSON-able mapping. ``low`` and
+    ``high`` are the ends of a 95 % interval, NaN where there is none; ``n`` says how many people or images.
+    """
 
     record: MetricRecord
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class BoardEntry:
+    """One cell of a leaderboard, as a study takes it from its own scores (`Study.board`).
+
+    Attributes:
+        row: method or control.
+        column: heading, with the unit: ``FID (uncnn)``.
+        metric: name and version, and the feature space's identity if there is one: part of what must be equal for
+            two cells to stand in one column.
+        direction: ``higher``, ``lower``, or ``nearest``: the nearer to ``target`` the better.
+        value: the estimate; None if missing.
+        low: lower end of the 95 % interval, or None.
+        high: upper end.
+        n: people or images.
+        floor: the same metric between two halves of the real data at the same n, where that makes sense.
+        target: see ``direction``.
+        rule: ``sound`` or ``paper``.
+        is_control: whether the row is a control, which is never ranked.
+        by_unit: value of every person or image, by name, for paired comparisons; None where there is none.
+    """
+
+    row: str
+    column: str
+    metric: str
+    direction: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    floor: float | None = None
+    target: float | None = None
+    rule: str = "sound"
+    is_control: bool = False
+    by_unit: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -214,7 +293,8 @@ class Measurement:
 
     ``row`` is ``"real"`` for the factual scan, else the generator's or control's name. ``diagnosis`` is the
     diagnosis the image shows (the counterfactual one for a counterfactual), ``age`` likewise; ``head_size`` is
-    always the factual scan's.
+    always the factual scan's. A new brain has no age (NaN), sex or diagnosis (empty), and its own head size. ``do``
+    holds the factors of regions that were asked for; ``qc`` is NaN where no image was made.
     """
 
     row: str
@@ -226,3 +306,5 @@ class Measurement:
     factual_diagnosis: str
     head_size: float
     volumes: Mapping[str, float] = field(default_factory=dict)
+    qc: float = float("nan")
+    do: Mapping[str, float] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Plugins by name, through entry points: methods, studies, metrics, cohorts and segmenters.
+"""Plugins by name, through entry points: methods, studies, metrics, feature spaces, cohorts and segmenters.
 
 An entry point names ``module:Class``, so listing imports no plugin. Our own plugins come in exactly the way a third
 party's do. A broken plugin never takes the others down: it fails when it is asked for, with its distribution named.
@@ -15,7 +15,7 @@ from typing import Any
 from typing import Literal
 from typing import get_args
 
-Kind = Literal["methods", "studies", "metrics", "cohorts", "segmenters"]
+Kind = Literal["methods", "studies", "metrics", "features", "cohorts", "segmenters"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 OWN = "pcgm-bench"
 
@@ -132,7 +132,7 @@ def _found(kind: Kind) -> list[Plugin]:
 
 
 def _singular(kind: Kind) -> str:
-    return {"studies": "study"}.get(kind, kind[:-1])
+    return {"studies": "study", "features": "feature space"}.get(kind, kind[:-1])
 
 
 def _user_error(text: str) -> Exception:

@@ -1,11 +1,14 @@
-"""One table model; the terminal, Markdown and CSV are three ways to write it."""
+"""One table model; the terminal, Markdown, CSV, LaTeX and HTML are five ways to write it."""
 
 from __future__ import annotations
 
 import csv
+import html
 import io
 import math
+from collections.abc import Mapping
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
@@ -61,6 +64,7 @@ class Table:
         rows: cells, as many a row as there are columns.
         notes: what a reader has to know to believe the numbers.
         detail: stored and shown on request, not printed after every run.
+        faint: numbers of the rows that are there for comparison only: set in grey where there is grey.
 
     Raises:
         ValueError: a row of the wrong length.
@@ -81,6 +85,7 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     notes: Sequence[str] = field(default_factory=tuple)
     detail: bool = False
+    faint: AbstractSet[int] = frozenset()
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -117,11 +122,69 @@ class Table:
         table = rich.table.Table(title=escape(self.title), caption=escape("\n".join(self.notes)) or None)
         table.title_justify = table.caption_justify = "left"
         for index, column in enumerate(self.columns):
-            numeric = all(not isinstance(row[index], str) for row in self.rows)
-            table.add_column(escape(column.name), justify="right" if numeric else "left")
-        for row in self.printed():
-            table.add_row(*(escape(cell) for cell in row))
+            table.add_column(escape(column.name), justify="right" if self._numeric(index) else "left")
+        for number, row in enumerate(self.printed()):
+            table.add_row(*(escape(cell) for cell in row), style="dim" if number in self.faint else None)
         return table
+
+    def latex(self) -> str:
+        """A ``table`` with a caption and the notes below; needs ``\\usepackage{booktabs,xcolor}``.
+
+        >>> print(Table("t", "d in %", [Column("lobe"), Column("d")], [["insula", 0.5]]).latex())
+        \\begin{table}
+        \\caption{d in \\%}\\label{tab:t}
+        \\begin{tabular}{lr}
+        \\toprule
+        lobe & d \\\\
+        \\midrule
+        insula & 0.50 \\\\
+        \\bottomrule
+        \\end{tabular}
+        \\end{table}
+        """
+        sides = "".join("r" if self._numeric(index) else "l" for index in range(len(self.columns)))
+        lines = ["\\begin{table}", f"\\caption{{{_latex(self.title)}}}\\label{{tab:{self.name}}}"]
+        lines += [f"\\begin{{tabular}}{{{sides}}}", "\\toprule", _latex_row([c.name for c in self.columns], False)]
+        lines += ["\\midrule", *(_latex_row(row, i in self.faint) for i, row in enumerate(self.printed()))]
+        lines += ["\\bottomrule", "\\end{tabular}"]
+        lines += [f"\\par\\footnotesize {_latex(note)}" for note in self.notes]
+        return "\n".join([*lines, "\\end{table}"])
+
+    def html(self, classes: Mapping[tuple[int, int], str] | None = None) -> str:
+        """A ``<figure>`` with caption, table and notes; all text is escaped.
+
+        Args:
+            classes: (row, column) -> CSS class of that cell, besides ``num`` and ``missing``. Rows of `faint` have
+                the class ``faint``.
+        """
+        heads = "".join(f'<th scope="col">{html.escape(column.name)}</th>' for column in self.columns)
+        rows = [self._html_row(number, row, classes or {}) for number, row in enumerate(self.printed())]
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        return "\n".join(
+            [
+                f'<figure class="table" id="{html.escape(self.name)}">',
+                f"<figcaption>{html.escape(self.title)}</figcaption>",
+                f"<div><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>",
+                *rows,
+                "</tbody></table></div>",
+                *([f'<ul class="notes">{notes}</ul>'] if notes else []),
+                "</figure>",
+            ]
+        )
+
+    def _html_row(self, number: int, row: Sequence[str], classes: Mapping[tuple[int, int], str]) -> str:
+        cells = []
+        for index, text in enumerate(row):
+            marks = [classes.get((number, index), ""), "num" if self._numeric(index) else ""]
+            marks.append("missing" if _missing(self.rows[number][index]) else "")
+            tag, scope = ("th", ' scope="row"') if index == 0 else ("td", "")
+            mark = f' class="{" ".join(filter(None, marks))}"' if any(marks) else ""
+            cells.append(f"<{tag}{scope}{mark}>{html.escape(text)}</{tag}>")
+        start = '<tr class="faint">' if number in self.faint else "<tr>"
+        return f"{start}{''.join(cells)}</tr>"
+
+    def _numeric(self, index: int) -> bool:
+        return all(not isinstance(row[index], str) for row in self.rows)
 
 
 def _missing(cell: Cell) -> bool:
@@ -130,3 +193,31 @@ def _missing(cell: Cell) -> bool:
 
 def _markdown_row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+_LATEX = {
+    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": "$<$",
+    ">": "$>$",
+    "|": "$|$",
+    "\u2191": r"$\uparrow$",
+    "\u2193": r"$\downarrow$",
+    "\u2192": r"$\rightarrow$",
+}
+
+
+def _latex(text: str) -> str:
+    """Text with everything escaped that LaTeX would read as a command.
+
+    >>> _latex("a_b <= 5 %")
+    'a\\\\_b $<$= 5 \\\\%'
+    """
+    return "".join(_LATEX.get(letter, letter) for letter in text)
+
+
+def _latex_row(cells: Sequence[str], faint: bool) -> str:
+    texts = [_latex(cell) for cell in cells]
+    return " & ".join(f"\\textcolor{{gray}}{{{text}}}" if faint else text for text in texts) + r" \\"

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import ClassVar
 
+from pcgm_bench.contracts import BoardEntry
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Measurement
 from pcgm_bench.contracts import UserError
 from pcgm_bench.statistics.effects import detectable
+from pcgm_bench.studies import aud_board
 from pcgm_bench.studies import aud_cohort
 from pcgm_bench.studies import aud_person
 from pcgm_bench.studies import aud_tables
@@ -72,6 +74,7 @@ class AUDStudy:
         "Li et al. 2025, section 4.4, Table 3; Sullivan et al. 2018, doi 10.1001/jamapsychiatry.2018.0021"
     )
 
+    population: ClassVar[str] = "aud"
     image_metrics: ClassVar[tuple[str, ...]] = (OWN_NEAREST,)
     """Metrics that compare a row's images with the factual scans."""
 
@@ -180,6 +183,10 @@ class AUDStudy:
     def tables(self, scores: Mapping[str, Any]) -> list[Table]:
         """The study's tables, the overview first; a pure function of stored scores."""
         return aud_tables.all_tables(scores)
+
+    def board(self, scores: Mapping[str, Any]) -> list[BoardEntry]:
+        """The leaderboard's cells; a pure function of stored scores."""
+        return aud_board.entries(scores, self.rows)
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> list[str]:
         """What a reader must know before believing a number from this cohort; one line each."""

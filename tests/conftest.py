@@ -19,9 +19,11 @@ TOYS: dict[Kind, dict[str, str]] = {
         "sampler": "Sampler",
         "spoiler": "Spoiler",
         "planner": "Planner",
+        "copier": "Copier",
     },
-    "studies": {"toy": "ToyStudy"},
-    "metrics": {"brightness": "Brightness"},
+    "studies": {"toy": "ToyStudy", "toy-samples": "ToySampleStudy"},
+    "metrics": {"brightness": "Brightness", "contrast": "Contrast"},
+    "features": {},
     "cohorts": {"toy": "ToyCohort", "labelled": "LabelledToyCohort"},
     "segmenters": {"toy": "ToySegmenter"},
 }

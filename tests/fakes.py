@@ -177,8 +177,8 @@ class Sampler(Generator):
     def fit(self, cohort: Cohort, context: Context) -> None:
         self.level = float(np.mean([scan.image.mean() for scan in cohort]))
 
-    def sample(self, n: int, seed: int) -> Iterator[np.ndarray]:
-        for i in range(n):
+    def sample(self, n: int, seed: int, first: int = 0) -> Iterator[np.ndarray]:
+        for i in range(first, first + n):
             yield np.random.default_rng([seed, i]).normal(self.level, 0.1, SHAPE).astype(np.float32)
 
     def save(self, folder: Path) -> None:
@@ -186,6 +186,22 @@ class Sampler(Generator):
 
     def load(self, folder: Path) -> None:
         self.level = float((folder / "level.txt").read_text())
+
+
+class Copier(Generator):
+    """Draws the scans of its fold, one after the other, a little brighter."""
+
+    card = Card("copier", "Copier", "1", "none", "Apache-2.0", frozenset({"sample"}))
+
+    def adapt(self, cohort: Cohort, context: Context) -> None:
+        CALLS.append(f"adapt {len(cohort)}")
+        self.cohort = cohort
+
+    def sample(self, n: int, seed: int, first: int = 0) -> Iterator[np.ndarray]:
+        for i in range(first, first + n):
+            CALLS.append(f"sample {i}")
+            noise = np.random.default_rng([seed, i]).normal(0.1, 0.01, SHAPE)
+            yield (self.cohort[i % len(self.cohort)].image + noise).astype(np.float32)
 
 
 class Spoiler(Shifter):
@@ -200,7 +216,7 @@ class Spoiler(Shifter):
 class Brightness:
     """Mean factual and mean counterfactual intensity."""
 
-    record = MetricRecord("brightness", "1", "higher", (0.0, 1.0), "", "", 1.0, 0.0)
+    record = MetricRecord("brightness", "1", "higher", (0.0, 1.0), "", "", 1.0, 0.0, inputs="people")
 
     def __call__(
         self, factual: Sequence[np.ndarray], made: Sequence[np.ndarray], whose: Sequence[str], made_for: Sequence[str]
@@ -208,6 +224,17 @@ class Brightness:
         CALLS.append("brightness")
         assert (len(factual), len(made)) == (len(whose), len(made_for))
         return [float(np.mean([images[i] for i in range(len(images))])) for images in (factual, made)]
+
+
+class Contrast:
+    """How many images there are on both sides, and by how much the made ones are brighter."""
+
+    record = MetricRecord("contrast", "1", "lower", (0.0, 1.0), "", "", 0.0, 1.0, inputs="images")
+
+    def __call__(self, real: Sequence[np.ndarray], made: Sequence[np.ndarray]) -> dict[str, Any]:
+        CALLS.append("contrast")
+        means = [float(np.mean([images[i] for i in range(len(images))])) for images in (real, made)]
+        return {"value": means[1] - means[0], "low": None, "high": None, "n": [len(real), len(made)]}
 
 
 class ToyStudy:
@@ -243,9 +270,9 @@ class ToyStudy:
         table: pd.DataFrame,
         seed: int,
         quick: bool,
-        refitter: Any,
-        replicates: int,
         images: dict[str, Any],
+        refitter: Any = None,
+        replicates: int = 0,
     ) -> dict[str, Any]:
         CALLS.append("score")
         means: dict[str, list[float]] = {}
@@ -254,10 +281,10 @@ class ToyStudy:
         people = table.drop_duplicates("subject")[["subject", "age", "sex", "diagnosis", "head_size"]]
         lobes = pd.DataFrame({lobe: np.linspace(80, 100, len(people)) for lobe in LOBE_NAMES})
         twice = pd.concat([people.reset_index(drop=True), lobes], axis=1).iloc[[0, 0, *range(len(people))]]
-        refitted = refitter(twice, np.random.default_rng(seed))
+        refitted = refitter(twice, np.random.default_rng(seed)) if refitter else None
         return {
             "rows": {row: [float(np.mean(values)), len(values)] for row, values in means.items()},
-            "refitted": refitted["insula"].tolist(),
+            "refitted": None if refitted is None else refitted["insula"].tolist(),
             "replicates": replicates,
             "images": images,
             "nan": float("nan"),
@@ -269,6 +296,42 @@ class ToyStudy:
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> list[str]:
         return [f"only {table['subject'].nunique()} people"]
+
+
+class ToySampleStudy:
+    """As many new brains as there are people in the second half."""
+
+    name: ClassVar[str] = "toy-samples"
+    version: ClassVar[str] = "1"
+    job: ClassVar[str] = "sample"
+    image_metrics: ClassVar[tuple[str, ...]] = ("contrast",)
+
+    def rows(self, method_name: str) -> list[str]:
+        return ["shifter"]
+
+    def folds(self, table: pd.DataFrame, seed: int) -> list[tuple[list[str], list[str]]]:
+        people = sorted(set(table["subject"]))
+        return [(people[0::2], people[1::2])]
+
+    def real_rows(self, table: pd.DataFrame, seed: int) -> list[int]:
+        ((_, held_out),) = self.folds(table, seed)
+        return [int(i) for i in np.flatnonzero(table["subject"].isin(held_out))]
+
+    def score(
+        self, measurements: Sequence[Measurement], images: dict[str, Any], records: dict[str, Any]
+    ) -> dict[str, Any]:
+        CALLS.append("score")
+        rows: dict[str, int] = {}
+        for one in measurements:
+            rows[one.row] = rows.get(one.row, 0) + 1
+        return {"rows": rows, "images": images, "records": records}
+
+    def tables(self, scores: dict[str, Any]) -> list[Table]:
+        rows = [[row, n] for row, n in sorted(scores["rows"].items())]
+        return [Table("counts", "Counts", [Column("row"), Column("n")], rows)]
+
+    def warnings(self, table: pd.DataFrame, cohort: Cohort) -> list[str]:
+        return []
 
 
 class BrokenStudy(ToyStudy):

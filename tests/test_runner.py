@@ -22,10 +22,10 @@ from pcgm_bench.runner import CohortRequest
 from pcgm_bench.runner import Request
 from pcgm_bench.runner import Settings
 from pcgm_bench.runner import fit
-from pcgm_bench.runner import flow
 from pcgm_bench.runner import run
 from pcgm_bench.runner import sample
 from pcgm_bench.runner.generate import plan
+from pcgm_bench.runner.request import silent
 from pcgm_bench.store import RunFolder
 
 TIMES = ("manifest.json", "lock")
@@ -211,7 +211,7 @@ def test_control_that_needs_truth_is_skipped_without_one(home: Path, toys: list[
 
 def test_method_that_cannot_do_the_job(home: Path, toys: list[str]) -> None:
     with pytest.raises(UserError, match="sampler does not make counterfactual images"):
-        run(request(home, method="sampler", study="toy"), flow.silent)
+        run(request(home, method="sampler", study="toy"), silent)
 
 
 def test_method_of_volumes_alone_runs_without_images(home: Path, toys: list[str]) -> None:
@@ -259,7 +259,7 @@ def test_two_processes_do_not_share_a_run(home: Path, toys: list[str]) -> None:
 def test_folds_must_hold_everybody_out_once(home: Path, toys: list[str]) -> None:
     from pcgm_bench.runner.readings import read_cohort
 
-    cohort = read_cohort(home, fakes.ToyCohort(0), fakes.ToySegmenter(), flow.silent)
+    cohort = read_cohort(home, fakes.ToyCohort(0), fakes.ToySegmenter(), silent)
     asks = fakes.ToyStudy().interventions(cohort.table)
     with pytest.raises(ValueError, match="same people"):
         plan(cohort, asks, [(["000"], ["000"])])
@@ -273,7 +273,7 @@ def test_adapting_reads_no_image(home: Path, toys: list[str]) -> None:
     from pcgm_bench.contracts import Context
     from pcgm_bench.runner.readings import read_cohort
 
-    cohort = read_cohort(home, fakes.ToyCohort(0), fakes.ToySegmenter(), flow.silent)
+    cohort = read_cohort(home, fakes.ToyCohort(0), fakes.ToySegmenter(), silent)
     toys.clear()
     fakes.Shifter().adapt(cohort.subset(["001", "002", "003"]), Context())
     assert toys == ["adapt 3"]

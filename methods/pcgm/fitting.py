@@ -11,6 +11,7 @@ from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
 from pcgm_bench.methods.pcgm.config import MGDConfig
+from pcgm_bench.methods.pcgm.controlnet import ControlNet
 from pcgm_bench.methods.pcgm.controlnet import control_mask
 from pcgm_bench.methods.pcgm.mgd import MGD
 from pcgm_bench.methods.pcgm.mgd import encode_condition
@@ -21,6 +22,7 @@ from pcgm_bench.methods.pcgm.train import train_decoder
 from pcgm_bench.methods.pcgm.train import train_encoder
 from pcgm_bench.methods.pcgm.train import train_unet
 from pcgm_bench.methods.pcgm.training_loop import TrainSettings
+from pcgm_bench.methods.pcgm.weights import save_weights
 
 SCHEDULE: dict[str, TrainSettings] = {
     "encoder": TrainSettings(steps=2500, minutes=10, batch=2, crop=48, lr=8e-4),
@@ -78,14 +80,14 @@ def train_mgd(
     schedule: dict[str, TrainSettings] = SCHEDULE,
     report: Callable[[str], None] = lambda _line: None,
 ) -> MGD:
-    """Encoder, decoder, UNet and ControlNet, in this order; goes on from the folder's checkpoints.
+    """Encoder, decoder, UNet and (if scheduled) ControlNet, in this order; goes on from the folder's checkpoints.
 
     Args:
         cohort: segmented training scans.
         config: of the networks.
         folder: existing folder for checkpoints, weights and loss logs.
         progress: told (what, networks done, networks).
-        schedule: settings of the four networks.
+        schedule: settings of the four networks; without ``controlnet``, that one stays as it starts: without effect.
         report: told about the loss, line by line.
 
     Raises:
@@ -100,6 +102,9 @@ def train_mgd(
     progress("train MGD", 2, count)
     unet = train_unet(data, encoder, config, schedule["unet"], folder, report)
     progress("train MGD", 3, count)
-    train_controlnet(data, encoder, unet, config, schedule["controlnet"], folder, report)
+    if "controlnet" in schedule:
+        train_controlnet(data, encoder, unet, config, schedule["controlnet"], folder, report)
+    else:
+        save_weights(ControlNet(config, unet), folder, "controlnet", config)
     progress("train MGD", count, count)
     return MGD.load(folder, config)

@@ -22,6 +22,7 @@ from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import UserError
+from pcgm_bench.methods.pcgm.cmg import CLIP
 from pcgm_bench.methods.pcgm.cmg_fractional import FractionalMask
 from pcgm_bench.methods.pcgm.cmg_fractional import counterfactual_fractions
 from pcgm_bench.methods.pcgm.config import PHANTOM
@@ -36,7 +37,7 @@ from pcgm_bench.methods.pcgm.mgd import encode_condition
 from pcgm_bench.methods.pcgm.pgm import PGM
 from pcgm_bench.methods.pcgm.pgm_linear import linear_counterfactuals
 
-JOBS = frozenset({"sample", "counterfactual", "volumes"})
+JOBS = frozenset({"sample", "counterfactual", "volumes", "regions"})
 PEOPLE = "people.safetensors"
 
 
@@ -54,7 +55,10 @@ class PCGM(Generator):
         licence="Apache-2.0",
         jobs=JOBS,
         trained_on="the 400 training controls of the phantom cohort (MGD); the study's own folds (PGM)",
+        notes="regions: the six lobes; the mask generator moves cortex against fluid and cannot open ventricles",
     )
+    regions: ClassVar[frozenset[str]] = frozenset(LOBE_NAMES)
+    """Regions whose volume a ``do`` can set; ventricles are neither in the PGM nor moved by the CMG."""
     config: ClassVar[MGDConfig] = PHANTOM
     refit_replicates: ClassVar[int] = 1000
     """Bootstrap replicates in which a study may refit the PGM."""
@@ -108,14 +112,41 @@ class PCGM(Generator):
     def counterfactual_volumes(self, scan: Scan, do: Do, seed: int) -> dict[str, float]:
         """Lobes (mL) of this person under ``do``: abduction, action, prediction.
 
+        A lobe named in ``do`` is set to that factor of its factual volume. Lobes are leaves of the graph, so that
+        nothing else answers to it, and a ``do`` of lobes alone does without the PGM.
+
         Raises:
             UserError: `adapt` has not been called, the scan is not segmented, or ``do`` is not understood.
         """
-        if self.pgm is None:
-            msg = "pcgm: no PGM yet: adapt it to a training fold, or load a fitted one"
+        factors, rest = self._split(scan, do)
+        factual = _segmented(scan).volumes
+        if factors and not rest:
+            answer = {lobe: float(factual[lobe]) for lobe in LOBE_NAMES}
+        else:
+            if self.pgm is None:
+                msg = "pcgm: no PGM yet: adapt it to a training fold, or load a fitted one"
+                raise UserError(msg)
+            row = self.pgm.counterfactual(row_of(scan), rest)
+            answer = {lobe: float(row[lobe].iloc[0]) for lobe in self.pgm.lobes}
+        return answer | {lobe: factor * factual[lobe] for lobe, factor in factors.items()}
+
+    def _split(self, scan: Scan, do: Do) -> tuple[dict[str, float], dict[str, Any]]:
+        """Factors of lobes, and what is left of ``do`` for the PGM.
+
+        Raises:
+            UserError: ventricles, or a factor that the CMG would not carry out in full.
+        """
+        if "ventricles" in do:
+            msg = f"{scan.key}: pcgm cannot set the ventricles: only {', '.join(LOBE_NAMES)}"
             raise UserError(msg)
-        answer = self.pgm.counterfactual(row_of(scan), do)
-        return {lobe: float(answer[lobe].iloc[0]) for lobe in self.pgm.lobes}
+        try:
+            factors = {lobe: float(do[lobe]) for lobe in LOBE_NAMES if lobe in do}
+        except (TypeError, ValueError):
+            factors = {"": float("nan")}
+        if any(not abs(factor - 1) <= CLIP + 1e-9 for factor in factors.values()):
+            msg = f"{scan.key}: do {dict(do)}: pcgm changes a lobe by a factor from {1 - CLIP:g} to {1 + CLIP:g}"
+            raise UserError(msg)
+        return factors, {name: value for name, value in do.items() if name not in factors}
 
     def counterfactual_mask(self, scan: Scan, do: Do, seed: int) -> FractionalMask:
         """The mask of this person under ``do``: PGM, then CMG.
@@ -138,7 +169,8 @@ class PCGM(Generator):
             msg = f"{scan.key}: pcgm's weights are for {self.config.shape} voxels, not {scan.image.shape}: use 3mm"
             raise UserError(msg)
         mask = self.counterfactual_mask(scan, do, seed).fractions
-        person: dict[str, Any] = {"age": scan.age, "sex": scan.sex, "diagnosis": scan.diagnosis} | dict(do)
+        _, rest = self._split(scan, do)
+        person: dict[str, Any] = {"age": scan.age, "sex": scan.sex, "diagnosis": scan.diagnosis} | rest
         condition = encode_condition(
             float(person["age"]), str(person["sex"]), str(person["diagnosis"]), scan.head_size, self.config
         )
@@ -146,16 +178,13 @@ class PCGM(Generator):
         image = self.mgd.counterfactual(scan.image, old, mask_of(scan), new, control_mask(mask), seed)
         return np.maximum(image, 0)
 
-    def sample(self, n: int, seed: int) -> Iterator[np.ndarray]:
+    def sample(self, n: int, seed: int, first: int = 0) -> Iterator[np.ndarray]:
         """New brains of people like the training cohort's: metadata of a random one of them, anatomy from noise."""
         mgd = self.mgd
         if self._people is None:
             msg = "pcgm: these weights do not say whom they were trained on; train them anew"
             raise UserError(msg)
-        for i in range(n):
-            rng = np.random.default_rng([seed, i])
-            condition = self._people[rng.integers(len(self._people))]
-            yield np.maximum(mgd.sample(condition, None, int(rng.integers(2**31))), 0)
+        yield from mgd.draw(self._people, n, seed, first)
 
     @property
     def mgd(self) -> MGD:

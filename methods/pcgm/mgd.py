@@ -13,6 +13,7 @@ inversions, the last state is the input image: the null intervention changes not
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -241,6 +242,16 @@ class MGD:
         noise = Inverted(self._noise(shape, seed))
         z = generate(predict, noise, ddim_grid(s.steps, s.t_min), s.steps, denoise_last=True)
         return self.decode(z, seed=seed + 1)
+
+    def draw(self, people: np.ndarray, n: int, seed: int, first: int = 0) -> Iterator[np.ndarray]:
+        """New brains ``first`` to ``first + n - 1`` of people like these, ``(X, Y, Z)`` each.
+
+        Brain i has the metadata of one of ``people`` ``(N, 4)``, drawn by ``(seed, i)``, and anatomy from noise.
+        """
+        for i in range(first, first + n):
+            rng = np.random.default_rng([seed, i])
+            condition = people[rng.integers(len(people))]
+            yield np.maximum(self.sample(condition, None, int(rng.integers(2**31))), 0)
 
     def _noise(self, shape: tuple[int, ...], seed: int) -> Tensor:
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))

@@ -20,6 +20,9 @@ def make(
     mechanism: options.Mechanism = "pial",
     seed: options.Seed = 0,
     grid: options.GridName = "3mm",
+    population: Annotated[
+        str, typer.Option("--population", help="aud, ageing (with follow-up), synthesis or training.")
+    ] = "aud",
     home: options.Home = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -29,6 +32,7 @@ def make(
 
     with Reporter(quiet=quiet) as progress:
         wanted = {"effect": effect, "mechanism": mechanism, "seed": seed, "grid": grid}
+        wanted["population"] = population
         made = make_cohort(name, out, home=options.home_folder(home), progress=progress, **wanted)
     print(f"{out}: {made.table['subject'].nunique()} people, {len(made)} scans")
 

@@ -11,10 +11,10 @@ from pcgm_bench.cli import options
 
 
 def list_plugins(
-    kind: Annotated[str, typer.Argument(help="methods, studies, metrics, cohorts or segmenters")],
+    kind: Annotated[str, typer.Argument(help="methods, studies, metrics, features, cohorts or segmenters")],
     check: Annotated[bool, typer.Option("--check", help="Import each, and say which are broken.")] = False,
 ) -> None:
-    """List methods, studies, metrics, cohorts or segmenters, and the package each comes from."""
+    """List methods, studies, metrics, feature spaces, cohorts or segmenters, and the package each comes from."""
     from pcgm_bench import registry
 
     if kind not in registry.KINDS:

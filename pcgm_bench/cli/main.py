@@ -16,6 +16,7 @@ from pcgm_bench.cli.fit import fit
 from pcgm_bench.cli.list_plugins import list_plugins
 from pcgm_bench.cli.run import run
 from pcgm_bench.cli.sample import sample
+from pcgm_bench.cli.score import score
 from pcgm_bench.cli.show import show
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run)
+app.command("score")(score)
 app.command("counterfactual")(counterfactual)
 app.command("sample")(sample)
 app.add_typer(cohort, name="cohort")

@@ -1,9 +1,10 @@
 """Runs: what the command line calls, and what a script or a scheduler may call instead."""
 
 from pcgm_bench.runner.build import CohortRequest
-from pcgm_bench.runner.flow import Request
 from pcgm_bench.runner.flow import run
+from pcgm_bench.runner.given import Given
 from pcgm_bench.runner.helpers import default_workers
+from pcgm_bench.runner.request import Request
 from pcgm_bench.runner.scoring import Scored
 from pcgm_bench.runner.single import Settings
 from pcgm_bench.runner.single import counterfactual
@@ -12,6 +13,7 @@ from pcgm_bench.runner.single import sample
 
 __all__ = [
     "CohortRequest",
+    "Given",
     "Request",
     "Scored",
     "Settings",

@@ -29,6 +29,7 @@ class CohortRequest:
         effect: planted effect of an embedded cohort.
         mechanism: which surface of cortex moves in an embedded cohort.
         grid: ``3mm``, ``2mm`` or ``1mm``.
+        population: of an embedded cohort; a study names the one it is about.
     """
 
     name: str = "phantom"
@@ -36,6 +37,7 @@ class CohortRequest:
     effect: str = "demo"
     mechanism: str = "pial"
     grid: str = "3mm"
+    population: str = "aud"
 
 
 def open_cohort(request: CohortRequest, home: Path, seed: int, quick: bool, progress: Progress) -> Cohort:
@@ -56,6 +58,7 @@ def open_cohort(request: CohortRequest, home: Path, seed: int, quick: bool, prog
             effect=request.effect,
             mechanism=request.mechanism,
             grid=request.grid,
+            population=request.population,
             progress=progress,
         )
     folder = Path(request.name).expanduser()
@@ -97,13 +100,26 @@ def open_segmenter(name: str, **available: Any) -> Segmenter:
     return call_with(registry.get("segmenters", name), **available)
 
 
+GIVEN: dict[str, type[Generator]] = {}
+"""Generators of this process only, by name: images made elsewhere (`pcgm_bench.runner.given`)."""
+
+
+def method(name: str) -> type[Generator]:
+    """The class of a generator by name, registered or given.
+
+    Raises:
+        UserError: unknown name.
+    """
+    return GIVEN[name] if name in GIVEN else registry.get("methods", name)
+
+
 def open_generator(name: str, weights: Path | None = None) -> Generator:
     """A fresh generator with its weights loaded.
 
     Raises:
         UserError: unknown name, weights of another configuration, or none where some are needed.
     """
-    generator: Generator = registry.get("methods", name)()
+    generator = method(name)()
     if weights is not None:
         generator.load(weights)
     elif needs_weights(generator):
@@ -119,6 +135,8 @@ def needs_weights(generator: Generator) -> bool:
 def find_weights(name: str, home: Path, asked: Path | None = None) -> Path | None:
     """The folder of a method's weights: asked for, else made by ``fit``, else shipped beside its code.
 
+    A generator may name another in its attribute ``weights_of``, whose weights it takes where it has none of its own.
+
     Raises:
         UserError: the folder asked for is not there.
     """
@@ -126,15 +144,19 @@ def find_weights(name: str, home: Path, asked: Path | None = None) -> Path | Non
         if not asked.is_dir():
             raise UserError(f"{asked}: no such folder of weights; leave --weights out to use those that are there")
         return asked
-    module = sys.modules[registry.get("methods", name).__module__]
+    module = sys.modules[method(name).__module__]
     shipped = Path(module.__file__ or "").parent / "weights" if module.__file__ else None
+    if name in GIVEN:
+        return None
     places = [home / "weights" / name, *([shipped] if shipped else [])]
-    return next((place for place in places if place.is_dir() and any(place.iterdir())), None)
+    found = next((place for place in places if place.is_dir() and any(place.iterdir())), None)
+    shared = getattr(method(name), "weights_of", None)
+    return find_weights(shared, home) if found is None and shared else found
 
 
 def generator_digest(name: str, weights: Path | None) -> str:
     """Version, source and weights of a generator: its part of the run's key."""
-    plugin = registry.get("methods", name)
+    plugin = method(name)
     files = sorted(path for path in weights.rglob("*") if path.is_file()) if weights else []
     content = [[str(path.relative_to(weights or path)), digest(path.read_bytes())] for path in files]
     return f"{plugin.card.version}-{source_digest(plugin)[:12]}-{digest(content)[:12]}"

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.util
+import inspect
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pcgm_bench import __version__
 from pcgm_bench import registry
-from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Generator
@@ -26,70 +25,36 @@ from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import UserError
 from pcgm_bench.runner import build
 from pcgm_bench.runner import scoring
-from pcgm_bench.runner.build import CohortRequest
 from pcgm_bench.runner.generate import Fold
 from pcgm_bench.runner.generate import asks_in_order
-from pcgm_bench.runner.generate import make_row
 from pcgm_bench.runner.generate import plan
+from pcgm_bench.runner.given import generator_of
+from pcgm_bench.runner.given import present
 from pcgm_bench.runner.helpers import EVERYTHING
 from pcgm_bench.runner.helpers import Share
 from pcgm_bench.runner.helpers import helpers
+from pcgm_bench.runner.images import Subjects
 from pcgm_bench.runner.images import image_metrics
 from pcgm_bench.runner.images import image_scores
+from pcgm_bench.runner.images import metric_records
 from pcgm_bench.runner.readings import Progress
 from pcgm_bench.runner.readings import ReadCohort
 from pcgm_bench.runner.readings import read_cohort
 from pcgm_bench.runner.readings import read_share
 from pcgm_bench.runner.readings import segmenter_digest
+from pcgm_bench.runner.request import Request
+from pcgm_bench.runner.request import silent
 from pcgm_bench.runner.volumes import refitter
 from pcgm_bench.runner.volumes import volume_row
+from pcgm_bench.runner.work import cannot
+from pcgm_bench.runner.work import job_of
+from pcgm_bench.runner.work import open_work
 from pcgm_bench.store import Identity
 from pcgm_bench.store import RunFolder
 from pcgm_bench.store import Stage
 from pcgm_bench.store.manifest import Session
 from pcgm_bench.store.manifest import peak_rss_mib
 from pcgm_bench.store.manifest import start_session
-
-THREADS = 1
-"""Threads of a tensor operation. Part of the plan, not of the machine: summation order, so the bits, depend on it.
-Processes side by side (``workers``) use two cores better than one process with two threads."""
-
-
-def silent(_what: str, _done: int, _total: int) -> None:
-    """Progress that nobody sees."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asks for; everything has a default but the names.
-
-    Attributes:
-        method: registered generator.
-        study: registered study.
-        cohort: the people.
-        seed: of the cohort (if it is made) and of everything random in the run.
-        quick: the small version.
-        segmenter: registered segmenter.
-        segmentations: folder of label maps or volumes made elsewhere, for the segmenter ``folder``.
-        weights: folder of weights instead of those found.
-        home: where everything is kept; see `pcgm_bench.store.home`.
-        device: ``cpu`` or ``cuda``.
-        threads: see `THREADS`.
-        workers: processes that make images side by side; no image depends on how many.
-    """
-
-    method: str
-    study: str
-    home: Path
-    cohort: CohortRequest = field(default_factory=CohortRequest)
-    seed: int = 0
-    quick: bool = False
-    segmenter: str = "unet"
-    segmentations: Path | None = None
-    weights: Path | None = None
-    device: str = "cpu"
-    threads: int = THREADS
-    workers: int = 1
 
 
 def run(request: Request, progress: Progress = silent) -> scoring.Scored:
@@ -99,10 +64,11 @@ def run(request: Request, progress: Progress = silent) -> scoring.Scored:
         UserError: anything the user can mend; what was made stays, and the same command goes on from there.
     """
     started = time.monotonic()
+    _take_given(request)
     study = registry.get("studies", request.study)
     # Before minutes go into a cohort: is there such a method, can it do anything here, is it trained?
-    card = registry.get("methods", request.method).card
-    if (reason := _cannot(card)) and not ("volumes" in card.jobs and hasattr(study, "volume_rows")):
+    card = build.method(request.method).card
+    if (reason := cannot(card, study)) and not ("volumes" in card.jobs and hasattr(study, "volume_rows")):
         raise UserError(f"{reason}: it cannot run {request.study}")
     build.open_generator(request.method, build.find_weights(request.method, request.home, request.weights))
     with pinned_threads(request.threads):
@@ -129,14 +95,22 @@ def _read(request: Request, share: Share) -> None:
 
 def _make(request: Request, share: Share) -> None:
     """A helper's share of the images."""
+    _take_given(request)
     with pinned_threads(request.threads):
         job = _Job(request, silent)
         cohort = read_cohort(request.home, job.cohort, job.segmenter, silent)
         job.make_images(cohort, job.plan(cohort), share, lambda: None)
 
 
+def _take_given(request: Request) -> None:
+    if request.given is not None:
+        build.GIVEN[request.method] = generator_of(request.given)
+
+
 def _people(request: Request, progress: Progress) -> tuple[Cohort, Segmenter]:
-    cohort = build.open_cohort(request.cohort, request.home, request.seed, request.quick, progress)
+    population = getattr(registry.get("studies", request.study), "population", request.cohort.population)
+    wanted = dataclasses.replace(request.cohort, population=population)
+    cohort = build.open_cohort(wanted, request.home, request.seed, request.quick, progress)
     segmenter = build.open_segmenter(
         request.segmenter,
         cohort=cohort,
@@ -154,9 +128,11 @@ class _Job:
     def __init__(self, request: Request, progress: Progress) -> None:
         self.request, self.progress = request, progress
         self.study = study = registry.get("studies", request.study)()
+        self.work = open_work(study, request.seed)
         self.image_metrics = image_metrics(study)  # before minutes go into images: are they all there?
         self.cohort, self.segmenter = _people(request, progress)
         self.made = 0
+        self.note = ""
         rows = list(study.rows(request.method))
         volume_rows: list[str] = list(study.volume_rows(request.method)) if hasattr(study, "volume_rows") else []
         self.volume_rows = volume_rows
@@ -182,11 +158,12 @@ class _Job:
         stages = {row: self.folder.stage(row) for row in self.weights}
         self._image_rows(cohort, plans, stages)
         for row, stage in stages.items():
-            measurements += scoring.image_measurements(row, cohort, plans, stage)
+            measurements += self.work.measurements(row, cohort, plans, stage)
         measurements += self._volume_rows(cohort, folds)
-        examples = scoring.examples(cohort, plans, stages)
+        examples = self.work.examples(cohort, plans, stages)
         measured = scoring.write_measurements(self.folder, measurements)
-        warnings = [*getattr(self.cohort, "notes", ()), *self.study.warnings(table, self.cohort)]
+        notes = [*getattr(self.cohort, "notes", ()), *([self.note] if self.note else [])]
+        warnings = [*notes, *self.study.warnings(table, self.cohort)]
         stamp = scoring.scored_by(
             self.study,
             measured,
@@ -207,7 +184,8 @@ class _Job:
             seed=request.seed,
             quick=request.quick,
             progress=self.progress,
-            images=image_scores(self.study, cohort, plans, stages, self.progress),
+            images=self._image_scores(cohort, plans, stages, measurements),
+            records=metric_records(self.study),
             **self._refitting(cohort, folds),
         )
         content = {
@@ -235,9 +213,14 @@ class _Job:
         self.folder.write_manifest(manifest.model_copy(update=update))
 
     def plan(self, cohort: ReadCohort) -> list[Fold]:
-        """What is asked of whom, fold by fold."""
-        table = cohort.table
-        return plan(cohort, self.study.interventions(table), self.study.folds(table, self.request.seed))
+        """What is asked of whom, fold by fold; cut to the images that are given, if they are."""
+        folds = self.work.plan(cohort)
+        if self.request.given is None:
+            return folds
+        folds, self.note = present(
+            folds, build.GIVEN[self.request.method], self.request.given, cohort[0], job_of(self.study)
+        )
+        return folds
 
     def make_images(self, cohort: ReadCohort, plans: Sequence[Fold], share: Share, count: Callable[[], object]) -> None:
         """Every missing image of a share of all rows, row by row."""
@@ -246,7 +229,7 @@ class _Job:
             if stage.count_done(ask.unit for fold in plans for ask in fold.asks) < sum(len(f.asks) for f in plans):
                 generator = build.open_generator(row, weights)
                 context = self._context(row, generator)
-                make_row(row, generator, cohort, plans, self.segmenter, stage, context, count, share)
+                self.work.make(row, generator, cohort, plans, self.segmenter, stage, context, count, share)
 
     def _image_rows(self, cohort: ReadCohort, plans: Sequence[Fold], stages: Mapping[str, Stage]) -> None:
         units = [ask.unit for ask in asks_in_order(plans)]
@@ -257,7 +240,7 @@ class _Job:
             self.made = sum(done.values()) - sum(before.values())
             for row, number in done.items():
                 if number != reported[row]:
-                    self.progress(f"counterfactuals, {row}", number, len(units))
+                    self.progress(f"{self.work.what}, {row}", number, len(units))
             reported.update(done)
 
         reported = dict.fromkeys(stages, 0)
@@ -267,6 +250,17 @@ class _Job:
         self.make_images(cohort, plans, EVERYTHING, count)
         count()
 
+    def _image_scores(
+        self,
+        cohort: ReadCohort,
+        plans: Sequence[Fold],
+        stages: Mapping[str, Stage],
+        measurements: Sequence[Measurement],
+    ) -> dict[str, dict[str, Any]]:
+        request = self.request
+        subjects = Subjects(request.home, request.device, request.threads, self.progress)
+        return image_scores(self.study, cohort, plans, stages, measurements, request.seed, subjects)
+
     def _helped(
         self, target: Callable[..., None], waiting: Callable[[], object]
     ) -> contextlib.AbstractContextManager[Share]:
@@ -275,11 +269,11 @@ class _Job:
     def _volume_rows(self, cohort: ReadCohort, folds: Sequence[Any]) -> list[Measurement]:
         """The method's rows without images: labels as they are, permuted for the fit only, permuted for everything."""
         method = self.request.method
+        if not self.volume_rows:
+            return []
         generator = build.open_generator(method, self.method_weights)
         if "volumes" not in generator.card.jobs:
             self.skipped |= dict.fromkeys(self.volume_rows, f"{method} does not say which volumes it aims at")
-            return []
-        if not self.volume_rows:
             return []
         labels = self.study.permuted(cohort.table, self.request.seed)["diagnosis"].astype(str).to_list()
         permuted = cohort.relabelled(labels)
@@ -298,6 +292,8 @@ class _Job:
         A generator says how often it can be fitted again in its optional attribute ``refit_replicates``.
         """
         method = self.request.method
+        if "refitter" not in inspect.signature(self.study.score).parameters:
+            return {}
         generator = build.open_generator(method, self.method_weights)
         replicates = int(getattr(generator, "refit_replicates", 0))
         if not replicates or "volumes" not in generator.card.jobs:
@@ -314,13 +310,13 @@ class _Job:
     def _can_run(self, row: str) -> bool:
         """Whether a row's generator can do the study's job here; if not, the reason is kept."""
         try:
-            card = registry.get("methods", row).card
+            card = build.method(row).card
         except UserError as error:
             if row == self.request.method:
                 raise
             self.skipped[row] = str(error)
             return False
-        if reason := _cannot(card):
+        if reason := cannot(card, self.study):
             self.skipped[row] = reason
         elif card.needs_truth and not hasattr(self.cohort, "oracle"):
             self.skipped[row] = f"{row} needs the truth, which {self.cohort.name} does not have"
@@ -352,13 +348,6 @@ class _Job:
             threads=request.threads,
             package=__version__,
         )
-
-
-def _cannot(card: Card) -> str:
-    """Why a generator cannot do a study's job; empty if it can."""
-    if "counterfactual" in card.jobs:
-        return ""
-    return f"{card.name} does not make counterfactual images (it does: {', '.join(sorted(card.jobs))})"
 
 
 @contextlib.contextmanager

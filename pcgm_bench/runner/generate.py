@@ -8,10 +8,12 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pcgm_bench import __version__
+from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Do
 from pcgm_bench.contracts import Generator
@@ -78,6 +80,12 @@ def plan(
     return plans
 
 
+def plan_study(cohort: ReadCohort, study: Any, seed: int) -> list[Fold]:
+    """`plan` with a study's own interventions and folds."""
+    table = cohort.table
+    return plan(cohort, study.interventions(table), study.folds(table, seed))
+
+
 def asks_in_order(folds: Sequence[Fold]) -> list[Ask]:
     """Every ask of all folds, by row of the cohort's table, then by name."""
     return sorted((ask for fold in folds for ask in fold.asks), key=lambda ask: (ask.index, ask.unit.stem))
@@ -96,16 +104,19 @@ def make_row(
 ) -> None:
     """Make every missing image of a row, or of a share of it, and read it; ``count`` is called after each.
 
-    A fold whose images are all there is not even adapted to. Results do not depend on what was there before: every
-    image is made from its own seed, and read as it was stored.
+    A fold whose images are all there is not even adapted to; a generator with the attribute ``adapts_slowly`` gets
+    whole folds for its share, so that no two processes adapt to the same one. Results do not depend on what was there
+    before: every image is made from its own seed, and read as it was stored.
 
     Raises:
         UserError: the generator or the segmenter fails on a scan, which is named; what was made stays.
     """
     places = {ask.unit: place for place, ask in enumerate(ask for fold in folds for ask in fold.asks)}
-    stage.describe_dataset(f"{cohort.name}, counterfactuals by {row}", _provenance(generator))
+    slow = getattr(generator, "adapts_slowly", False)
+    stage.describe_dataset(f"{cohort.name}, counterfactuals by {row}", provenance(generator))
     for number, fold in enumerate(folds):
-        missing = [ask for ask in fold.asks if share.takes(places[ask.unit]) and not stage.is_done(ask.unit)]
+        mine = [ask for ask in fold.asks if share.takes(number if slow else places[ask.unit])]
+        missing = [ask for ask in mine if not stage.is_done(ask.unit)]
         if not missing:
             continue
         with noted(f"while {row} adapted to fold {number + 1}"):
@@ -125,12 +136,14 @@ def unit_seed(seed: int, row: str, unit: Unit) -> int:
 def act(scan: Scan, do: Do) -> Scan:
     """The same scan with its metadata as ``do`` says: what a counterfactual image shows.
 
+    Factors of regions (``{"frontal": 0.95}``) change the anatomy alone: the metadata stay.
+
     Raises:
         UserError: ``do`` names something a scan does not have.
     """
-    unknown = set(do) - {"age", "sex", "diagnosis"}
-    if unknown:
-        raise UserError(f"do {', '.join(sorted(unknown))}: only age, sex and diagnosis can be set")
+    known = ("age", "sex", "diagnosis", *LOBE_NAMES, "ventricles")
+    if unknown := sorted(set(do) - set(known)):
+        raise UserError(f"do {', '.join(unknown)}: only these can be set: {', '.join(known)}")
     changes: dict[str, float | str] = {name: str(do[name]) for name in ("sex", "diagnosis") if name in do}
     if "age" in do:
         changes["age"] = float(do["age"])
@@ -163,10 +176,11 @@ def _make_unit(
     asked: Mapping[str, float] = {}
     if "volumes" in generator.card.jobs:
         asked = generator.counterfactual_volumes(scan, ask.do, own_seed)
-    shown = dataclasses.replace(act(scan, ask.do), image=image, segmentation=None)
+    shown = dataclasses.replace(act(scan, ask.do), image=image, segmentation=None, description=ask.unit.description)
     stage.write_reading(ask.unit, in_native_ml(segmenter.segment(shown), scan), scan.affine, asked)
 
 
-def _provenance(generator: Generator) -> dict[str, str]:
+def provenance(generator: Generator) -> dict[str, str]:
+    """Who made a dataset, for its description."""
     card = generator.card
     return {"Name": card.title, "Version": card.version, "Description": f"{card.name}, run by pcgm-bench {__version__}"}

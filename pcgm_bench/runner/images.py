@@ -1,17 +1,22 @@
-"""Metrics of a row's images against the factual scans, for studies that name some in ``image_metrics``."""
+"""Metrics of a row's images against real scans, for studies that name some in ``image_metrics``."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pcgm_bench import registry
+from pcgm_bench.contracts import Measurement
+from pcgm_bench.runner.build import call_with
 from pcgm_bench.runner.generate import Fold
 from pcgm_bench.runner.generate import asks_in_order
 from pcgm_bench.runner.readings import Progress
@@ -33,43 +38,125 @@ class Images(Sequence[np.ndarray]):
         return self.loaders[index]()
 
 
+@dataclass(frozen=True)
+class Subjects:
+    """What image metrics compare: a row's images and the real ones, as images, features, volumes and names.
+
+    Attributes:
+        home: keeps features.
+        device: for feature extractors.
+        threads: likewise.
+        progress: told (what, done, total).
+    """
+
+    home: Path
+    device: str
+    threads: int
+    progress: Progress
+
+    def features(self, space: str, images: Images) -> np.ndarray:
+        """``(n, d)`` in a registered feature space; from the store if they are there."""
+        from pcgm_bench.features.cache import features_of
+
+        extractor = call_with(registry.get("features", space), device=self.device, threads=self.threads)
+        return features_of(images, extractor, self.home / "features")
+
+
 def image_metrics(study: Any) -> dict[str, str]:
-    """Names of the image metrics of a study, each with its version and source: part of what scores depend on."""
+    """Names of the image metrics of a study, each with its version, source and feature space: what scores depend on."""
     found = {}
-    for name in getattr(study, "image_metrics", ()):
-        metric = registry.get("metrics", name)
+    for name, metric, space in _named(study):
         found[name] = f"{metric.record.version}-{source_digest(metric)[:12]}"
+        if space:
+            found[name] += f"-{registry.get('features', space)().identity}"
+    return found
+
+
+def metric_records(study: Any) -> dict[str, dict[str, Any]]:
+    """Image metric of a study -> its record, and ``identity``: what must be equal for two values to be compared."""
+    identities = image_metrics(study)
+    found = {}
+    for name, metric, space in _named(study):
+        found[name] = dataclasses.asdict(metric.record)
+        found[name]["identity"] = f"{metric.record.name}-{metric.record.version}" + (
+            f" in {identities[name].split('-', 2)[2]}" if space else ""
+        )
     return found
 
 
 def image_scores(
-    study: Any, cohort: ReadCohort, folds: Sequence[Fold], stages: Mapping[str, Stage], progress: Progress
+    study: Any,
+    cohort: ReadCohort,
+    folds: Sequence[Fold],
+    stages: Mapping[str, Stage],
+    measurements: Sequence[Measurement],
+    seed: int,
+    subjects: Subjects,
 ) -> dict[str, dict[str, Any]]:
-    """Row -> metric -> what it says about the row's images.
+    """Row -> metric -> what it says about the row's images; ``fid (uncnn)`` is a metric in a feature space.
+
+    Real images are all of the cohort's, or the study's ``real_rows`` where it has one.
 
     Args:
-        study: names its metrics in ``image_metrics``.
+        study: names its metrics in ``image_metrics`` and feature spaces in ``feature_spaces``.
         cohort: the factual scans.
         folds: what was asked; every image must be there.
         stages: rows with images.
-        progress: told (what, rows done, rows).
+        measurements: of the real scans and of every row.
+        seed: of the run.
+        subjects: how to get at features.
     """
-    names = getattr(study, "image_metrics", ())
+    metrics = list(_named(study))
     asks = asks_in_order(folds)
-    if not names or not asks:
+    if not metrics or not asks:
         return {}
-    factual = Images([partial(image_of, cohort, index) for index in range(len(cohort))])
-    whose = cohort.table["subject"].astype(str).to_list()
+    table = cohort.table
+    rows = study.real_rows(table, seed) if hasattr(study, "real_rows") else list(range(len(cohort)))
+    real = Images([partial(image_of, cohort, index) for index in rows])
+    names = table["subject"].astype(str).to_numpy()
+    real_table = volumes_table([one for one in measurements if one.row == "real"]).iloc[rows].reset_index(drop=True)
     scores: dict[str, dict[str, Any]] = {}
     for done, (row, stage) in enumerate(stages.items()):
-        progress("image metrics", done, len(stages))
+        subjects.progress("image metrics", done, len(stages))
         made = Images([partial(stage.read_image, ask.unit) for ask in asks])
-        people = [ask.unit.subject for ask in asks]
-        scores[row] = {name: registry.get("metrics", name)()(factual, made, whose, people) for name in names}
-    progress("image metrics", len(stages), len(stages))
+        made_table = volumes_table([one for one in measurements if one.row == row])
+        scores[row] = {}
+        for name, metric, space in metrics:
+            inputs = metric.record.inputs
+            if inputs == "people":
+                arguments: tuple[Any, ...] = (real, made, list(names[rows]), [ask.unit.subject for ask in asks])
+            elif inputs == "features":
+                arguments = (subjects.features(space, real), subjects.features(space, made))
+            elif inputs == "volumes":
+                arguments = (real_table, made_table)
+            elif inputs == "images":
+                arguments = (real, made)
+            else:
+                msg = f"metric {name!r} of study {study.name!r} wants {inputs!r}, which is no image metric's input"
+                raise ValueError(msg)
+            scores[row][name] = metric()(*arguments)
+    subjects.progress("image metrics", len(stages), len(stages))
     return scores
+
+
+def volumes_table(measurements: Sequence[Measurement]) -> pd.DataFrame:
+    """One row an image: subject, age, sex, diagnosis, head_size, qc, and every region in mL."""
+    meta = ("subject", "age", "sex", "diagnosis", "head_size", "qc")
+    return pd.DataFrame([{name: getattr(one, name) for name in meta} | dict(one.volumes) for one in measurements])
 
 
 def image_of(cohort: ReadCohort, index: int) -> np.ndarray:
     """The factual image of a row of the cohort's table, ``(X, Y, Z)``."""
     return cohort[index].image
+
+
+def _named(study: Any) -> list[tuple[str, Any, str]]:
+    """``(name in the scores, metric, feature space or empty)``: a feature metric once a space."""
+    found = []
+    for name in getattr(study, "image_metrics", ()):
+        metric = registry.get("metrics", name)
+        if metric.record.inputs == "features":
+            found += [(f"{name} ({space})", metric, space) for space in study.feature_spaces]
+        else:
+            found.append((name, metric, ""))
+    return found

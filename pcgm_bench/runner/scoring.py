@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -27,10 +28,11 @@ from pcgm_bench.store import atomic
 from pcgm_bench.store import digest
 from pcgm_bench.store import source_digest
 from pcgm_bench.store.identity import folder_digest
+from pcgm_bench.store.stage import Reading
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
 
-META = ("row", "subject", "session", "age", "sex", "diagnosis", "factual_diagnosis", "head_size")
+META = ("row", "subject", "session", "age", "sex", "diagnosis", "factual_diagnosis", "head_size", "qc", "do")
 
 
 EXAMPLES = 2
@@ -79,7 +81,7 @@ def real_measurements(cohort: ReadCohort) -> list[Measurement]:
     """One a factual scan."""
     table = cohort.table
     return [
-        _measurement("real", person, str(person["diagnosis"]), cohort.readings[cohort.rows[index]].volumes, {})
+        _measurement("real", person, str(person["diagnosis"]), cohort.readings[cohort.rows[index]], {})
         for index, (_, person) in enumerate(table.iterrows())
     ]
 
@@ -88,7 +90,7 @@ def image_measurements(row: str, cohort: ReadCohort, folds: Sequence[Fold], stag
     """One a counterfactual image that has been read, in the order of the cohort."""
     table = cohort.table
     return [
-        _measurement(row, table.iloc[ask.index], None, stage.read_reading(ask.unit).volumes, ask.do)
+        _measurement(row, table.iloc[ask.index], None, stage.read_reading(ask.unit), ask.do)
         for ask in asks_in_order(folds)
     ]
 
@@ -119,7 +121,7 @@ def volume_measurements(
     """One a person asked about, without an image; ``cohort`` carries the labels they were asked under."""
     table = cohort.table
     return [
-        _measurement(row, table.iloc[ask.index], None, volumes[ask.unit], ask.do)
+        _measurement(row, table.iloc[ask.index], None, Reading(volumes[ask.unit], math.nan, math.nan), ask.do)
         for ask in asks_in_order(folds)
         if volumes.get(ask.unit)
     ]
@@ -132,7 +134,9 @@ def write_measurements(folder: RunFolder, measurements: Sequence[Measurement]) -
     writer = csv.writer(out, delimiter="\t", lineterminator="\n")
     writer.writerow([*META, *names])
     for one in measurements:
-        writer.writerow([*(getattr(one, name) for name in META), *(one.volumes.get(name, "n/a") for name in names)])
+        asked = " ".join(f"{name}={factor!r}" for name, factor in one.do.items())
+        meta = [getattr(one, name) for name in META[:-1]]
+        writer.writerow([*meta, asked, *(one.volumes.get(name, "n/a") for name in names)])
     text = out.getvalue()
     if not folder.measurements_file.exists() or folder.measurements_file.read_text() != text:
         atomic.write_text(folder.measurements_file, text)
@@ -167,9 +171,7 @@ def study_tables(study: Any, stored: Mapping[str, Any]) -> list[Table]:
     return tables
 
 
-def _measurement(
-    row: str, person: Any, diagnosis: str | None, volumes: Mapping[str, float], do: Mapping[str, Any]
-) -> Measurement:
+def _measurement(row: str, person: Any, diagnosis: str | None, reading: Reading, do: Mapping[str, Any]) -> Measurement:
     return Measurement(
         row=row,
         subject=str(person["subject"]),
@@ -179,5 +181,7 @@ def _measurement(
         diagnosis=diagnosis or str(do.get("diagnosis", person["diagnosis"])),
         factual_diagnosis=str(person["diagnosis"]),
         head_size=float(person["head_size"]),
-        volumes=dict(volumes),
+        volumes=dict(reading.volumes),
+        qc=reading.qc,
+        do={name: value for name, value in do.items() if name not in ("age", "sex", "diagnosis")},
     )

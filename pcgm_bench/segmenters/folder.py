@@ -34,8 +34,8 @@ TISSUE_OF_LABEL: dict[str, tuple[int, ...]] = {
 class FolderSegmenter(Segmenter):
     """Reads ``sub-X[_ses-Y]*dseg.nii.gz`` (or ``*aparc*``, ``*synthseg*``) of the same grid as the scan.
 
-    Hard labels: fractions are 0 or 1, and a change below one voxel cannot be seen. Counterfactual images need files of
-    their own, so this segmenter reads factual scans and images that somebody else has segmented.
+    A generated image has its own: ``sub-X[_ses-Y]_desc-cfAUD*dseg.nii.gz``. Hard labels: fractions are 0 or 1, and a
+    change below one voxel cannot be seen.
     """
 
     name: ClassVar[str] = "folder"
@@ -68,14 +68,15 @@ class FolderSegmenter(Segmenter):
             UserError: none, or several.
         """
         kinds = ("dseg", "aparc", "synthseg")
+        stem = scan.key + (f"_desc-{scan.description}" if scan.description else "")
         found = sorted(
             path
-            for path in self._folder.rglob(f"{scan.key}_*.nii*")
-            if any(kind in path.name.lower() for kind in kinds)
+            for path in self._folder.rglob(f"{stem}_*.nii*")
+            if any(kind in path.name.lower() for kind in kinds) and (scan.description or not _is_generated(path))
         )
         if len(found) != 1:
             what = "no label map" if not found else f"{len(found)} label maps ({found[0].name}, {found[1].name}, ...)"
-            msg = f"{self._folder}: {what} for {scan.key}: give exactly one {scan.key}_*dseg.nii.gz"
+            msg = f"{self._folder}: {what} for {stem}: give exactly one {stem}_*dseg.nii.gz"
             raise UserError(msg)
         return found[0]
 
@@ -102,6 +103,10 @@ class FolderSegmenter(Segmenter):
                 volumes[f"{side}-{region}"] = float((labels == dk_label(region, side)).sum()) * voxel_ml
         head = sum(volumes[name] for name in CHANNELS[1:])
         return Segmentation(fractions, labels, volumes, head, 1.0)
+
+
+def _is_generated(path: Path) -> bool:
+    return "_desc-cf" in path.name or "_desc-sample" in path.name
 
 
 def fractions_of_labels(labels: np.ndarray) -> np.ndarray:

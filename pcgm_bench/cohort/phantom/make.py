@@ -32,6 +32,7 @@ from pcgm_bench.cohort.phantom.roster import TRAINING_SEED
 from pcgm_bench.cohort.phantom.roster import Visit
 from pcgm_bench.cohort.phantom.roster import ageing_study
 from pcgm_bench.cohort.phantom.roster import aud_study
+from pcgm_bench.cohort.phantom.roster import synthesis_study
 from pcgm_bench.cohort.phantom.roster import training_controls
 from pcgm_bench.cohort.phantom.template import load_template
 from pcgm_bench.cohort.write import DatasetWriter
@@ -43,10 +44,16 @@ from pcgm_bench.orphans import exit_with_parent
 
 Progress = Callable[[str, int, int], None]
 MECHANISMS = ("pial", "mixed")
-POPULATIONS = ("aud", "ageing", "training")
+POPULATIONS = ("aud", "ageing", "synthesis", "training")
 VERSION = 1
 """Raised whenever the same recipe would give other voxels."""
 WORKERS = 2
+QUICK = 20
+"""People a group in a small cohort."""
+SETTABLE = (*LOBE_NAMES, "ventricles")
+"""Regions whose volume a ``do`` can set, as a factor of the factual one."""
+AGEING_QUICK = (4, 6, 10)
+"""Adolescents, old adults and people with HIV in a small ageing study."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,9 @@ class Recipe:
         if self.population == "training":
             return training_controls()
         if self.population == "ageing":
-            return ageing_study(self.seed)
+            return ageing_study(self.seed, *AGEING_QUICK if self.per_group == QUICK else ())
+        if self.population == "synthesis":
+            return synthesis_study(self.seed, 2 * self.per_group)
         return aud_study(self.seed, self.per_group, longitudinal=self.longitudinal)
 
     @property
@@ -92,20 +101,44 @@ class Recipe:
         """Folder name that tells what it is."""
         if self.population == "training":
             return f"phantom-training-{self.grid}"
-        size = f"-n{self.per_group}" if self.population == "aud" else ""
+        size = "" if self.population == "ageing" and self.per_group != QUICK else f"-n{self.per_group}"
         visits = "-long" if self.longitudinal else ""
         return f"phantom-{self.population}-{self.effect}-{self.mechanism}-seed{self.seed}-{self.grid}{size}{visits}"
 
 
 def anatomy_of(recipe: Recipe, visit: Visit, do: Do, home: Path | None) -> Anatomy:
-    """The anatomy of a person at a visit, under ``do``: same exogenous terms, other parents."""
+    """The anatomy of a person at a visit, under ``do``: same exogenous terms, other parents.
+
+    A region named in ``do`` (a lobe, or ``ventricles``) is set to that factor of its factual volume, whatever the
+    parents say; nothing else answers to it. In ``mixed`` cohorts the white surface moves for its share of such a change
+    too.
+
+    Raises:
+        UserError: a factor that is not a positive number, an unknown name or level, or a volume out of reach.
+    """
+    asked = {name: _factor(name, do[name]) for name in SETTABLE if name in do}
+    do = {name: value for name, value in do.items() if name not in asked}
     who = visit.person.under(do)
     years = who.years(do, visit.years)
     planned = planned_volumes(who, visit.number, years, recipe.effect)
+    if asked:
+        factual = planned_volumes(visit.person, visit.number, visit.years, recipe.effect)
+        planned |= {name: factor * factual[name] for name, factor in asked.items()}
     healthy = None
-    if recipe.mechanism == "mixed" and who.diagnosis == CASE:
+    if recipe.mechanism == "mixed" and (who.diagnosis == CASE or asked):
         healthy = planned_volumes(who.under({"diagnosis": CONTROL}), visit.number, years, recipe.effect)
     return build(load_template(home), grid_called(recipe.grid), who.seed, who.icv, planned, before_loss=healthy)
+
+
+def _factor(name: str, value: object) -> float:
+    try:
+        factor = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        factor = float("nan")
+    if not 0 < factor < float("inf"):
+        msg = f"do {name} = {value!r}: a region is set to a factor of its volume, such as 0.95"
+        raise UserError(msg)
+    return factor
 
 
 def noise_seed(visit: Visit, do: Do, seed: int | None) -> int:
@@ -288,10 +321,21 @@ def ensure(recipe: Recipe, home: Path, progress: Progress) -> PhantomCohort:
 
 
 def ensure_default(
-    home: Path, seed: int, quick: bool, effect: str, grid: str, progress: Progress, mechanism: str = "pial"
+    home: Path,
+    seed: int,
+    quick: bool,
+    effect: str,
+    grid: str,
+    progress: Progress,
+    mechanism: str = "pial",
+    population: str = "aud",
 ) -> PhantomCohort:
-    """The study's default cohort: 100 controls and 100 people with AUD (20 and 20 when quick), one visit each."""
-    return ensure(Recipe("aud", effect, mechanism, seed, grid, 20 if quick else 100), home, progress)
+    """A study's default cohort.
+
+    ``aud``: 100 controls and 100 people with AUD, one visit each. ``ageing``: `ageing_study`. ``synthesis``: 200
+    controls. When quick: 20 + 20, 20, and 40 people.
+    """
+    return ensure(Recipe(population, effect, mechanism, seed, grid, QUICK if quick else 100), home, progress)
 
 
 def ensure_training(home: Path, grid: str, progress: Progress) -> PhantomCohort:

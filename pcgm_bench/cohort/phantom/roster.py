@@ -15,9 +15,25 @@ from pcgm_bench.cohort.phantom.population import CONTROL
 from pcgm_bench.cohort.phantom.population import HIV
 from pcgm_bench.cohort.phantom.population import Person
 from pcgm_bench.cohort.phantom.population import person
+from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.contracts import UserError
 
 TRAINING_SEED = 1000
+
+
+MOST_CINGULATE = 0.0186
+"""Share of the head's volume that the template's folds can hold as cingulate cortex (measured; 0.019 fails)."""
+DRAWS = 100_000
+"""Distance between a person's index and that of who stands in for them."""
+
+
+def _fitting(seed: int, index: int, population: str, diagnosis: str, age: float, sex: str) -> Person:
+    """A person of the population whose cingulate cortex fits the template: one adolescent in 25 is drawn again."""
+    while True:
+        who = person(seed, index, population, diagnosis, age, sex)
+        if planned_volumes(who, 0, 0.0, "null")["cingulate"] <= MOST_CINGULATE * who.icv:
+            return who
+        index += DRAWS
 
 
 @dataclass(frozen=True)
@@ -102,6 +118,21 @@ def ageing_study(seed: int, adolescents: int = 20, old: int = 23, hiv: int = 41)
         ages = _ages(rng, n, *spec)
         for i in range(n):
             sex = "F" if rng.random() < (0.365 if population == "hiv" else 0.51) else "M"
-            who = person(seed, i, population, diagnosis, float(ages[i]), sex)
+            who = _fitting(seed, i, population, diagnosis, float(ages[i]), sex)
             visits += [Visit(who, k, gap * k) for k in range(count)]
+    return visits
+
+
+def synthesis_study(seed: int, n: int = 200) -> list[Visit]:
+    """Held-out controls like the training ones, one visit each: two adolescents to every old adult, as in Table 1."""
+    _check(seed)
+    visits = []
+    for code, (population, count, spec) in enumerate(
+        (("adol", n - n // 3, (16.1, 2.5, 12, 22)), ("old", n // 3, (75.5, 6.1, 60, 90)))
+    ):
+        ages = _ages(np.random.default_rng([seed, 4, code]), count, *spec)
+        for i in range(count):
+            # From index 5000 on: nobody of the ageing study of the same seed.
+            who = _fitting(seed, 5_000 + i, population, CONTROL, float(ages[i]), "FM"[i % 2])
+            visits.append(Visit(who, 0, 0.0))
     return visits

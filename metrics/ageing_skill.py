@@ -1,0 +1,81 @@
+"""Skill: how much nearer to the real follow-up than saying that nothing changes, or that everybody ages alike."""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from pcgm_bench.contracts import MetricRecord
+from pcgm_bench.metrics.ageing_slope import REPLICATES
+from pcgm_bench.metrics.ageing_slope import checked
+from pcgm_bench.metrics.ageing_slope import estimate
+
+
+class AgeingSkill:
+    """``1 - MSE(made) / MSE(reference)`` of log-volumes at the follow-ups, people weighing alike.
+
+    ``MSE`` is the mean over people of a person's mean squared ``log(volume / real)``. The reference of the value is
+    the last observation carried forward: the baseline's volume. ``against_training`` is against the baseline's volume
+    aged at the mean rate of the training people, a column ``expected`` (mL). 1: no error. 0: as good as the reference.
+    Below 0: worse than it, without bound.
+
+    Bias: both errors hold the noise of the real follow-up's reading, so that a perfect generator stays below 1, the
+    further the less the real ventricles change. The oracle's value is the ceiling.
+
+    >>> visits = pd.DataFrame({"subject": ["a", "b"], "years": 1.0, "baseline": [10.0, 20.0], "real": [11.0, 22.0]})
+    >>> visits["made"] = [11.0, 20.0]
+    >>> round(AgeingSkill()(visits)["value"], 6)
+    0.5
+    """
+
+    record: ClassVar[MetricRecord] = MetricRecord(
+        name="ageing-skill",
+        version="1",
+        direction="higher",
+        range=(float("-inf"), 1.0),
+        unit="1",
+        reference="mean squared error skill score: Murphy 1988, doi 10.1175/1520-0493(1988)116<2417:SSBOTM>2.0.CO;2",
+        perfect=1.0,
+        useless=float("-inf"),
+        inputs="visits",
+    )
+
+    def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> dict[str, Any]:
+        """Score a table of follow-ups.
+
+        Args:
+            visits: see `ageing_slope.COLUMNS`; with a column ``expected`` also against that. Visits of a person whose
+                ``expected`` is NaN do not take part in the second skill.
+            seed: of the bootstrap over people.
+            replicates: of the bootstrap.
+
+        Returns:
+            ``value`` with ``low``, ``high`` and ``n`` (people), and ``against_training`` likewise, or None.
+
+        Raises:
+            ValueError: see `ageing_slope.checked`.
+        """
+        table = checked(visits)
+        options = {"seed": seed, "replicates": replicates}
+        made, still = _errors(table, "made"), _errors(table, "baseline")
+        result: dict[str, Any] = {**estimate(skill, made, still, **options), "n": len(made), "against_training": None}
+        if "expected" in table and (known := table[table["expected"].notna()]).size:
+            made, alike = _errors(known, "made"), _errors(known, "expected")
+            result["against_training"] = {**estimate(skill, made, alike, **options), "n": len(made)}
+        return result
+
+
+def skill(made: np.ndarray, reference: np.ndarray, axis: int = -1) -> np.ndarray:
+    """``1 - mean(made) / mean(reference)`` of squared errors ``(..., n)``; NaN where the reference has none."""
+    bottom = np.mean(reference, axis=axis)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(bottom > 0, 1 - np.mean(made, axis=axis) / bottom, np.nan)
+
+
+def _errors(table: pd.DataFrame, column: str) -> np.ndarray:
+    """Mean squared log-error of every person, ``(people,)``, sorted by name."""
+    squared = np.log(table[column].to_numpy(float) / table["real"].to_numpy(float)) ** 2
+    return pd.Series(squared).groupby(table["subject"].to_numpy(), sort=True).mean().to_numpy()

@@ -1,0 +1,66 @@
+"""What all extractors share: a checked image goes in, on one thread, and a vector comes out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch import nn
+
+from pcgm_bench.contracts import UserError
+
+_GPU = threading.Lock()
+
+
+def checked(image: np.ndarray) -> np.ndarray:
+    """The image as contiguous float32.
+
+    Raises:
+        UserError: not a volume, nothing in it, or values that are not numbers.
+    """
+    if image.ndim != 3:
+        raise UserError(f"features need a volume (X, Y, Z), not an array of shape {image.shape}")
+    image = np.ascontiguousarray(image, np.float32)
+    if not np.isfinite(image).all():
+        raise UserError("features need an image of numbers: this one has NaN or infinite voxels; make it again")
+    if image.max() <= 0:
+        raise UserError("features need an image with something in it: this one is 0 or less everywhere; make it again")
+    return image
+
+
+def features(net: nn.Module, volume: Tensor, device: str) -> np.ndarray:
+    """``net`` applied to one volume ``(1, C, X, Y, Z)``, whose output ``(1, d)`` comes back as ``(d,)`` float32."""
+    with one_thread(), torch.inference_mode(), _exact(device):
+        vector = net(volume.to(device))[0].float().cpu()
+    return np.ascontiguousarray(vector.numpy())
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One CPU thread while inside.
+
+    PyTorch takes another convolution with one thread than with two, and sums in another order: the bits differ.
+    """
+    before = torch.get_num_threads()
+    # Not set again where it is 1 already: threads that extract side by side would undo each other's setting.
+    if before != 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if before != 1:
+            torch.set_num_threads(before)
+
+
+@contextmanager
+def _exact(device: str) -> Iterator[None]:
+    """On a GPU: full precision, deterministic kernels, and one image at a time, since these flags are global."""
+    if device.startswith("cpu"):
+        yield
+        return
+    with _GPU, torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        yield

@@ -1,0 +1,53 @@
+"""What the user asks of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+
+from pcgm_bench.runner.build import CohortRequest
+from pcgm_bench.runner.given import Given
+
+THREADS = 1
+"""Threads of a tensor operation. Part of the plan, not of the machine: summation order, so the bits, depend on it.
+Processes side by side (``workers``) use two cores better than one process with two threads."""
+
+
+def silent(_what: str, _done: int, _total: int) -> None:
+    """Progress that nobody sees."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for; everything has a default but the names.
+
+    Attributes:
+        method: registered generator.
+        study: registered study.
+        cohort: the people.
+        seed: of the cohort (if it is made) and of everything random in the run.
+        quick: the small version.
+        segmenter: registered segmenter.
+        segmentations: folder of label maps or volumes made elsewhere, for the segmenter ``folder``.
+        weights: folder of weights instead of those found.
+        home: where everything is kept; see `pcgm_bench.store.home`.
+        device: ``cpu`` or ``cuda``.
+        threads: see `THREADS`.
+        workers: processes that make images side by side; no image depends on how many.
+        given: images made elsewhere, in place of a method; ``method`` is their name then.
+    """
+
+    method: str
+    study: str
+    home: Path
+    cohort: CohortRequest = field(default_factory=CohortRequest)
+    seed: int = 0
+    quick: bool = False
+    segmenter: str = "unet"
+    segmentations: Path | None = None
+    weights: Path | None = None
+    device: str = "cpu"
+    threads: int = THREADS
+    workers: int = 1
+    given: Given | None = None

@@ -1,0 +1,111 @@
+"""Stored scores of the synthesis study as tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from pcgm_bench.tables import Cell
+from pcgm_bench.tables import Column
+from pcgm_bench.tables import Table
+
+DIGITS = 4
+
+
+def loss(value: float | None, record: Mapping[str, Any]) -> float:
+    """How bad a value is: smaller is better, whatever the metric's direction; infinite where there is none."""
+    if value is None or not math.isfinite(value):
+        return math.inf
+    if record["direction"] == "lower":
+        return value
+    return -value if record["direction"] == "higher" else abs(value - record["perfect"])
+
+
+def beaten_by_controls(
+    rows: Mapping[str, Mapping[str, Any]], records: Mapping[str, Mapping[str, Any]], floor: str, controls: Sequence[str]
+) -> dict[str, list[str]]:
+    """Metric -> controls, the floor aside, that it ranks above every method: it measures something else there."""
+    methods = [row for row in rows if row not in controls]
+    found: dict[str, list[str]] = {}
+    for name, record in records.items():
+        best = min((loss(rows[row].get(name, {}).get("value"), record) for row in methods), default=math.inf)
+        better = [
+            row
+            for row in controls
+            if row != floor and row in rows and loss(rows[row].get(name, {}).get("value"), record) < best
+        ]
+        if better and math.isfinite(best):
+            found[name] = better
+    return found
+
+
+def _cell(result: Mapping[str, Any]) -> str | None:
+    value = result.get("value")
+    if value is None or not math.isfinite(value):
+        return None
+    low, high = result.get("low"), result.get("high")
+    text = f"{value:.3g}"
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return text
+    return f"{text} [{low:.3g}, {high:.3g}]"
+
+
+def _order(rows: Mapping[str, Any], controls: Sequence[str]) -> list[str]:
+    return [row for row in rows if row not in controls] + [row for row in controls if row in rows]
+
+
+def rule_table(
+    scores: Mapping[str, Any], rule: str, name: str, title: str, controls: Sequence[str], notes: Sequence[str]
+) -> Table:
+    """Metrics down, rows across: estimate and interval, with what a perfect generator would score."""
+    rows = scores["rows"]
+    order = _order(rows, controls)
+    lines: list[list[Cell]] = []
+    for metric, record in scores["records"].items():
+        if record["rule"] != rule:
+            continue
+        arrow = {"lower": "lower", "higher": "higher"}.get(record["direction"], f"near {record['perfect']:g}")
+        flag = " (!)" if metric in scores["beaten"] else ""
+        lines.append([metric + flag, arrow, *(_cell(rows[row].get(metric, {})) for row in order)])
+    return Table(name, title, [Column("metric"), Column("better"), *(Column(row) for row in order)], lines, notes)
+
+
+def regions_table(scores: Mapping[str, Any], controls: Sequence[str]) -> Table | None:
+    """Cohen's d of every Desikan-Killiany region, left and right averaged, by row."""
+    rows = scores["rows"]
+    order = [row for row in _order(rows, controls) if rows[row].get("cohens-d", {}).get("regions")]
+    if not order:
+        return None
+    regions = list(rows[order[0]]["cohens-d"]["regions"])
+    lines: list[list[Cell]] = []
+    for region in regions:
+        found = [rows[row]["cohens-d"]["regions"].get(region) for row in order]
+        lines.append([region, *(one.get("d") if isinstance(one, Mapping) else one for one in found)])
+    columns = [Column("region"), *(Column(row, signed=True) for row in order)]
+    title = "Cohen's d of regional volumes, made against real, head size regressed out (sound rule)"
+    return Table("regions", title, columns, lines, (), detail=True)
+
+
+def all_tables(scores: Mapping[str, Any], floor: str, controls: Sequence[str]) -> list[Table]:
+    """Overview, paper variants, regions."""
+    n = scores["n"]
+    notes = [
+        f"Estimate [95 % interval]. n = {n} real and {n} made. {floor}: real scans against real ones at the same n, "
+        "the floor of every row.",
+    ]
+    if scores["beaten"]:
+        which = "; ".join(f"{metric}: {', '.join(better)}" for metric, better in scores["beaten"].items())
+        notes.append(f"(!) ranks a useless control above the method, so it cannot be read alone: {which}.")
+    sound = rule_table(scores, "sound", "overview", "New brains against held-out real ones", controls, notes)
+    paper = rule_table(
+        scores,
+        "paper",
+        "paper",
+        "The same by the formulae as published",
+        controls,
+        ["As published, mistakes included: 0 is not perfect, smoothness is rewarded. Not comparable with the above."],
+    )
+    regions = regions_table(scores, controls)
+    return [sound, paper, *([regions] if regions else [])]
