@@ -66,7 +66,7 @@ def rule_table(
     for metric, record in scores["records"].items():
         if record["rule"] != rule:
             continue
-        arrow = {"lower": "lower", "higher": "higher"}.get(record["direction"], f"near {record['perfect']:g}")
+        arrow = f"near {record['perfect']:g}" if record["direction"] == "perfect" else record["direction"]
         flag = " (!)" if metric in scores["beaten"] else ""
         lines.append([metric + flag, arrow, *(_cell(rows[row].get(metric, {})) for row in order)])
     return Table(name, title, [Column("metric"), Column("better"), *(Column(row) for row in order)], lines, notes)

@@ -22,7 +22,7 @@ from pcgm_bench.contracts import UserError
 VERSION = "1"
 BLUR_VOXELS = 1.0
 """S.d. of the blur: twice the sharpness of a scan's own point spread, seen at once by eye."""
-BOTH = frozenset({"counterfactual", "sample"})
+BOTH = frozenset({"counterfactual", "sample", "regions", "ventricles"})
 GREY_LEVEL = 0.05
 """S.d. of the noise on the one person who is drawn again and again."""
 

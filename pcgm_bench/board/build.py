@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ from pcgm_bench.board.seeds import averaged
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
+
+WIDEST = 6
+"""Columns of a table: more are split evenly, so that a terminal and a page can show them."""
 
 RULES = {"sound": "sound rule", "paper": "the paper's rule, mistakes included"}
 
@@ -149,26 +153,32 @@ def _assembled(
     blocks = _blocks(judged)
     slug = section.replace("+", "-")
     short = f"PHANTOM{', QUICK' if key.size == 'quick' else ''}" if key.kind == "phantom" else f"real, {key.size}"
+    leading = {block[0].key.rule: block[0].key.topic for block in reversed(blocks)}
     tables = []
     for index, columns in enumerate(blocks):
         one = columns[0].key
-        headline = one.rule not in {block[0].key.rule for block in blocks[:index]}
-        name = (
+        head = (
             f"{section}.{index + 1} {key.study}: {one.topic or 'overview'} | {RULES.get(one.rule, one.rule)} | {short}"
         )
-        tables.append(_block(f"board-{slug}-{index + 1}", name, grid, columns, first=index == 0, detail=not headline))
+        detail = leading[one.rule] != one.topic
+        tables.append(_block(f"board-{slug}-{index + 1}", head, grid, columns, first=index == 0, detail=detail))
     pairs = _pair_table(f"board-{slug}-pairs", f"{section}. {title} | pairwise verdicts between methods", judged)
     return Section(section, title, key, blocks, tables, pairs, notes)
 
 
 def _blocks(judged: Sequence[Judged]) -> list[list[Judged]]:
-    """Columns of one rule and topic together; the first block of each rule leads, the sound rule before the paper's."""
-    blocks: dict[tuple[str, str], list[Judged]] = {}
+    """Columns of one rule and topic together; the first topic of each rule leads, the sound rule before the paper's."""
+    topics: dict[tuple[str, str], list[Judged]] = {}
     for column in judged:
-        blocks.setdefault((column.key.rule, column.key.topic), []).append(column)
-    leading = {rule: key for key in reversed(blocks) for rule in [key[0]]}
-    order = sorted(blocks, key=lambda key: (leading[key[0]] != key, key[0] != "sound"))
-    return [blocks[key] for key in order]
+        topics.setdefault((column.key.rule, column.key.topic), []).append(column)
+    leading = dict(reversed(topics))
+    order = sorted(topics, key=lambda key: (leading[key[0]] != key[1], key[0] != "sound"))
+    return [part for key in order for part in _split(topics[key])]
+
+
+def _split(columns: Sequence[Judged]) -> list[list[Judged]]:
+    size = math.ceil(len(columns) / math.ceil(len(columns) / WIDEST))
+    return [list(columns[start : start + size]) for start in range(0, len(columns), size)]
 
 
 def _block(name: str, title: str, grid: Grid, columns: Sequence[Judged], first: bool, detail: bool) -> Table:

@@ -43,7 +43,11 @@ def _panel(column: Judged, rows: Sequence[str], left: int) -> list[str]:
     shown = {entry.row: entry for entry in column.entries if entry.value is not None}
     reference = column.key.target if column.key.target is not None else column.floor
     ends = [x for e in shown.values() for x in (e.value, e.low, e.high) if x is not None]
-    low, high = _range([*ends, *([] if reference is None else [reference])])
+    least, most = min(ends), max(ends)
+    if reference is not None:
+        least, most = min(least, reference), max(most, reference)
+    margin = 0.05 * (most - least) or 0.05 * max(abs(most), 1.0)
+    low, high = least - margin, most + margin
 
     def at(value: float) -> float:
         return left + PANEL * (value - low) / (high - low)
@@ -51,7 +55,7 @@ def _panel(column: Judged, rows: Sequence[str], left: int) -> list[str]:
     bottom = HEAD + len(rows) * LINE
     parts = [f'<text x="{left}" y="14">{html.escape(_cut(column.heading(with_n=False)))}</text>']
     parts.append(f'<line x1="{left}" x2="{left + PANEL}" y1="{bottom}" y2="{bottom}" stroke="{CONTROL}"/>')
-    for end, anchor in ((low, "start"), (high, "end")):
+    for end, anchor in ((least, "start"), (most, "end")):
         parts.append(f'<text x="{at(end):.1f}" y="{bottom + 14}" text-anchor="{anchor}">{number(end)}</text>')
     if reference is not None:
         x = f"{at(reference):.1f}"
@@ -70,13 +74,6 @@ def _mark(entry: BoardEntry, at: Callable[[float], float], y: int, first: bool) 
         ends = f'x1="{at(entry.low):.1f}" x2="{at(entry.high):.1f}"'
         parts.append(f'<line {ends} y1="{y}" y2="{y}" stroke="{colour}" stroke-width="2"/>')
     return [*parts, f'<circle cx="{at(entry.value or 0.0):.1f}" cy="{y}" r="3.5" fill="{colour}"/></g>']
-
-
-def _range(values: Sequence[float]) -> tuple[float, float]:
-    """Least and greatest, with a margin."""
-    low, high = min(values), max(values)
-    margin = 0.05 * (high - low) or max(abs(high), 1.0) * 0.05
-    return low - margin, high + margin
 
 
 def _cut(text: str, length: int = 27) -> str:

@@ -37,7 +37,7 @@ def show(board: Board, console: Console, *, everything: bool = False) -> None:
     """Print for a person: of every section the overview of each rule, or all tables with ``everything``."""
     for section in board.sections:
         console.print()
-        console.rule(f"{section.number}. {section.title}".replace("[", "\\["), align="left")
+        _say(console, f"{section.number}. {section.title}", "bold reverse")
         for note in section.notes:
             _say(console, note)
         for table in (table for table in section.tables if everything or not table.detail):

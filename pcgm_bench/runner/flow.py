@@ -258,7 +258,7 @@ class _Job:
         measurements: Sequence[Measurement],
     ) -> dict[str, dict[str, Any]]:
         request = self.request
-        subjects = Subjects(request.home, request.device, request.threads, self.progress)
+        subjects = Subjects(request.home, request.device, request.threads, request.workers, self.progress)
         return image_scores(self.study, cohort, plans, stages, measurements, request.seed, subjects)
 
     def _helped(

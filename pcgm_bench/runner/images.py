@@ -46,12 +46,14 @@ class Subjects:
         home: keeps features.
         device: for feature extractors.
         threads: likewise.
+        workers: images at a time; no feature depends on it.
         progress: told (what, done, total).
     """
 
     home: Path
     device: str
     threads: int
+    workers: int
     progress: Progress
 
     def features(self, space: str, images: Images) -> np.ndarray:
@@ -59,7 +61,7 @@ class Subjects:
         from pcgm_bench.features.cache import features_of
 
         extractor = call_with(registry.get("features", space), device=self.device, threads=self.threads)
-        return features_of(images, extractor, self.home / "features")
+        return features_of(images, extractor, self.home / "features", workers=self.workers, progress=self.progress)
 
 
 def image_metrics(study: Any) -> dict[str, str]:
@@ -106,7 +108,7 @@ def image_scores(
         seed: of the run.
         subjects: how to get at features.
     """
-    metrics = list(_named(study))
+    metrics = [(name, metric(), space) for name, metric, space in _named(study)]
     asks = asks_in_order(folds)
     if not metrics or not asks:
         return {}
@@ -134,7 +136,7 @@ def image_scores(
             else:
                 msg = f"metric {name!r} of study {study.name!r} wants {inputs!r}, which is no image metric's input"
                 raise ValueError(msg)
-            scores[row][name] = metric()(*arguments)
+            scores[row][name] = metric(*arguments)
     subjects.progress("image metrics", len(stages), len(stages))
     return scores
 

@@ -1,0 +1,165 @@
+"""minimality: what was not asked to change stays; in volumes and in voxels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import ClassVar
+
+import numpy as np
+
+from pcgm_bench.anatomy import LOBE_OF
+from pcgm_bench.contracts import MetricRecord
+from pcgm_bench.statistics.bootstrap import interval
+from pcgm_bench.statistics.bootstrap import replicate
+from pcgm_bench.statistics.bootstrap import standard_error
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REPLICATES = 1000
+BALANCE: dict[str, frozenset[str]] = {"ventricles": frozenset({"csf", "white_matter", "deep_grey"})}
+"""What has to give way to a region, and is no spill-over: fluid for a lobe, and the tissue around the ventricles."""
+
+
+class Minimality:
+    """Spill-over: mean ``100 * abs(ln(after / before))``, per cent, of the regions that were not asked to change.
+
+    Left out are those that must give way to the asked ones (`BALANCE`; cerebrospinal fluid always) and the parcels of
+    an asked lobe. Noise of the reading is the floor: read the oracle's row. ``ml_per_ml`` is millilitres moved outside
+    for every millilitre moved in the target. Known failure: doing nothing is perfect.
+
+    >>> import pandas as pd
+    >>> row = {"subject": ["a"], "before_insula": [10.0], "asked_insula": [9.0], "after_insula": [9.0],
+    ...        "before_frontal": [100.0], "after_frontal": [99.0]}
+    >>> round(Minimality()(pd.DataFrame(row))["value"], 4)
+    1.005
+    """
+
+    record: ClassVar[MetricRecord] = MetricRecord(
+        name="minimality",
+        version="1",
+        direction="lower",
+        range=(0.0, float("inf")),
+        unit="%",
+        reference="minimality of Melistas et al. 2024, arXiv 2403.20287, as volumes outside the target",
+        perfect=0.0,
+        useless=float("inf"),
+        inputs="changes",
+    )
+
+    def __call__(self, changes: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
+        """Score counterfactuals.
+
+        Args:
+            changes: one row a counterfactual: ``subject``, ``before_<region>`` and ``after_<region>`` (mL) of every
+                region, and ``asked_<region>`` (mL) of those asked to change (NaN in rows that do not).
+            seed: of the bootstrap over subjects.
+
+        Returns:
+            ``value`` (%), ``low``, ``high``, ``n`` (people), ``ml``, ``ml_per_ml``, and ``regions``: signed mean
+            change (%) of each region in the rows in which it was to stay.
+
+        Raises:
+            ValueError: no rows, no region that was to stay, or a volume that is not positive.
+        """
+        regions = [str(name)[7:] for name in changes if str(name).startswith("before_")]
+        before, after = (changes[[f"{w}_{name}" for name in regions]].to_numpy(float) for w in ("before", "after"))
+        stays = np.array([[_stays(name, row, regions) for name in regions] for _, row in changes.iterrows()], bool)
+        if not stays.size or not stays.any(axis=1).all():
+            raise ValueError("minimality needs rows with a region that was to stay")
+        asked = np.array([[_is_asked(name, row) for name in regions] for _, row in changes.iterrows()], bool)
+        if not ((before > 0) & (after > 0)).all():
+            raise ValueError("minimality: a volume is missing or not positive")
+        log, ml = 100 * np.log(after / before), np.abs(after - before)
+        spill = np.where(stays, np.abs(log), 0).sum(axis=1) / stays.sum(axis=1)
+        names, whose = np.unique(changes["subject"].astype(str), return_inverse=True)
+        per_person = np.bincount(whose, spill) / np.bincount(whose)
+        inside = float(ml[asked].sum())
+        return {
+            **_mean(per_person, seed, REPLICATES),
+            "ml": float(ml[stays].mean()),
+            "ml_per_ml": float(ml[stays].sum()) / inside if inside > 0 else float("nan"),
+            "regions": {name: float(log[stays[:, k], k].mean()) for k, name in enumerate(regions) if stays[:, k].any()},
+            "by_unit": dict(zip(names.tolist(), per_person.tolist(), strict=True)),
+        }
+
+
+class MinimalityVoxels:
+    """Share of an image's absolute change that lies outside the voxels where change was asked: in [0, 1].
+
+    Known failure: fresh noise and lost detail lie outside in full, so that only generators that keep the noise, and the
+    oracle with the factual noise, come near 0. A change spread evenly over the image scores the share of the voxels
+    that were to stay, nearly 1.
+    """
+
+    record: ClassVar[MetricRecord] = MetricRecord(
+        name="minimality-voxels",
+        version="1",
+        direction="lower",
+        range=(0.0, 1.0),
+        unit="share",
+        reference="pcgm-bench",
+        perfect=0.0,
+        useless=1.0,
+        inputs="images and bands",
+    )
+
+    def __call__(
+        self, factual: Sequence[np.ndarray], made: Sequence[np.ndarray], bands: Sequence[np.ndarray], seed: int = 0
+    ) -> dict[str, Any]:
+        """Score counterfactuals.
+
+        Args:
+            factual: images ``(X, Y, Z)``, one a counterfactual.
+            made: the counterfactuals.
+            bands: bool ``(X, Y, Z)``: where the asked anatomy differs from the factual one.
+            seed: of the bootstrap.
+
+        Returns:
+            ``value``, ``low``, ``high``, ``n``, and ``outside`` and ``inside``: mean absolute change of intensity.
+            Images that did not change at all have no share and are not counted in ``n``.
+
+        Raises:
+            ValueError: no images, not three a case, or no image changed.
+        """
+        n = len(factual)
+        if not n or len(made) != n or len(bands) != n:
+            raise ValueError(f"minimality-voxels needs three arrays a case, has {n}, {len(made)}, {len(bands)}")
+        share, outside, inside = np.full(n, np.nan), np.empty(n), np.empty(n)
+        for k in range(n):
+            change = np.abs(np.asarray(made[k], np.float64) - factual[k])
+            band = np.asarray(bands[k], bool)
+            if change.any():
+                share[k] = change[~band].sum() / change.sum()
+            outside[k], inside[k] = change[~band].mean(), change[band].mean() if band.any() else np.nan
+        changed = share[np.isfinite(share)]
+        if not len(changed):
+            raise ValueError("minimality-voxels: no image changed")
+        found = _mean(changed, seed, REPLICATES)
+        within = inside[np.isfinite(inside)]
+        more = {"outside": float(outside.mean()), "inside": float(within.mean()) if len(within) else float("nan")}
+        return {**found, "high": min(found["high"], 1.0), **more}
+
+
+def _is_asked(name: str, row: Any) -> bool:
+    column = f"asked_{name}"
+    return column in row and bool(np.isfinite(row[column]))
+
+
+def _stays(name: str, row: Any, regions: Sequence[str]) -> bool:
+    asked = {other for other in regions if _is_asked(other, row)}
+    lobe = LOBE_OF.get(name.partition("-")[2])
+    gives_way = {"csf"}.union(*(BALANCE.get(other, frozenset()) for other in asked))
+    return name not in asked and name not in gives_way and lobe not in asked
+
+
+def _mean(values: np.ndarray, seed: int, replicates: int) -> dict[str, Any]:
+    """Mean over people and its interval; none for one person."""
+    n, mean = len(values), float(values.mean())
+    if n < 2:
+        return {"value": mean, "low": float("nan"), "high": float("nan"), "n": n}
+    drawn = replicate(lambda rows, _rng: values[rows].mean(keepdims=True), np.zeros(n, int), replicates, seed)
+    low, high = interval(np.array([mean]), standard_error(drawn, n, 1), n - 1)
+    return {"value": mean, "low": max(float(low[0]), 0.0), "high": float(high[0]), "n": n}

@@ -1,0 +1,132 @@
+"""Maximum mean discrepancy with a mixture of Gaussian kernels, of features and of whole images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from typing import ClassVar
+
+import numpy as np
+
+from pcgm_bench.contracts import MetricRecord
+from pcgm_bench.metrics.fid import check_features
+from pcgm_bench.metrics.kid import squared_mmd
+from pcgm_bench.statistics.resampling import half_interval
+
+SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""Bandwidths, as multiples of the median distance between two real images."""
+BLOCK = 100
+"""Images in memory at a time, of each set (0.8 MB each at 3 mm): memory does not grow with the cohort."""
+
+
+class MMD:
+    """Unbiased squared MMD, mean of five Gaussian kernels ``exp(-|x - y|^2 / 2 s^2)``, s around the real set's median.
+
+    The bandwidths depend on the real set alone, so that all methods are measured with one kernel. 0 in expectation for
+    a perfect generator at any n, negative about half of the time, at most 2. Sees variance and shape, which the linear
+    kernel of other implementations does not. Known failure: far from the real set it saturates.
+
+    >>> x = np.arange(8.0)[:, None]
+    >>> MMD()(x, x + 100)["value"] > 10 * MMD()(x, x + 1)["value"]
+    True
+    """
+
+    record: ClassVar[MetricRecord] = MetricRecord(
+        name="mmd",
+        version="1",
+        direction="lower",
+        range=(-2.0, 2.0),
+        unit="1",
+        reference="Gretton et al. 2012, JMLR 13:723, equation 3",
+        perfect=0.0,
+        useless=2.0,
+        inputs="features",
+    )
+
+    def __call__(self, real: np.ndarray, made: np.ndarray, seed: int = 0, people: Any = None) -> dict[str, Any]:
+        """Score made features; arguments, result and errors as `pcgm_bench.metrics.fid.FID`'s."""
+        check_features(real, made)
+        x, y = real.astype(np.float64), made.astype(np.float64)
+        return _scored(squared_distances(x, x), squared_distances(y, y), squared_distances(x, y), seed, people)
+
+
+class ImageMMD:
+    """`MMD` between whole images, voxel by voxel, after dividing by nothing: the space is intensity.
+
+    Bias: none. Known failure: it asks whether images are alike in every voxel's intensity; noise of the right amount
+    matters more than anatomy, so read it beside the floor and the blurred control.
+    """
+
+    record: ClassVar[MetricRecord] = MetricRecord(
+        name="mmd-image",
+        version="1",
+        direction="lower",
+        range=(-2.0, 2.0),
+        unit="1",
+        reference="Gretton et al. 2012, JMLR 13:723, equation 3",
+        perfect=0.0,
+        useless=2.0,
+        inputs="images",
+    )
+
+    def __call__(
+        self, real: Sequence[np.ndarray], made: Sequence[np.ndarray], seed: int = 0, people: Any = None
+    ) -> dict[str, Any]:
+        """Score made images.
+
+        Args:
+            real: ``n`` images ``(X, Y, Z)``, in any sequence that loads one when asked.
+            made: ``m`` images of the same shape.
+            seed: of the interval's halves.
+            people: whose each real image is, where people have several.
+
+        Returns:
+            ``value``, ``low``, ``high``, ``n``, ``n_real``.
+
+        Raises:
+            ValueError: fewer than two images on a side.
+        """
+        if min(len(real), len(made)) < 2:
+            raise ValueError(f"{len(real)} real and {len(made)} made images: need at least two of each")
+        return _scored(image_distances(real), image_distances(made), image_distances(real, made), seed, people)
+
+
+def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """``(n, m)`` squared Euclidean distances of rows."""
+    return np.maximum((x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1) - 2 * x @ y.T, 0.0)
+
+
+def image_distances(first: Sequence[np.ndarray], second: Sequence[np.ndarray] | None = None) -> np.ndarray:
+    """``(n, m)`` squared distances of images, block by block; of a set to itself without ``second``."""
+    other = first if second is None else second
+    found = np.zeros((len(first), len(other)))
+    for i in range(0, len(first), BLOCK):
+        x = _rows(first, i)
+        for j in range(i if second is None else 0, len(other), BLOCK):
+            y = x if second is None and i == j else _rows(other, j)
+            norms = np.einsum("ij,ij->i", x, x, dtype=np.float64)[:, None] + np.einsum(
+                "ij,ij->i", y, y, dtype=np.float64
+            )
+            part = np.maximum(norms - 2 * (x @ y.T).astype(np.float64), 0.0)
+            found[i : i + len(x), j : j + len(y)] = part
+            if second is None:
+                found[j : j + len(y), i : i + len(x)] = part.T
+    return found
+
+
+def _rows(images: Sequence[np.ndarray], start: int) -> np.ndarray:
+    stop = min(start + BLOCK, len(images))
+    return np.stack([np.asarray(images[i], np.float32).ravel() for i in range(start, stop)])
+
+
+def _scored(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, seed: int, people: Any) -> dict[str, Any]:
+    median = float(np.median(xx[np.triu_indices(len(xx), 1)]))
+    if median == 0:
+        raise ValueError("MMD: all real rows are the same, so there is no scale to measure with")
+
+    def kernel(squared: np.ndarray) -> np.ndarray:
+        return np.mean([np.exp(-squared / (2 * median * scale**2)) for scale in SCALES], axis=0)
+
+    statistic = squared_mmd(kernel(xx), kernel(yy), kernel(xy))
+    value, low, high = half_interval(statistic, len(xx), len(yy), seed, real_units=people)
+    return {"value": value, "low": low, "high": high, "n": len(yy), "n_real": len(xx)}

@@ -1,0 +1,109 @@
+"""The paper's "MMD": a linear kernel on batches of two, as published, mistakes included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from typing import ClassVar
+
+import numpy as np
+
+from pcgm_bench.contracts import MetricRecord
+from pcgm_bench.metrics.fid import check_features
+from pcgm_bench.metrics.ms_ssim import BRIGHTEST
+
+REPEATS = 5
+NO_INTERVAL = float("nan")
+"""As published: no interval."""
+
+
+def _record(name: str) -> MetricRecord:
+    return MetricRecord(
+        name=name,
+        version="1",
+        direction="lower",
+        range=(0.0, float("inf")),
+        unit="1",
+        reference="Li et al. 2025, Table 1, by the evaluation code of Wu et al. 2024, arXiv 2409.08463",
+        perfect=float("nan"),
+        useless=float("inf"),
+        inputs="features" if name == "paper-mmd" else "images",
+        rule="paper",
+    )
+
+
+class PaperMMD:
+    """Sum over batches of two of ``|mean2(x) - mean2(y)|^2``, over ``n - 1``: about half the mean over batches.
+
+    ``(1/4)(sum x x' + sum y y') - (1/2) sum x y'`` of rows i, i + 1 of both sets, i = 0, 2, 4 ...; the published code
+    divides by the last i plus one. Expectation ``1/2 (|mu_r - mu_m|^2 + (tr S_r + tr S_m) / 2)``: not 0 for a perfect
+    generator, and smaller for a collapsed one, which therefore wins.
+
+    >>> x = np.array([[0.0], [2.0], [0.0], [2.0]])
+    >>> PaperMMD()(x, x + 3.0)["value"]
+    6.0
+    """
+
+    record: ClassVar[MetricRecord] = _record("paper-mmd")
+
+    def __call__(self, real: np.ndarray, made: np.ndarray) -> dict[str, Any]:
+        """Score made features.
+
+        Args:
+            real: ``(n, d)``.
+            made: ``(m, d)``; only as many rows as both sets have are used, in order.
+
+        Returns:
+            ``value``; ``low`` and ``high`` are NaN, as published; ``n``.
+
+        Raises:
+            ValueError: fewer than two rows on a side, or another number of features.
+        """
+        check_features(real, made)
+        n = min(len(real), len(made)) // 2 * 2
+        total = 0.0
+        for i in range(0, n, 2):
+            total += batch_distance(made[i : i + 2].astype(np.float64), real[i : i + 2].astype(np.float64))
+        return {"value": total / (n - 1), "low": NO_INTERVAL, "high": NO_INTERVAL, "n": n}
+
+
+class PaperImageMMD:
+    """Mean over pairs (i, i + 1) of made images of ``|mean2(x) - mean2(y)|^2`` to two random real ones; five repeats.
+
+    On images scaled to [-1, 1] and summed over voxels, so that the scale is that of the grid. Expectation
+    ``|mu_r - mu_m|^2 + (tr S_r + tr S_m) / 2``: the second term is the voxels' variance, so smooth images win.
+    """
+
+    record: ClassVar[MetricRecord] = _record("paper-mmd-image")
+
+    def __call__(self, real: Sequence[np.ndarray], made: Sequence[np.ndarray], seed: int = 0) -> dict[str, Any]:
+        """Score made images; the real pairs are drawn by ``seed`` (the published code has none).
+
+        Raises:
+            ValueError: fewer than two images on a side.
+        """
+        if min(len(real), len(made)) < 2:
+            raise ValueError(f"{len(real)} real and {len(made)} made images: need at least two of each")
+        means = []
+        for repeat in range(REPEATS):
+            rng = np.random.default_rng([seed, repeat])
+            previous = scaled(made[0])
+            found = []
+            for i in range(len(made) - 1):
+                following = scaled(made[i + 1])
+                pair = rng.choice(len(real), 2, replace=False)
+                other = np.stack([scaled(real[int(k)]) for k in pair])
+                found.append(batch_distance(np.stack([previous, following]), other))
+                previous = following
+            means.append(float(np.mean(found)))
+        return {"value": float(np.mean(means)), "low": NO_INTERVAL, "high": NO_INTERVAL, "n": len(made)}
+
+
+def batch_distance(x: np.ndarray, y: np.ndarray) -> float:
+    """``(1/4)(sum x x' + sum y y') - (1/2) sum x y'`` of two batches of two, ``(2, d)``."""
+    return float((x @ x.T).sum() / 4 + (y @ y.T).sum() / 4 - (x @ y.T).sum() / 2)
+
+
+def scaled(image: np.ndarray) -> np.ndarray:
+    """Voxels ``(X * Y * Z,)`` in [-1, 1], background -1."""
+    return (np.clip(image, 0, BRIGHTEST) * (2 / BRIGHTEST) - 1).ravel().astype(np.float64)
