@@ -264,21 +264,21 @@ def _sound_cells(row: str, group: str, entry: Mapping[str, Any]) -> list[BoardEn
     cells = [
         _cell(
             row,
-            f"slope bias, {unit}, {group}",
+            f"{group}: slope bias, {unit}",
             AgeingSlope,
             {**slope["bias"], "n": n},
             "bias",
             by_unit=errors,
             target=0.0,
         ),
-        _cell(row, f"slope error, {unit}, {group}", AgeingSlope, slope, by_unit=sizes),
-        _cell(row, f"skill against no change, {group}", AgeingSkill, skill),
-        _cell(row, f"concordance of change, {group}", AgeingAgreement, agreement),
-        _cell(row, f"sign agreement, {group}", AgeingAgreement, agreement["sign"], "sign"),
+        _cell(row, f"{group}: slope error, {unit}", AgeingSlope, slope, by_unit=sizes),
+        _cell(row, f"{group}: skill against no change", AgeingSkill, skill),
+        _cell(row, f"{group}: concordance of change", AgeingAgreement, agreement),
+        _cell(row, f"{group}: sign agreement", AgeingAgreement, agreement["sign"], "sign"),
     ]
     if skill["against_training"]:
         cells.append(
-            _cell(row, f"skill against training rate, {group}", AgeingSkill, skill["against_training"], "training")
+            _cell(row, f"{group}: skill against training rate", AgeingSkill, skill["against_training"], "training")
         )
     return cells
 

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 FLOOR = "other-half"
 CONTROLS = (FLOOR, "one-person", "training-mean", "blurred-copy", "noise")
+TOPICS = {
+    "realism": ("fid", "kid", "mmd", "mmd-image", "precision", "density"),
+    "diversity": ("recall", "coverage", "ms-ssim"),
+    "anatomy": ("cohens-d", "regions-wasserstein", "qc-gate"),
+}
+"""Where a metric stands on the leaderboard."""
 LEAST = 10
 """Fewest scans of a half."""
 
@@ -141,7 +147,7 @@ class SynthesisStudy:
                 entries.append(
                     BoardEntry(
                         row=row,
-                        column=name,
+                        column=heading(name, record["rule"]),
                         metric=record["identity"],
                         direction="nearest" if record["direction"] == "perfect" else record["direction"],
                         value=_number(result.get("value")),
@@ -155,6 +161,16 @@ class SynthesisStudy:
                     )
                 )
         return entries
+
+
+def heading(name: str, rule: str) -> str:
+    """``realism: fid (uncnn)``: the board makes a table of every topic.
+
+    >>> heading("fid (uncnn)", "sound"), heading("paper-mmd (uncnn)", "paper")
+    ('realism: fid (uncnn)', 'paper-mmd (uncnn)')
+    """
+    topic = next((topic for topic, names in TOPICS.items() if name.split(" (")[0] in names), "")
+    return f"{topic}: {name}" if topic and rule == "sound" else name
 
 
 def _number(value: Any) -> float | None:

@@ -22,7 +22,7 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.doctor import examine
 from pcgm_bench.progress import Reporter
 
-VERBS = ("run", "counterfactual", "sample", "cohort", "fit", "show", "list", "doctor")
+VERBS = ("run", "score", "counterfactual", "sample", "cohort", "fit", "leaderboard", "show", "list", "doctor")
 RUN = ["run", "--method", "shifter", "--study", "toy", "--cohort", "toy", "--segmenter", "toy"]
 
 

@@ -55,8 +55,10 @@ class PCGM(Generator):
         licence="Apache-2.0",
         jobs=JOBS,
         trained_on="the 400 training controls of the phantom cohort (MGD); the study's own folds (PGM)",
-        notes="sets the volumes of lobes, not of ventricles, which neither its graph nor its mask generator knows",
+        notes="regions: the six lobes; the mask generator moves cortex against fluid and cannot open ventricles",
     )
+    regions: ClassVar[frozenset[str]] = frozenset(LOBE_NAMES)
+    """Regions whose volume a ``do`` can set; ventricles are neither in the PGM nor moved by the CMG."""
     config: ClassVar[MGDConfig] = PHANTOM
     refit_replicates: ClassVar[int] = 1000
     """Bootstrap replicates in which a study may refit the PGM."""

@@ -13,6 +13,7 @@ from pcgm_bench.cli.cohort import cohort
 from pcgm_bench.cli.counterfactual import counterfactual
 from pcgm_bench.cli.doctor import doctor
 from pcgm_bench.cli.fit import fit
+from pcgm_bench.cli.leaderboard import leaderboard
 from pcgm_bench.cli.list_plugins import list_plugins
 from pcgm_bench.cli.run import run
 from pcgm_bench.cli.sample import sample
@@ -33,6 +34,7 @@ app.command("sample")(sample)
 app.add_typer(cohort, name="cohort")
 app.command("fit")(fit)
 app.command("show")(show)
+app.command("leaderboard")(leaderboard)
 app.command("list")(list_plugins)
 app.command("doctor")(doctor)
 

@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.runner.samples import DESCRIPTION
 from pcgm_bench.runner.scoring import Example
 from pcgm_bench.segmenters.folder import fractions_of_labels
 
@@ -32,7 +33,12 @@ def _slices(volume: np.ndarray) -> list[np.ndarray]:
 
 
 def counterfactual_figure(
-    factual: np.ndarray, counterfactuals: Mapping[str, np.ndarray], path: Path, title: str = ""
+    factual: np.ndarray,
+    counterfactuals: Mapping[str, np.ndarray],
+    path: Path,
+    title: str = "",
+    *,
+    differences: bool = True,
 ) -> None:
     """Draw the factual scan, and for every counterfactual its image and its difference to the factual scan.
 
@@ -41,10 +47,13 @@ def counterfactual_figure(
         counterfactuals: name -> image of the same shape.
         path: the PNG to write.
         title: over everything.
+        differences: draw them; a new brain has none, it is only set beside a real one.
     """
-    columns = [("factual", factual, False)]
+    columns = [("factual" if differences else "a real scan", factual, False)]
     for name, image in counterfactuals.items():
-        columns += [(name, image, False), (f"{name} - factual", image - factual, True)]
+        columns.append((name, image, False))
+        if differences:
+            columns.append((f"{name} - factual", image - factual, True))
     figure = Figure(figsize=(2.3 * len(columns), 7.2), layout="constrained")
     axes = figure.subplots(len(PLANES), len(columns), squeeze=False)
     for column, (name, volume, signed) in enumerate(columns):
@@ -106,7 +115,8 @@ def example_figures(examples: Sequence[Example], folder: Path) -> list[Path]:
         paths.append(folder / f"{example.unit.stem}.png")
         if not paths[-1].exists():
             images = {row: load() for row, load in example.counterfactuals.items()}
-            counterfactual_figure(example.factual(), images, paths[-1], example.unit.stem)
+            drawn = example.unit.description == DESCRIPTION
+            counterfactual_figure(example.factual(), images, paths[-1], example.unit.stem, differences=not drawn)
         factual = dataclasses.replace(example.unit, description="").stem
         paths.append(folder / f"{factual}_dseg.png")
         if not paths[-1].exists():

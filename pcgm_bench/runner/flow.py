@@ -49,6 +49,7 @@ from pcgm_bench.runner.volumes import volume_row
 from pcgm_bench.runner.work import cannot
 from pcgm_bench.runner.work import job_of
 from pcgm_bench.runner.work import open_work
+from pcgm_bench.runner.work import possible
 from pcgm_bench.store import Identity
 from pcgm_bench.store import RunFolder
 from pcgm_bench.store import Stage
@@ -158,7 +159,7 @@ class _Job:
         stages = {row: self.folder.stage(row) for row in self.weights}
         self._image_rows(cohort, plans, stages)
         for row, stage in stages.items():
-            measurements += self.work.measurements(row, cohort, plans, stage)
+            measurements += self.work.measurements(row, cohort, self.row_plan(row, plans), stage)
         measurements += self._volume_rows(cohort, folds)
         examples = self.work.examples(cohort, plans, stages)
         measured = scoring.write_measurements(self.folder, measurements)
@@ -222,29 +223,33 @@ class _Job:
         )
         return folds
 
+    def row_plan(self, row: str, plans: Sequence[Fold]) -> list[Fold]:
+        """What a row's generator can be asked of it."""
+        return possible(build.method(row).card, self.study, plans)
+
     def make_images(self, cohort: ReadCohort, plans: Sequence[Fold], share: Share, count: Callable[[], object]) -> None:
         """Every missing image of a share of all rows, row by row."""
         for row, weights in self.weights.items():
-            stage = self.folder.stage(row)
-            if stage.count_done(ask.unit for fold in plans for ask in fold.asks) < sum(len(f.asks) for f in plans):
+            stage, folds = self.folder.stage(row), self.row_plan(row, plans)
+            if stage.count_done(ask.unit for fold in folds for ask in fold.asks) < sum(len(f.asks) for f in folds):
                 generator = build.open_generator(row, weights)
                 context = self._context(row, generator)
-                self.work.make(row, generator, cohort, plans, self.segmenter, stage, context, count, share)
+                self.work.make(row, generator, cohort, folds, self.segmenter, stage, context, count, share)
 
     def _image_rows(self, cohort: ReadCohort, plans: Sequence[Fold], stages: Mapping[str, Stage]) -> None:
-        units = [ask.unit for ask in asks_in_order(plans)]
-        before = {row: stage.count_done(units) for row, stage in stages.items()}
+        units = {row: [ask.unit for ask in asks_in_order(self.row_plan(row, plans))] for row in stages}
+        before = {row: stage.count_done(units[row]) for row, stage in stages.items()}
 
         def count() -> None:
-            done = {row: stage.count_done(units) for row, stage in stages.items()}
+            done = {row: stage.count_done(units[row]) for row, stage in stages.items()}
             self.made = sum(done.values()) - sum(before.values())
             for row, number in done.items():
                 if number != reported[row]:
-                    self.progress(f"{self.work.what}, {row}", number, len(units))
+                    self.progress(f"{self.work.what}, {row}", number, len(units[row]))
             reported.update(done)
 
         reported = dict.fromkeys(stages, 0)
-        if sum(before.values()) < len(units) * len(stages) and self.request.workers > 1:
+        if sum(before.values()) < sum(map(len, units.values())) and self.request.workers > 1:
             with self._helped(_make, count) as share:
                 self.make_images(cohort, plans, share, count)
         self.make_images(cohort, plans, EVERYTHING, count)
@@ -259,7 +264,8 @@ class _Job:
     ) -> dict[str, dict[str, Any]]:
         request = self.request
         subjects = Subjects(request.home, request.device, request.threads, request.workers, self.progress)
-        return image_scores(self.study, cohort, plans, stages, measurements, request.seed, subjects)
+        asked = {row: self.row_plan(row, plans) for row in stages}
+        return image_scores(self.study, cohort, asked, stages, measurements, request.seed, subjects)
 
     def _helped(
         self, target: Callable[..., None], waiting: Callable[[], object]

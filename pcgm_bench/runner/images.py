@@ -89,7 +89,7 @@ def metric_records(study: Any) -> dict[str, dict[str, Any]]:
 def image_scores(
     study: Any,
     cohort: ReadCohort,
-    folds: Sequence[Fold],
+    plans: Mapping[str, Sequence[Fold]],
     stages: Mapping[str, Stage],
     measurements: Sequence[Measurement],
     seed: int,
@@ -102,15 +102,14 @@ def image_scores(
     Args:
         study: names its metrics in ``image_metrics`` and feature spaces in ``feature_spaces``.
         cohort: the factual scans.
-        folds: what was asked; every image must be there.
+        plans: row -> what was asked; every image must be there.
         stages: rows with images.
         measurements: of the real scans and of every row.
         seed: of the run.
         subjects: how to get at features.
     """
     metrics = [(name, metric(), space) for name, metric, space in _named(study)]
-    asks = asks_in_order(folds)
-    if not metrics or not asks:
+    if not metrics:
         return {}
     table = cohort.table
     rows = study.real_rows(table, seed) if hasattr(study, "real_rows") else list(range(len(cohort)))
@@ -120,6 +119,9 @@ def image_scores(
     scores: dict[str, dict[str, Any]] = {}
     for done, (row, stage) in enumerate(stages.items()):
         subjects.progress("image metrics", done, len(stages))
+        asks = asks_in_order(plans[row])
+        if not asks:
+            continue
         made = Images([partial(stage.read_image, ask.unit) for ask in asks])
         made_table = volumes_table([one for one in measurements if one.row == row])
         scores[row] = {}

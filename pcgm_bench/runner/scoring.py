@@ -103,7 +103,9 @@ def examples(cohort: ReadCohort, folds: Sequence[Fold], stages: Mapping[str, Sta
         diagnosis = str(cohort.table["diagnosis"].iloc[ask.index])
         seen[diagnosis] = seen.get(diagnosis, 0) + 1
         if seen[diagnosis] <= EXAMPLES:
-            images = {row: partial(stage.read_image, ask.unit) for row, stage in stages.items()}
+            images = {
+                row: partial(stage.read_image, ask.unit) for row, stage in stages.items() if stage.has_image(ask.unit)
+            }
             loaders = (partial(image_of, cohort, ask.index), partial(_labels, cohort, ask.index))
             chosen.append(Example(ask.unit, *loaders, images))
     return chosen

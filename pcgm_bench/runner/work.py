@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -56,6 +57,13 @@ def open_work(study: Any, seed: int) -> Work:
 def job_of(study: Any) -> str:
     """The job a generator must be able to do to run a study's image rows."""
     return str(getattr(study, "job", "counterfactual"))
+
+
+def possible(card: Card, study: Any, folds: Sequence[Fold]) -> list[Fold]:
+    """Without what a generator cannot be asked: a study may name the job that a ``do`` needs in ``job_for(do)``."""
+    if not hasattr(study, "job_for"):
+        return list(folds)
+    return [replace(fold, asks=tuple(ask for ask in fold.asks if study.job_for(ask.do) in card.jobs)) for fold in folds]
 
 
 def cannot(card: Card, study: Any) -> str:

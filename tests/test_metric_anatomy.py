@@ -1,0 +1,95 @@
+"""Regional volumes of made brains against real ones: Cohen's d by two rules, Wasserstein distance, QC gate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pingouin
+import pytest
+from scipy.stats import wasserstein_distance
+
+from pcgm_bench.anatomy import DK_REGIONS
+from pcgm_bench.metrics.cohens_d import CohensD
+from pcgm_bench.metrics.cohens_d import PaperCohensD
+from pcgm_bench.metrics.qc_gate import QCGate
+from pcgm_bench.metrics.regions_wasserstein import RegionsWasserstein
+
+
+def brains(n: int, seed: int, shift: float = 0.0, spread: float = 1.0, head: float = 1400.0) -> pd.DataFrame:
+    """Volumes in proportion to head size, with noise; ``shift`` in s.d. of that noise."""
+    rng = np.random.default_rng(seed)
+    size = rng.normal(head, 100, n)
+    table = {"subject": [f"{i:03d}" for i in range(n)], "head_size": size, "qc": rng.uniform(0.7, 1, n)}
+    table |= {"age": rng.uniform(20, 80, n), "sex": rng.choice(["F", "M"], n)}
+    for k, region in enumerate(DK_REGIONS):
+        mean = 2.0 + 0.1 * k
+        own = spread * rng.standard_normal(n) + shift
+        for side in ("lh", "rh"):
+            table[f"{side}-{region}"] = mean * (size / 1400) + 0.1 * mean * own
+    return pd.DataFrame(table)
+
+
+def test_d_without_covariates_is_pingouins() -> None:
+    real, made = brains(60, 0), brains(50, 1, shift=0.4)
+    same = [table.assign(head_size=1400.0, age=np.nan, sex="") for table in (real, made)]
+    found = CohensD()(*same)
+    for region in ("insula", "precuneus"):
+        x, y = (table[[f"lh-{region}", f"rh-{region}"]].mean(axis=1) for table in (made, real))
+        assert _d(found, region) == pytest.approx(pingouin.compute_effsize(x, y, eftype="cohen"), abs=1e-6)
+
+
+def _d(found: dict, region: str) -> float:
+    one = found["regions"][region]
+    return float(one["d"] if isinstance(one, dict) else one)
+
+
+def test_head_size_is_taken_out() -> None:
+    real, made = brains(200, 0), brains(200, 1, head=1500.0)
+    assert CohensD()(real, made)["value"] < 0.25  # bigger heads, in proportion: no difference
+
+
+def test_sound_and_paper_rule_part_where_heads_differ() -> None:
+    real, made = brains(200, 0), brains(200, 1, shift=-0.5, head=1200.0)
+    # The pooled line takes a part of the difference with it.
+    assert abs(PaperCohensD()(real, made)["value"]) < CohensD()(real, made)["value"]
+
+
+def test_interval_covers_a_known_shift_and_null_is_near_its_floor() -> None:
+    inside = 0
+    for seed in range(12):
+        found = CohensD()(brains(80, 2 * seed, 0.0), brains(80, 2 * seed + 1, 0.6))
+        d = np.mean([_d(found, region) for region in DK_REGIONS])
+        inside += abs(d - 0.6) < 0.1
+        assert found["low"] <= found["value"] <= found["high"]
+    assert inside >= 10
+    null = CohensD()(brains(100, 90), brains(100, 91))
+    assert null["value"] == pytest.approx(0.8 * np.sqrt(2 / 100), rel=0.5)
+
+
+def test_wasserstein_sees_a_collapsed_spread_that_d_does_not() -> None:
+    real, collapsed = brains(100, 0), brains(100, 1, spread=0.1)
+    floor = RegionsWasserstein()(real, brains(100, 2))["value"]
+    assert RegionsWasserstein()(real, collapsed)["value"] > 3 * floor
+    assert CohensD()(real, collapsed)["value"] < 0.4
+
+
+def test_wasserstein_is_scipys_on_residuals() -> None:
+    real, made = brains(40, 0).assign(head_size=1400.0), brains(40, 1, 1.0).assign(head_size=1400.0)
+    real, made = (table.assign(age=np.nan, sex="") for table in (real, made))
+    found = RegionsWasserstein()(real, made)["value"]
+    sums = []
+    for region in DK_REGIONS:
+        x, y = (table[[f"lh-{region}", f"rh-{region}"]].mean(axis=1) for table in (real, made))
+        sums.append(wasserstein_distance(x / x.std(ddof=1), y / x.std(ddof=1)))
+    assert found == pytest.approx(np.mean(sums), rel=0.03)
+
+
+def test_qc_gate() -> None:
+    real, made = brains(40, 0), brains(40, 1)
+    good = QCGate()(real, made)
+    assert (good["value"], good["passed"]) == (1.0, True)
+    made.loc[:9, "qc"] = 0.2
+    bad = QCGate()(real, made)
+    assert (bad["value"], bad["passed"]) == (0.75, False)
+    assert bad["low"] < 0.75 < bad["high"]
+    assert "FreeSurfer" not in str(bad["score"])
