@@ -46,7 +46,9 @@ class _Neighbours:
             return self.of(xx[np.ix_(rows, rows)], yy[np.ix_(columns, columns)], xy[np.ix_(rows, columns)])
 
         low_end, high_end = self.record.range
-        value, low, high = half_interval(statistic, len(x), len(y), seed, 100, low_end, high_end, people)
+        value, low, high = half_interval(
+            statistic, len(x), len(y), seed, least=low_end, most=high_end, real_units=people, rough=True
+        )
         return {"value": value, "low": low, "high": high, "n": len(y), "n_real": len(x), "k": NEAREST}
 
     @staticmethod

@@ -223,8 +223,8 @@ class MetricRecord:
         inputs: what it is called with. ``features``: ``(real, made)``, each ``(n, d)``. ``images``: ``(real, made)``,
             sequences of ``(X, Y, Z)`` that load one when asked. ``volumes``: ``(real, made)``, a table of regions
             (mL), age, sex and head_size each, one row an image. ``people``: ``(real, made, people of real, people of
-            made)``. ``visits``: a table, one row a follow-up visit. ``changes``: a table, one row a counterfactual. Anything
-            else is said where the metric is called, and no study can name such a metric in ``image_metrics``.
+            made)``. ``visits``: a table, one row a follow-up visit. ``changes``: a table, one row a counterfactual.
+            Anything else is said where the metric is called, and no study can name it in ``image_metrics``.
         rule: ``sound``, or ``paper``: as published, mistakes included. The two never share a column.
     """
 

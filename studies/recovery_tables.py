@@ -51,7 +51,7 @@ def overview(scores: Mapping[str, Any]) -> Table:
         "10 % beyond the oracle's: each with its whole 95 % interval. Wrong: one of them outside with its whole "
         "interval, or images no nearer to the request than the scans they were made from.",
         "Error to the oracle: mean over people of the absolute difference of the two readings of the region asked "
-        "about; it holds the segmenter's noise twice. Spill-over: the largest of all pairs, picked because it is large.",
+        "about; it holds the segmenter's noise twice. Spill-over: the largest of all pairs, picked because it is that.",
         *(note for row, note in _NOTES.items() if row in scores["rows"]),
     ]
     if any(one["verdict"] == IMPOSSIBLE for entry in scores["rows"].values() for one in entry["regions"].values()):

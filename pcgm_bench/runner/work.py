@@ -73,6 +73,7 @@ def cannot(card: Card, study: Any) -> str:
         "counterfactual": "does not make counterfactual images",
         "sample": "does not draw new brains",
         "regions": "cannot change the volume of a region on request",
+        "reading": "cannot be run through a study that people read (see `pcgm-bench reader export --help`)",
     }
     for job in needed:
         if job not in card.jobs:

@@ -35,6 +35,8 @@ def half_interval(
     least: float = -np.inf,
     most: float = np.inf,
     real_units: np.ndarray | None = None,
+    *,
+    rough: bool = False,
 ) -> tuple[float, float, float]:
     """Value at full size and the ends of its 95 % interval.
 
@@ -47,6 +49,8 @@ def half_interval(
         least: lower end of the metric's range; the interval is cut there.
         most: upper end.
         real_units: whose each real row is ``(n,)``; a person's scans stay in one half. None: every row its own.
+        rough: the metric counts (who is whose neighbour), so that halves do not deviate by opposite amounts: take the
+            variance over halves itself, which is that at full size.
 
     Returns:
         ``value, low, high``; the interval is NaN for fewer than `LEAST` units on a side.
@@ -66,7 +70,8 @@ def half_interval(
     centred = found - found.mean()
     linear = -float((centred[:, 0] * centred[:, 1]).mean())
     rest = float(found.mean(axis=1).var(ddof=1))
-    half = float(stats.t.ppf(0.975, min(people, m) - 1)) * np.sqrt(max(linear, rest))
+    variance = float(centred.var()) if rough else max(linear, rest)
+    half = float(stats.t.ppf(0.975, min(people, m) - 1)) * np.sqrt(variance)
     return value, max(value - half, min(least, value)), min(value + half, max(most, value))
 
 

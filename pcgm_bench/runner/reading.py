@@ -1,0 +1,46 @@
+"""Images of a stored run, and the real ones they are to be told from: the pools of a reader study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pcgm_bench.contracts import UserError
+from pcgm_bench.runner.given import voxels
+from pcgm_bench.store import RunFolder
+
+
+def pools(
+    folder: RunFolder, home: Path, case: Callable[..., Any], row: str | None, real: Path | None
+) -> tuple[list[Any], list[Any], dict[str, Any]]:
+    """Real cases, made cases, and where they are from.
+
+    Args:
+        folder: the run.
+        home: where embedded cohorts are kept.
+        case: makes a case of ``identity``, ``person`` and ``load``.
+        row: whose images; the run's method without.
+        real: folder of real images; the run's own cohort without.
+
+    Raises:
+        UserError: the run has no images of that row, or there are no real ones.
+    """
+    identity = folder.identity
+    name = row or identity.method
+    stage = folder.stage(name).root
+    made = sorted(stage.rglob("*_T1w.nii.gz"))
+    if not made:
+        rows = sorted(path.name for path in (folder.root / "derivatives").glob("*")) if stage.parent.is_dir() else []
+        raise UserError(f"{folder.root}: no images of {name!r}; there are: {', '.join(rows) or 'none'} (--row)")
+    place = real or home / "cohorts" / identity.cohort
+    theirs = sorted(path for path in place.rglob("*_T1w.nii*") if "_desc-cf" not in path.name)
+    if not theirs:
+        raise UserError(f"{place}: no real scan *_T1w.nii.gz there; give their folder with --real DIR")
+    origin = {"run": identity.key, "method": name, "study": identity.study, "cohort": identity.cohort}
+    return [_case(case, path) for path in theirs], [_case(case, path) for path in made], origin
+
+
+def _case(case: Callable[..., Any], path: Path) -> Any:
+    return case(path.name, path.name.split("_")[0], partial(voxels, path))

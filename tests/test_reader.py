@@ -1,0 +1,223 @@
+"""The reader study: nothing on disk tells, sheets are refused by name, and scores are the textbook's."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+from pcgm_bench.contracts import UserError
+from pcgm_bench.studies.reader import ReaderStudy
+from pcgm_bench.studies.reader_cases import Case
+from pcgm_bench.studies.reader_score import accuracy
+from pcgm_bench.studies.reader_score import detection
+from pcgm_bench.studies.reader_score import score
+
+SHAPE = (20, 22, 20)
+AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
+
+
+def pool(prefix: str, n: int, seed: int, decimals: int | None) -> list[Case]:
+    """Brains: a noisy ball; synthetic ones are rounded differently and clipped at 0, as generators do."""
+    grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, size) for size in SHAPE], indexing="ij"))
+    cases = []
+    for i in range(n):
+        rng = np.random.default_rng([seed, i])
+        image = ((grid**2).sum(axis=0) < rng.uniform(0.5, 0.7)) * rng.normal(0.8, 0.1, SHAPE)
+        image = np.maximum(image, 0).astype(np.float32)
+        image = image if decimals is None else np.round(image, decimals)
+        cases.append(Case(f"{prefix}{i:03d}", f"{prefix}{i:03d}", lambda image=image: (image, AFFINE)))
+    return cases
+
+
+def study(out: Path, **design: object) -> Path:
+    wanted = {"readers": 2, "cases": 6, "repeats": 0.2, "catch": 2, "seed": 3} | design
+    ReaderStudy().export(pool("real", 12, 0, None), pool("made", 12, 1, 3), out, {"run": "x"}, **wanted)
+    return out
+
+
+def key_of(out: Path) -> dict:
+    return json.loads((out / "sealed" / "key.json").read_text())
+
+
+def test_nothing_but_the_voxels_tells(tmp_path: Path) -> None:
+    out = study(tmp_path / "study", cases=10)
+    for reader in (1, 2):
+        files = sorted((out / f"reader-{reader}" / "cases").glob("*"))
+        assert [path.name for path in files] == [f"case-{i:03d}.nii" for i in range(1, len(files) + 1)]
+        assert len({path.stat().st_size for path in files}) == 1
+        assert len({path.stat().st_mtime for path in files}) == 1
+        assert len({path.read_bytes()[:352] for path in files}) == 1
+        voxels = [np.asarray(nib.load(path).dataobj) for path in files]
+        assert all(volume.dtype == np.int16 for volume in voxels)
+        assert {int(volume[0, 0, 0]) for volume in voxels} == {0}
+        # Rounding: shares of even levels are alike for both kinds.
+        key = key_of(out)
+        truth = {case: key["images"][name]["truth"] for case, name in key["readers"][str(reader)].items()}
+        odd = {kind: [] for kind in ("real", "synthetic")}
+        levels = {kind: [] for kind in ("real", "synthetic")}
+        for path, volume in zip(files, voxels, strict=True):
+            if key["images"][key["readers"][str(reader)][path.stem]]["kind"] == "catch":
+                continue
+            inside = volume[volume > 0]
+            odd[truth[path.stem]].append((inside % 2).mean())
+            levels[truth[path.stem]].append(len(np.unique(inside)))
+        assert abs(np.mean(odd["real"]) - np.mean(odd["synthetic"])) < 0.03
+        assert np.mean(levels["real"]) == pytest.approx(np.mean(levels["synthetic"]), rel=0.1)
+    for path in out.rglob("*"):
+        if path.is_file() and "sealed" not in path.parts and path.suffix in (".csv", ".json", ".txt"):
+            text = path.read_text()
+            assert "made0" not in text
+            assert "real0" not in text
+
+
+def test_same_seed_same_bytes_and_another_order_per_reader(tmp_path: Path) -> None:
+    trees = []
+    for name in ("a", "b"):
+        out = study(tmp_path / name)
+        trees.append({str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()})
+    assert trees[0] == trees[1]
+    readers = key_of(tmp_path / "a")["readers"]
+    assert list(readers["1"].values()) != list(readers["2"].values())
+    assert sorted(readers["1"].values()) == sorted(readers["2"].values())
+    other = study(tmp_path / "c", seed=4)
+    assert key_of(other) != key_of(tmp_path / "a")
+
+
+def test_the_seal_is_the_keys_hash(tmp_path: Path) -> None:
+    out = study(tmp_path / "study")
+    sha = hashlib.sha256((out / "sealed" / "key.json").read_bytes()).hexdigest()
+    assert sha in (out / "reader-1" / "study.json").read_text()
+
+
+def test_out_must_be_new_and_failures_leave_nothing(tmp_path: Path) -> None:
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "x").write_text("x")
+    with pytest.raises(UserError, match="used"):
+        study(tmp_path / "used")
+    with pytest.raises(UserError):
+        study(tmp_path / "many", cases=50)
+    with pytest.raises(UserError, match="--rule best"):
+        study(tmp_path / "rule", rule="best")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["used"]
+
+
+def fill(out: Path, reader: int, answer: object) -> Path:
+    """Fill in a sheet by a function of (truth, place)."""
+    key = key_of(out)
+    path = out / f"reader-{reader}" / "answers.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for place, row in enumerate(rows):
+        image = key["images"][key["readers"][str(reader)][row["case_id"]]]
+        row["answer"] = answer(image, place)  # type: ignore[operator]
+        row["confidence"] = "3"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def test_a_perfect_reader_and_one_who_always_says_real(tmp_path: Path) -> None:
+    out = study(tmp_path / "study")
+    sheets = [
+        fill(out, 1, lambda image, _place: image["truth"]),
+        fill(out, 2, lambda _image, _place: "real"),
+    ]
+    scores = ReaderStudy().score(out / "sealed" / "key.json", sheets)
+    perfect, blind = scores["readers"]["1"], scores["readers"]["2"]
+    assert (perfect["value"], blind["value"]) == (1.0, 0.5)
+    assert perfect["d_prime"] > 2
+    assert blind["d_prime"] == pytest.approx(0)
+    assert blind["criterion"] > 1
+    assert (perfect["catch_right"], blind["catch_right"]) == (2, 0)
+    assert perfect["intra_kappa"] == 1.0
+    assert scores["mean"] == 0.75
+    printed = "\n".join(table.markdown() for table in ReaderStudy().tables(scores))
+    assert "| mean | 75 |" in printed
+
+
+def test_bad_sheets_are_refused_by_name(tmp_path: Path) -> None:
+    out = study(tmp_path / "study")
+    key = out / "sealed" / "key.json"
+    good = fill(out, 1, lambda image, _place: image["truth"])
+    with pytest.raises(UserError, match=r"second sheet of reader 1"):
+        ReaderStudy().score(key, [good, good])
+    text = good.read_text()
+    for change, lines in {
+        "incomplete": text.splitlines()[:-1],
+        "double": [*text.splitlines(), text.splitlines()[-1]],
+        "unknown": [line.replace(",real,", ",perhaps,") for line in text.splitlines()],
+        "empty": [line.replace(",synthetic,", ",,") for line in text.splitlines()],
+    }.items():
+        bad = tmp_path / f"{change}.csv"
+        bad.write_text("\n".join(lines) + "\n")
+        with pytest.raises(UserError, match=f"{change}.csv"):
+            ReaderStudy().score(key, [bad])
+    stranger = study(tmp_path / "other", seed=9)
+    with pytest.raises(UserError, match=r"answers.csv"):
+        ReaderStudy().score(key, [fill(stranger, 1, lambda image, _place: image["truth"])])
+    with pytest.raises(UserError, match="not a key"):
+        ReaderStudy().score(good, [good])
+
+
+def simulated(probability_made: float, probability_real: float, seed: int, n: int = 50) -> pd.DataFrame:
+    """Three readers who say "synthetic" with these probabilities."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for reader in (1, 2, 3):
+        for i in range(2 * n):
+            made = i < n
+            said = rng.random() < (probability_made if made else probability_real)
+            rows.append([reader, f"p{i:03d}", "case", "synthetic" if made else "real", "x", i, 1, said, 3.0, 9.0])
+    names = ["reader", "case", "kind", "truth", "source", "place", "look", "synthetic", "confidence", "seconds"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_golden_numbers_of_table_2() -> None:
+    frame = simulated(0.5, 0.5, 0)
+    right = {1: 50, 2: 47, 3: 41}
+    for reader, count in right.items():
+        rows = frame.index[frame["reader"] == reader]
+        truth = (frame.loc[rows, "truth"] == "synthetic").to_numpy()
+        correct = np.arange(100) % 2 == 0
+        correct = np.argsort(np.argsort(~correct, kind="stable"), kind="stable") < count
+        frame.loc[rows, "synthetic"] = np.where(correct, truth, ~truth)
+    scores = score(frame)
+    assert [100 * one["value"] for one in scores["readers"].values()] == [50, 47, 41]
+    assert round(100 * scores["mean"]) == 46
+    assert scores["pooled"]["right"] == 138
+    mean = accuracy(46, 100)
+    assert mean["p_chance"] == pytest.approx(0.13, abs=0.01)
+    assert (round(100 * mean["low"], 1), round(100 * mean["high"], 1)) == (36.6, 55.7)
+    assert accuracy(138, 300)["p_chance"] == pytest.approx(0.020, abs=0.003)
+    assert accuracy(46, 100)["low"] == proportion_confint(46, 100, method="wilson")[0]
+
+
+def test_detection_is_signal_detection_theory() -> None:
+    truth = np.repeat([True, False], 100)
+    said = np.concatenate([np.arange(100) < 84, np.arange(100) < 16])
+    found = detection(said, truth)
+    assert found["d_prime"] == pytest.approx(2 * stats.norm.ppf(84.5 / 101))
+    assert found["criterion"] == pytest.approx(0, abs=1e-9)
+    assert (found["sensitivity"], found["specificity"]) == (0.84, 0.84)
+
+
+def test_simulated_readers_are_told_apart() -> None:
+    chance, good, biased = (score(simulated(*p, seed)) for seed, p in enumerate([(0.5, 0.5), (0.8, 0.2), (0.9, 0.9)]))
+    assert chance["pooled"]["low"] < 0.5 < chance["pooled"]["high"]
+    assert good["pooled"]["low"] > 0.7
+    assert not good["pooled"]["at_chance"]
+    assert good["model"]["discrimination_low"] > 1.5
+    assert abs(chance["model"]["discrimination"]) < 0.6
+    assert biased["model"]["bias_low"] > 1
+    assert good["fleiss_kappa"] > 0.2 > abs(chance["fleiss_kappa"])

@@ -1,0 +1,80 @@
+"""Times set metrics against medmetric (on MONAI) on the same arrays: ``python tools/metrics_benchmark.py [N]``.
+
+Features are random (N x 2048), volumes random (56 x 64 x 56). Prints a Markdown table; needs the development packages.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from medmetric.metrics import fid as med_fid
+from medmetric.metrics import mmd as med_mmd
+from medmetric.metrics.msssim import MS_SSIM
+
+from pcgm_bench.metrics.fid import FID
+from pcgm_bench.metrics.fid import frechet
+from pcgm_bench.metrics.kid import KID
+from pcgm_bench.metrics.mmd import MMD
+from pcgm_bench.metrics.mmd import ImageMMD
+from pcgm_bench.metrics.ms_ssim import KERNEL
+from pcgm_bench.metrics.ms_ssim import SCALES
+from pcgm_bench.metrics.ms_ssim import WEIGHTS
+from pcgm_bench.metrics.ms_ssim import ms_ssim
+from pcgm_bench.metrics.prdc import Coverage
+from pcgm_bench.metrics.prdc import Density
+from pcgm_bench.metrics.prdc import Precision
+from pcgm_bench.metrics.prdc import Recall
+
+SHAPE = (56, 64, 56)
+PAIRS = 10
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Time and print."""
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 400
+    torch.set_num_threads(2)
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=(n, 2048)).astype(np.float32) for _ in range(2))
+    a, b = torch.from_numpy(x).double(), torch.from_numpy(y).double()
+    everybody = np.arange(n)
+    rows: list[tuple[str, float | None, float | None]] = []
+    rows.append(
+        ("FID, value", seconds(lambda: frechet(x, y)(everybody, everybody)), seconds(lambda: med_fid.FID()(b, a)))
+    )
+    rows.append(("FID, value and interval (200 halves)", seconds(lambda: FID()(x, y)), None))
+    rows.append(
+        ("MMD, value; ours with its interval", seconds(lambda: MMD()(x, y)), seconds(lambda: med_mmd.MMD()(b, a)))
+    )
+    rows.append(("KID with its interval", seconds(lambda: KID()(x, y)), None))
+    four = (Precision, Recall, Density, Coverage)
+    rows.append(("precision, recall, density, coverage", sum(seconds(lambda m=m: m()(x, y)) for m in four), None))
+    volumes = [rng.random(SHAPE, dtype=np.float32) for _ in range(2 * PAIRS)]
+    weights = tuple(np.array(WEIGHTS[:SCALES]) / sum(WEIGHTS[:SCALES]))
+    theirs = MS_SSIM(spatial_dims=3, data_range=1.0, kernel_size=KERNEL, weights=weights)
+    tensors = [torch.from_numpy(volume)[None, None] for volume in volumes]
+    ours_time = seconds(lambda: [ms_ssim(volumes[i], volumes[i + PAIRS]) for i in range(PAIRS)])
+    their_time = seconds(lambda: [theirs(tensors[i], tensors[i + PAIRS]) for i in range(PAIRS)])
+    rows.append((f"MS-SSIM, {PAIRS} pairs", ours_time, their_time))
+    many = [rng.random(SHAPE, dtype=np.float32) for _ in range(n)]
+    rows.append(("MMD of images with its interval", seconds(lambda: ImageMMD()(many, many[::-1])), None))
+    print(f"| n = {n} + {n}, d = 2048, two threads | pcgm-bench, s | medmetric + monai, s |")
+    print("|---|---|---|")
+    for name, own, other in rows:
+        print(f"| {name} | {own:.2f} | {'' if other is None else f'{other:.2f}'} |")
+    print(f"\nPeak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
+
+
+if __name__ == "__main__":
+    main()
