@@ -63,7 +63,7 @@ def detection(synthetic: np.ndarray, truth: np.ndarray) -> dict[str, float]:
         "sensitivity": float(made.mean()),
         "specificity": float(1 - real.mean()),
         "d_prime": z_hit - z_alarm,
-        "criterion": -(z_hit + z_alarm) / 2,
+        "criterion": 0.0 - (z_hit + z_alarm) / 2,
     }
 
 
