@@ -47,7 +47,12 @@ class ReaderStudy:
             UserError: a sheet is incomplete, has a row twice, an unknown answer, or is of another study.
         """
         opened = read_key(key)
-        return {"study": opened.study, **reader_score.score(read_sheets(sheets, opened), seed)}
+        return {
+            "study": opened.study,
+            "readers_planned": len(opened.readers),
+            "origin": dict(opened.content["origin"]),
+            **reader_score.score(read_sheets(sheets, opened), seed),
+        }
 
     def tables(self, scores: Mapping[str, Any]) -> list[Table]:
         """Table 2 as printed, and the readers in detail."""

@@ -258,11 +258,11 @@ def test_interval_never_sees_a_row_twice_and_keeps_people_together() -> None:
 @pytest.mark.parametrize("scenario", ["same", "shifted", "collapsed"])
 @pytest.mark.parametrize("metric", [FID, MMD], ids=["fid", "mmd"])
 def test_coverage_of_the_interval(metric: type, scenario: str) -> None:
-    """Of the expected value at this n, nominal 95 %; the bounds leave room for 120 draws."""
+    """Of the expected value at this n, nominal 95 %; the bounds leave room for 80 draws."""
     rng = np.random.default_rng(11)
     found = []
     shift = np.eye(1, 8)[0]
-    for _ in range(120):
+    for _ in range(80):
         x, y = rng.normal(size=(2, 40, 8))
         y = {"same": y, "shifted": y + shift, "collapsed": 0.6 * y}[scenario]
         found.append([metric()(x, y)[key] for key in ("value", "low", "high")])

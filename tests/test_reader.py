@@ -143,7 +143,7 @@ def test_a_perfect_reader_and_one_who_always_says_real(tmp_path: Path) -> None:
     assert perfect["intra_kappa"] == 1.0
     assert scores["mean"] == 0.75
     printed = "\n".join(table.markdown() for table in ReaderStudy().tables(scores))
-    assert "| mean | 75 |" in printed
+    assert "| average | 100.0 | 50.0 | 75.0 |" in printed
 
 
 def test_bad_sheets_are_refused_by_name(tmp_path: Path) -> None:
