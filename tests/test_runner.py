@@ -304,3 +304,12 @@ def test_run_is_found_by_its_key(home: Path, toys: list[str]) -> None:
     assert RunFolder.find(home, str(folder.root)) == folder
     with pytest.raises(UserError, match="no such run"):
         RunFolder.find(home, "zzz")
+
+
+def test_scores_of_another_version_say_so(home: Path, toys: list[str]) -> None:
+    from pcgm_bench.runner.scoring import study_tables
+
+    stored = dict(run(request(home)).folder.scores)
+    stored["scores"] = {"lines": []}
+    with pytest.raises(UserError, match="another version made them"):
+        study_tables(fakes.ToyStudy(), stored)

@@ -17,6 +17,7 @@ import numpy as np
 
 from pcgm_bench import statistics
 from pcgm_bench.contracts import Measurement
+from pcgm_bench.contracts import UserError
 from pcgm_bench.runner.generate import Fold
 from pcgm_bench.runner.generate import asks_in_order
 from pcgm_bench.runner.images import image_of
@@ -165,8 +166,16 @@ def write_scores(folder: RunFolder, study: Any, content: Mapping[str, Any]) -> l
 
 
 def study_tables(study: Any, stored: Mapping[str, Any]) -> list[Table]:
-    """The study's tables, and one that says what was skipped and why."""
-    tables = list(study.tables(stored["scores"]))
+    """The study's tables, and one that says what was skipped and why.
+
+    Raises:
+        UserError: the scores were made by another state of the study, which its tables do not understand.
+    """
+    try:
+        tables = list(study.tables(stored["scores"]))
+    except KeyError as error:
+        msg = f"these scores of {study.name!r} lack {error}: another version made them; give the run's command again"
+        raise UserError(msg) from error
     if stored["skipped"]:
         rows = [[row, reason] for row, reason in sorted(stored["skipped"].items())]
         tables.append(Table("skipped", "Not run", [Column("row"), Column("reason")], rows))
