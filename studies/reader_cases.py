@@ -15,6 +15,9 @@ WHITE = 255
 """Brightest level written; the levels are whole numbers from 0."""
 BRIGHT_END = 0.999
 """Quantile of the voxels inside the brain that becomes `WHITE`; what is brighter is cut off there."""
+FAINTEST = 0.05
+"""Share of the bright end below which the rim of an image is air. A generator's rim fades out where a stripped scan is
+cut off: at 2 % the dimmest levels alone told the two apart."""
 BLUR_MM = 6.0
 """Standard deviation of the blur of a blurred catch trial: no sulcus survives it."""
 COARSE_MM = 3.0
@@ -83,11 +86,12 @@ class Space:
 
 
 def brain(image: np.ndarray) -> np.ndarray:
-    """Where the brain is: the largest piece brighter than 2 % of the bright end, holes filled. Boolean, same shape.
-
-    A generator leaves traces of a thousandth in the air where a stripped scan is exactly 0; they would tell.
-    """
-    pieces, count = ndimage.label(foreground(image))
+    """Where the brain is: the largest piece brighter than `FAINTEST`, holes filled. Boolean, same shape."""
+    bright = foreground(image)
+    if not bright.any():
+        return bright
+    # The bright end is that of the foreground: among all positive voxels a generator's traces in the air would count.
+    pieces, count = ndimage.label(image > FAINTEST * float(np.quantile(image[bright], 0.99)))
     if not count:
         return np.zeros(image.shape, bool)
     largest = 1 + int(np.bincount(pieces.ravel())[1:].argmax())

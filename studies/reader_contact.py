@@ -47,7 +47,8 @@ def write_pages(folder: Path, cases: Sequence[tuple[str, np.ndarray]]) -> None:
     rows, columns = cases[0][1].shape
     size = (ACROSS * 4.2, DOWN * (4.2 * rows / columns + 0.3))
     for page, start in enumerate(range(0, len(cases), ACROSS * DOWN), 1):
-        figure = Figure(figsize=size, dpi=DOTS, facecolor="black", layout="constrained")
+        figure = Figure(figsize=size, dpi=DOTS, facecolor="black")
+        figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.97, wspace=0.03, hspace=0.15)
         FigureCanvasAgg(figure)
         for axes, (name, look) in zip(
             figure.subplots(DOWN, ACROSS).ravel(), _filled(cases[start : start + ACROSS * DOWN]), strict=True

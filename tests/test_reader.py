@@ -17,6 +17,7 @@ from statsmodels.stats.proportion import proportion_confint
 from pcgm_bench.contracts import UserError
 from pcgm_bench.studies.reader import ReaderStudy
 from pcgm_bench.studies.reader_cases import Case
+from pcgm_bench.studies.reader_cases import window
 from pcgm_bench.studies.reader_score import accuracy
 from pcgm_bench.studies.reader_score import detection
 from pcgm_bench.studies.reader_score import score
@@ -77,6 +78,17 @@ def test_nothing_but_the_voxels_tells(tmp_path: Path) -> None:
             text = path.read_text()
             assert "made0" not in text
             assert "real0" not in text
+
+
+def test_a_rim_that_fades_out_does_not_tell() -> None:
+    image = np.zeros(SHAPE, np.float32)
+    image[4:16, 4:18, 4:16] = np.random.default_rng(0).uniform(0.3, 1.0, (12, 14, 12))
+    faded = image.copy()
+    rim = np.zeros(SHAPE, bool)
+    rim[3:17, 3:19, 3:17] = True
+    faded[rim & (image == 0)] = 0.03
+    faded[~rim] = 1e-5
+    np.testing.assert_array_equal(window(faded, "faded"), window(image, "cut off"))
 
 
 def test_same_seed_same_bytes_and_another_order_per_reader(tmp_path: Path) -> None:
