@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from pcgm_bench.contracts import MetricRecord
 from pcgm_bench.metrics.ageing_slope import REPLICATES
 from pcgm_bench.metrics.ageing_slope import annualised
 from pcgm_bench.metrics.ageing_slope import estimate
+from pcgm_bench.statistics.proportion import wilson
 
 
 class AgeingAgreement:
@@ -66,12 +66,11 @@ class AgeingAgreement:
         real, made = rates["real"].to_numpy(), rates["made"].to_numpy()
         still = np.abs(made) < STILL
         right = int((np.sign(real) == np.where(still, 0, np.sign(made))).sum())
-        low, high = proportion_confint(right, len(real), method="wilson")
-        share = right / len(real)
+        low, high = wilson(right, len(real))
         return {
             **estimate(concordance, real, made, seed=seed, replicates=replicates),
             "n": len(real),
-            "sign": {"value": share, "low": min(float(low), share), "high": max(float(high), share), "n": len(real)},
+            "sign": {"value": right / len(real), "low": low, "high": high, "n": len(real)},
         }
 
 

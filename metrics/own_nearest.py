@@ -7,9 +7,9 @@ from typing import Any
 from typing import ClassVar
 
 import numpy as np
-from statsmodels.stats.proportion import proportion_confint
 
 from pcgm_bench.contracts import MetricRecord
+from pcgm_bench.statistics.proportion import wilson
 
 BLOCK = 200
 """Images in memory at a time, of each kind (0.8 MB each at 3 mm): memory does not grow with the cohort."""
@@ -79,9 +79,8 @@ class OwnNearest:
                 best[here] = np.minimum(value, best[here])
         right = sum(factual_people[i] == name for i, name in zip(nearest, counterfactual_people, strict=True))
         share = right / len(nearest)
-        low, high = proportion_confint(right, len(nearest), method="wilson")
-        # The interval's end at 0 or 1 can miss the estimate by a rounding error.
-        return {"value": share, "low": min(float(low), share), "high": max(float(high), share), "n": len(nearest)}
+        low, high = wilson(right, len(nearest))
+        return {"value": share, "low": low, "high": high, "n": len(nearest)}
 
 
 def _rows(images: Sequence[np.ndarray], start: int) -> np.ndarray:

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from statsmodels.stats.proportion import proportion_confint
 
 from pcgm_bench.contracts import MetricRecord
+from pcgm_bench.statistics.proportion import wilson
 
 BLOCK = 100
 """Made images whose distances are in memory at a time."""
@@ -96,7 +96,7 @@ class Privacy:
         expected = len(training) / total
         nearest = np.where(near <= near_held, which, len(training) + which_held)
         independent = _independent(nearest, total)
-        low, high = _interval(share, independent)
+        low, high = wilson(share * independent, independent)
         return {
             "value": _scaled(share, expected),
             "low": _scaled(low, expected),
@@ -129,12 +129,6 @@ def _independent(nearest: np.ndarray, total: int) -> float:
     return min(float(len(nearest)), 1 / spread) if spread > 0 else float(len(nearest))
 
 
-def _interval(share: float, n: float) -> tuple[float, float]:
-    low, high = proportion_confint(share * n, n, method="wilson")
-    # The interval's end at 0 or 1 can miss the estimate by a rounding error.
-    return min(float(low), share), max(float(high), share)
-
-
 def _scaled(share: float, expected: float) -> float:
     """A share, with what chance gives moved to 0.5.
 
@@ -153,7 +147,7 @@ def _copies(near: np.ndarray, near_held: np.ndarray, retest: tuple[np.ndarray, n
         raise ValueError(f"privacy needs retest scans in pairs, not {first.shape} and {second.shape}")
     yardstick = float(np.median(np.linalg.norm(first - second, axis=1)))
     copies = float(np.mean(near < yardstick))
-    low, high = _interval(copies, len(near))
+    low, high = wilson(copies * len(near), len(near))
     return {
         "distance_retest": yardstick,
         "copies": copies,

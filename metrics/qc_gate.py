@@ -7,9 +7,9 @@ from typing import Any
 from typing import ClassVar
 
 import numpy as np
-from statsmodels.stats.proportion import proportion_confint
 
 from pcgm_bench.contracts import MetricRecord
+from pcgm_bench.statistics.proportion import wilson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,12 +91,11 @@ class QCGate:
         worst = int(np.argmin(shares["made"]))
         n = len(made)
         value = float(shares["made"][worst])
-        low, high = proportion_confint(int(passing["made"][:, worst].sum()), n, method="wilson")
+        low, high = wilson(int(passing["made"][:, worst].sum()), n)
         return {
             "value": value,
-            # The interval's end at 0 or 1 can miss the estimate by a rounding error.
-            "low": min(float(low), value),
-            "high": max(float(high), value),
+            "low": low,
+            "high": high,
             "n": n,
             "n_real": len(real),
             "real": float(shares["real"][worst]),

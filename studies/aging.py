@@ -6,7 +6,6 @@ real later scan. By two rules that are never mixed: the paper's NMSE and Pearson
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -29,6 +28,7 @@ from pcgm_bench.metrics.ageing_slope import estimate
 from pcgm_bench.metrics.ageing_slope import mean
 from pcgm_bench.metrics.ventricle_nmse import VentricleNMSE
 from pcgm_bench.metrics.ventricle_pearson import VentriclePearson
+from pcgm_bench.plain import plain_json
 from pcgm_bench.statistics.multiplicity import holm
 from pcgm_bench.studies import aging_tables
 from pcgm_bench.studies import aging_visits
@@ -137,7 +137,7 @@ class AgingStudy:
             "trajectories": _trajectories(real, made),
         }
         progress("score ageing", len(present) + 1, len(present) + 1)
-        return _jsonable(scores)
+        return plain_json(scores)
 
     def tables(self, scores: Mapping[str, Any]) -> list[Table]:
         """The study's tables, the overview first; a pure function of stored scores."""
@@ -307,14 +307,3 @@ def _cell(
         is_control=row in EVERY_CONTROL,
         by_unit=by_unit,
     )
-
-
-def _jsonable(value: Any) -> Any:
-    """The same with None for NaN and infinities, which JSON does not have."""
-    if isinstance(value, Mapping):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

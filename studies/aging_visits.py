@@ -11,6 +11,7 @@ import pandas as pd
 from pcgm_bench.contracts import Measurement
 from pcgm_bench.contracts import UserError
 from pcgm_bench.metrics.ageing_slope import annualised
+from pcgm_bench.statistics.folds import dealt
 
 CONTROL_NAMES = frozenset({"control", "controls", "hc", "cn", "healthy", "none"})
 HIV_NAME = "hiv"
@@ -137,17 +138,16 @@ def folds(table: pd.DataFrame, seed: int, count: int = FOLDS) -> list[tuple[list
     sexes, ages = table["sex"].astype(str).to_numpy(), table["age"].to_numpy(float)
     rng = np.random.default_rng([seed, 6])
     held_out: list[list[str]] = [[] for _ in range(count)]
-    for dealt, what in (((ADOLESCENTS, OLD), "controls"), ((HIV,), "people with HIV")):
-        members = [name for name, group in groups.items() if group in dealt]
+    for together, what in (((ADOLESCENTS, OLD), "controls"), ((HIV,), "people with HIV")):
+        members = [name for name, group in groups.items() if group in together]
         if members and len(members) < count:
             raise UserError(
                 f"{len(members)} {what} with a follow-up cannot fill {count} folds: add at least {count - len(members)}"
             )
         rows = {name: asked[name][0].row for name in members}
-        queue: list[int] = []
-        for name in sorted(members, key=lambda n: (groups[n], sexes[rows[n]], ages[rows[n]], n)):
-            queue = queue or rng.permutation(count).tolist()
-            held_out[queue.pop()].append(name)
+        ordered = sorted(members, key=lambda n: (groups[n], sexes[rows[n]], ages[rows[n]], n))
+        for fold, names in zip(held_out, dealt(ordered, count, rng), strict=True):
+            fold += names
     result = [(sorted(takes_part - set(test)), sorted(test)) for test in held_out]
     if sorted(name for _, test in result for name in test) != sorted(groups):
         raise AssertionError("folds do not hold out everybody exactly once")

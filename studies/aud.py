@@ -6,7 +6,6 @@ lobes, after the replication itself on real scans, by two rules that are never m
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from pcgm_bench.contracts import BoardEntry
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Measurement
 from pcgm_bench.contracts import UserError
+from pcgm_bench.plain import plain_json
 from pcgm_bench.statistics.effects import detectable
 from pcgm_bench.studies import aud_board
 from pcgm_bench.studies import aud_cohort
@@ -163,7 +163,7 @@ class AUDStudy:
             rows[row] = entry
         real = samples["real"]
         sizes = [int((~real.patient).sum()), int(real.patient.sum())]
-        return _jsonable(
+        return plain_json(
             {
                 "study": self.name,
                 "version": self.version,
@@ -222,14 +222,3 @@ def overall(entry: Mapping[str, Any]) -> str:
     if any(count["wrong"] for count in counts) or not entry["person"]["passed"]:
         return "fail"
     return "inconclusive" if any(count["inconclusive"] for count in counts) else "pass"
-
-
-def _jsonable(value: Any) -> Any:
-    """The same with None for NaN and infinities, which JSON does not have."""
-    if isinstance(value, Mapping):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

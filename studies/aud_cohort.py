@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pcgm_bench.contracts import UserError
+from pcgm_bench.statistics.folds import dealt
 
 CONTROL_NAMES = frozenset({"control", "controls", "hc", "cn", "healthy", "none"})
 PATIENT = "AUD"
@@ -78,12 +79,8 @@ def matched_folds(table: pd.DataFrame, seed: int, folds: int = FOLDS) -> list[tu
         if n < folds:
             raise UserError(f"{n} people with diagnosis {level!r} cannot fill {folds} folds: add at least {folds - n}")
     rng = np.random.default_rng([seed, 5])
-    held_out: list[list[str]] = [[] for _ in range(folds)]
-    queue: list[int] = []  # carried over between strata, so that no fold collects all the remainders
-    for _, stratum in people.groupby(["diagnosis", "sex"], sort=True):
-        for subject in stratum.sort_values("age", kind="stable").index:
-            queue = queue or rng.permutation(folds).tolist()
-            held_out[queue.pop()].append(str(subject))
+    ordered = people.sort_values(["diagnosis", "sex", "age"], kind="stable")
+    held_out = dealt((str(subject) for subject in ordered.index), folds, rng)
     everybody = {str(subject) for subject in people.index}
     result = [(sorted(everybody - set(test)), sorted(test)) for test in held_out]
     for train, test in result:

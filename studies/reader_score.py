@@ -14,8 +14,8 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.inter_rater import fleiss_kappa
 from statsmodels.stats.proportion import binom_test
 from statsmodels.stats.proportion import binom_tost
-from statsmodels.stats.proportion import proportion_confint
 
+from pcgm_bench.statistics.proportion import wilson
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
@@ -41,11 +41,11 @@ def accuracy(right: int, n: int) -> dict[str, Any]:
     >>> round(found["p"], 2), round(found["p_chance"], 2)
     (0.48, 0.13)
     """
-    low, high = proportion_confint(right, n, method="wilson")
+    low, high = wilson(right, n)
     return {
         "value": right / n,
-        "low": float(low),
-        "high": float(high),
+        "low": low,
+        "high": high,
         "n": n,
         "right": right,
         "p": float(binom_test(right, n, CHANCE)),

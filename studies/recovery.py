@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from pcgm_bench.contracts import BoardEntry
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Measurement
 from pcgm_bench.contracts import UserError
+from pcgm_bench.plain import plain_json
 from pcgm_bench.studies import aud_cohort
 from pcgm_bench.studies import recovery_rules
 from pcgm_bench.studies import recovery_tables
@@ -125,7 +125,7 @@ class RecoveryStudy:
             entry["own_nearest"] = (images or {}).get(row, {}).get(OWN_NEAREST)
             rows[row] = entry
         progress("recovery", len(responses), len(responses))
-        return _jsonable(
+        return plain_json(
             {
                 "study": self.name,
                 "version": self.version,
@@ -183,14 +183,3 @@ class RecoveryStudy:
                     )
                 )  # fmt: skip
         return entries
-
-
-def _jsonable(value: Any) -> Any:
-    """The same with None for NaN and infinities, which JSON does not have."""
-    if isinstance(value, Mapping):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -25,6 +25,7 @@ from pcgm_bench.runner.images import image_of
 from pcgm_bench.runner.readings import ReadCohort
 from pcgm_bench.runner.readings import noted
 from pcgm_bench.runner.scoring import Example
+from pcgm_bench.runner.scoring import labels_of
 from pcgm_bench.store import Stage
 from pcgm_bench.store import Unit
 
@@ -118,10 +119,3 @@ def sample_examples(
         real = reference[ask.index]
         chosen.append(Example(ask.unit, partial(image_of, cohort, real), partial(labels_of, cohort, real), images))
     return chosen
-
-
-def labels_of(cohort: ReadCohort, index: int) -> Any:
-    """The label map of a row of the cohort's table."""
-    segmentation = cohort[index].segmentation
-    assert segmentation is not None
-    return segmentation.labels

@@ -18,6 +18,7 @@ import numpy as np
 from pcgm_bench import statistics
 from pcgm_bench.contracts import Measurement
 from pcgm_bench.contracts import UserError
+from pcgm_bench.plain import plain_json
 from pcgm_bench.runner.generate import Fold
 from pcgm_bench.runner.generate import asks_in_order
 from pcgm_bench.runner.images import image_of
@@ -107,12 +108,13 @@ def examples(cohort: ReadCohort, folds: Sequence[Fold], stages: Mapping[str, Sta
             images = {
                 row: partial(stage.read_image, ask.unit) for row, stage in stages.items() if stage.has_image(ask.unit)
             }
-            loaders = (partial(image_of, cohort, ask.index), partial(_labels, cohort, ask.index))
+            loaders = (partial(image_of, cohort, ask.index), partial(labels_of, cohort, ask.index))
             chosen.append(Example(ask.unit, *loaders, images))
     return chosen
 
 
-def _labels(cohort: ReadCohort, index: int) -> np.ndarray:
+def labels_of(cohort: ReadCohort, index: int) -> np.ndarray:
+    """The label map of a row of the cohort's table, ``(X, Y, Z)``."""
     segmentation = cohort[index].segmentation
     assert segmentation is not None
     return segmentation.labels
@@ -157,7 +159,7 @@ def scored_by(study: Any, measured: str, **more: Any) -> str:
 
 def write_scores(folder: RunFolder, study: Any, content: Mapping[str, Any]) -> list[Table]:
     """Store the scores with their tables; returns the tables, as a pure function of what was stored."""
-    stored = atomic.plain_json(dict(content))
+    stored = plain_json(dict(content))
     tables = study_tables(study, stored)
     texts = [(f"{table.name}.csv", table.csv()) for table in tables]
     texts += [(f"{table.name}.md", table.markdown() + "\n") for table in tables]

@@ -18,6 +18,7 @@ import nibabel as nib
 import numpy as np
 
 from pcgm_bench.contracts import UserError
+from pcgm_bench.plain import plain_json
 
 PART = ".part"
 
@@ -88,18 +89,3 @@ def sweep(root: Path) -> int:
     for part in parts:
         part.unlink(missing_ok=True)
     return len(parts)
-
-
-def plain_json(value: Any) -> Any:
-    """The same as plain JSON: NaN and infinities are None, NumPy numbers and arrays plain, keys text."""
-    if isinstance(value, Mapping):
-        return {str(key): plain_json(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain_json(value.tolist())
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain_json(item) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
-    if isinstance(value, np.generic):
-        return plain_json(value.item())
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
