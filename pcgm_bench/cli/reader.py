@@ -42,7 +42,7 @@ def export(
     was not changed afterwards.
     """
     from pcgm_bench import registry
-    from pcgm_bench.runner.reading import pools
+    from pcgm_bench.runner.reader_pools import pools
     from pcgm_bench.store import RunFolder
 
     place = options.home_folder(home)

@@ -33,10 +33,9 @@ from pcgm_bench.runner.given import present
 from pcgm_bench.runner.helpers import EVERYTHING
 from pcgm_bench.runner.helpers import Share
 from pcgm_bench.runner.helpers import helpers
-from pcgm_bench.runner.images import Subjects
+from pcgm_bench.runner.images import Features
 from pcgm_bench.runner.images import image_metrics
 from pcgm_bench.runner.images import image_scores
-from pcgm_bench.runner.images import metric_records
 from pcgm_bench.runner.readings import Progress
 from pcgm_bench.runner.readings import ReadCohort
 from pcgm_bench.runner.readings import read_cohort
@@ -100,7 +99,7 @@ def _make(request: Request, share: Share) -> None:
     with pinned_threads(request.threads):
         job = _Job(request, silent)
         cohort = read_cohort(request.home, job.cohort, job.segmenter, silent)
-        job.make_images(cohort, job.plan(cohort), share, lambda: None)
+        job.make_images(cohort, job.plan(cohort, check=False)[0], share, lambda: None)
 
 
 def _take_given(request: Request) -> None:
@@ -133,7 +132,6 @@ class _Job:
         self.image_metrics = image_metrics(study)  # before minutes go into images: are they all there?
         self.cohort, self.segmenter = _people(request, progress)
         self.made = 0
-        self.note = ""
         rows = list(study.rows(request.method))
         volume_rows: list[str] = list(study.volume_rows(request.method)) if hasattr(study, "volume_rows") else []
         self.volume_rows = volume_rows
@@ -155,7 +153,7 @@ class _Job:
         table = cohort.table
         folds = self.study.folds(table, request.seed)
         measurements = scoring.real_measurements(cohort)
-        plans = self.plan(cohort)
+        plans, remarks = self.plan(cohort)
         stages = {row: self.folder.stage(row) for row in self.weights}
         self._image_rows(cohort, plans, stages)
         for row, stage in stages.items():
@@ -163,15 +161,14 @@ class _Job:
         measurements += self._volume_rows(cohort, folds)
         examples = self.work.examples(cohort, plans, stages)
         measured = scoring.write_measurements(self.folder, measurements)
-        notes = [*getattr(self.cohort, "notes", ()), *([self.note] if self.note else [])]
-        warnings = [*notes, *self.study.warnings(table, self.cohort)]
+        warnings = [*getattr(self.cohort, "notes", ()), *remarks, *self.study.warnings(table, self.cohort)]
         stamp = scoring.scored_by(
             self.study,
             measured,
             seed=request.seed,
             quick=request.quick,
             skipped=self.skipped,
-            image_metrics=self.image_metrics,
+            image_metrics={one.name: one.source for one in self.image_metrics},
         )
         stored = self.folder.scores
         if stored is not None and stored["scored_by"] == stamp:
@@ -186,7 +183,7 @@ class _Job:
             quick=request.quick,
             progress=self.progress,
             images=self._image_scores(cohort, plans, stages, measurements),
-            records=metric_records(self.study),
+            records={one.name: one.record for one in self.image_metrics},
             **self._refitting(cohort, folds),
         )
         content = {
@@ -213,15 +210,16 @@ class _Job:
         update = {"sessions": [*manifest.sessions, done], "hashes": hashes}
         self.folder.write_manifest(manifest.model_copy(update=update))
 
-    def plan(self, cohort: ReadCohort) -> list[Fold]:
-        """What is asked of whom, fold by fold; cut to the images that are given, if they are."""
-        folds = self.work.plan(cohort)
-        if self.request.given is None:
-            return folds
-        folds, self.note = present(
-            folds, build.GIVEN[self.request.method], self.request.given, cohort[0], job_of(self.study)
-        )
-        return folds
+    def plan(self, cohort: ReadCohort, *, check: bool = True) -> tuple[list[Fold], list[str]]:
+        """What is asked of whom, fold by fold, and remarks; cut to the images that are given, if they are.
+
+        ``check`` reads every given image first; processes that help need not do it again.
+        """
+        folds, given = self.work.plan(cohort), self.request.given
+        if given is None:
+            return folds, []
+        pattern = cohort[0] if check else None
+        return present(folds, build.GIVEN[self.request.method], given, pattern, job_of(self.study))
 
     def row_plan(self, row: str, plans: Sequence[Fold]) -> list[Fold]:
         """What a row's generator can be asked of it."""
@@ -263,9 +261,9 @@ class _Job:
         measurements: Sequence[Measurement],
     ) -> dict[str, dict[str, Any]]:
         request = self.request
-        subjects = Subjects(request.home, request.device, request.threads, request.workers, self.progress)
+        features = Features(request.home, request.device, request.threads, request.workers, self.progress)
         asked = {row: self.row_plan(row, plans) for row in stages}
-        return image_scores(self.study, cohort, asked, stages, measurements, request.seed, subjects)
+        return image_scores(self.image_metrics, self.study, cohort, asked, stages, measurements, request.seed, features)
 
     def _helped(
         self, target: Callable[..., None], waiting: Callable[[], object]

@@ -161,17 +161,16 @@ def voxels(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def present(
-    folds: Sequence[Fold], generator: type[Generator], given: Given, pattern: Scan, job: str
-) -> tuple[list[Fold], str]:
-    """The asks whose image is given, and a line that says how many of how many.
-
-    Every file that will be used is read before anything is scored.
+    folds: Sequence[Fold], generator: type[Generator], given: Given, pattern: Scan | None, job: str
+) -> tuple[list[Fold], list[str]]:
+    """The asks whose image is given, and a line that says how many of how many if some are missing.
 
     Args:
         folds: what the study asks.
         generator: from `generator_of`.
         given: the user's wish.
-        pattern: a scan of the cohort: its grid and affine must be those of every image.
+        pattern: a scan of the cohort: every image that will be used is read, and must have its grid and affine. None:
+            they have been.
         job: ``counterfactual`` or ``sample``.
 
     Raises:
@@ -190,7 +189,9 @@ def present(
     if len(kept) < LEAST_SAMPLES:
         there = ", ".join(sorted(files)[:3])
         raise UserError(f"{given.source}: {len(kept)} of {len(asks)} images are there ({missing[0]}; it has {there})")
-    faults = [*([] if given.allow_missing else missing), *_faults([files[stem] for stem in used], pattern)]
+    faults = [] if given.allow_missing else list(missing)
+    if pattern is not None:
+        faults += _faults([files[stem] for stem in used], pattern)
     if faults:
         shown = "; ".join(faults[:SHOWN]) + (f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else "")
         hint = "" if given.allow_missing or not missing else " (--allow-missing scores the rest)"
@@ -198,7 +199,7 @@ def present(
     units = {ask.unit for ask in kept}
     folds = [replace(fold, asks=tuple(ask for ask in fold.asks if ask.unit in units)) for fold in folds]
     note = f"{given.name}: {len(kept)}/{len(asks)} images scored; everything else is cut to the same people"
-    return folds, note if len(kept) < len(asks) else ""
+    return folds, [note] if len(kept) < len(asks) else []
 
 
 def _faults(paths: Iterable[Path], pattern: Scan) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,12 +40,55 @@ class Images(Sequence[np.ndarray]):
 
 
 @dataclass(frozen=True)
-class Subjects:
-    """What image metrics compare: a row's images and the real ones, as images, features, volumes and names.
+class ImageMetric:
+    """One metric that a study names, in one feature space if it takes features.
 
     Attributes:
-        home: keeps features.
-        device: for feature extractors.
+        name: in the scores: ``ms-ssim``, ``fid (uncnn)``.
+        metric: the plugin's class.
+        space: registered feature space, or empty.
+        space_identity: of that space's extractor, or empty.
+    """
+
+    name: str
+    metric: Any
+    space: str = ""
+    space_identity: str = ""
+
+    @property
+    def source(self) -> str:
+        """Version, source and feature space: what its values depend on."""
+        parts = [self.metric.record.version, source_digest(self.metric)[:12], self.space_identity]
+        return "-".join(part for part in parts if part)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The metric's record, and ``identity``: what must be equal for two values to be compared."""
+        record = self.metric.record
+        where = f" in {self.space_identity}" if self.space else ""
+        return {**dataclasses.asdict(record), "identity": f"{record.name}-{record.version}{where}"}
+
+
+def image_metrics(study: Any) -> list[ImageMetric]:
+    """What a study names in ``image_metrics``; a metric of features once for each of its ``feature_spaces``."""
+    spaces = {space: registry.get("features", space)().identity for space in getattr(study, "feature_spaces", ())}
+    found = []
+    for name in getattr(study, "image_metrics", ()):
+        metric = registry.get("metrics", name)
+        if metric.record.inputs == "features":
+            found += [ImageMetric(f"{name} ({space})", metric, space, identity) for space, identity in spaces.items()]
+        else:
+            found.append(ImageMetric(name, metric))
+    return found
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of images in registered spaces, kept under the home folder.
+
+    Attributes:
+        home: keeps them.
+        device: for the extractors.
         threads: likewise.
         workers: images at a time; no feature depends on it.
         progress: told (what, done, total).
@@ -56,91 +100,78 @@ class Subjects:
     workers: int
     progress: Progress
 
-    def features(self, space: str, images: Images) -> np.ndarray:
-        """``(n, d)`` in a registered feature space; from the store if they are there."""
+    def of(self, images: Images, spaces: Iterable[str]) -> dict[str, np.ndarray]:
+        """Space -> ``(n, d)``; from the store if they are there."""
         from pcgm_bench.features.cache import features_of
 
-        extractor = call_with(registry.get("features", space), device=self.device, threads=self.threads)
-        return features_of(images, extractor, self.home / "features", workers=self.workers, progress=self.progress)
-
-
-def image_metrics(study: Any) -> dict[str, str]:
-    """Names of the image metrics of a study, each with its version, source and feature space: what scores depend on."""
-    found = {}
-    for name, metric, space in _named(study):
-        found[name] = f"{metric.record.version}-{source_digest(metric)[:12]}"
-        if space:
-            found[name] += f"-{registry.get('features', space)().identity}"
-    return found
-
-
-def metric_records(study: Any) -> dict[str, dict[str, Any]]:
-    """Image metric of a study -> its record, and ``identity``: what must be equal for two values to be compared."""
-    identities = image_metrics(study)
-    found = {}
-    for name, metric, space in _named(study):
-        found[name] = dataclasses.asdict(metric.record)
-        found[name]["identity"] = f"{metric.record.name}-{metric.record.version}" + (
-            f" in {identities[name].split('-', 2)[2]}" if space else ""
-        )
-    return found
+        found = {}
+        for space in spaces:
+            extractor = call_with(registry.get("features", space), device=self.device, threads=self.threads)
+            folder = self.home / "features"
+            found[space] = features_of(images, extractor, folder, workers=self.workers, progress=self.progress)
+        return found
 
 
 def image_scores(
+    metrics: Sequence[ImageMetric],
     study: Any,
     cohort: ReadCohort,
     plans: Mapping[str, Sequence[Fold]],
     stages: Mapping[str, Stage],
     measurements: Sequence[Measurement],
     seed: int,
-    subjects: Subjects,
+    features: Features,
 ) -> dict[str, dict[str, Any]]:
-    """Row -> metric -> what it says about the row's images; ``fid (uncnn)`` is a metric in a feature space.
+    """Row -> metric -> what it says about the row's images.
 
     Real images are all of the cohort's, or the study's ``real_rows`` where it has one.
 
     Args:
-        study: names its metrics in ``image_metrics`` and feature spaces in ``feature_spaces``.
+        metrics: of the study.
+        study: whose ``real_rows`` are asked.
         cohort: the factual scans.
         plans: row -> what was asked; every image must be there.
         stages: rows with images.
         measurements: of the real scans and of every row.
         seed: of the run.
-        subjects: how to get at features.
+        features: where features come from.
     """
-    metrics = [(name, metric(), space) for name, metric, space in _named(study)]
     if not metrics:
         return {}
     table = cohort.table
     rows = study.real_rows(table, seed) if hasattr(study, "real_rows") else list(range(len(cohort)))
     real = Images([partial(image_of, cohort, index) for index in rows])
-    names = table["subject"].astype(str).to_numpy()
+    people = list(table["subject"].astype(str).to_numpy()[rows])
     real_table = volumes_table([one for one in measurements if one.row == "real"]).iloc[rows].reset_index(drop=True)
+    spaces = list(dict.fromkeys(one.space for one in metrics if one.space))
+    real_features = features.of(real, spaces)
+    # One instance for all rows: a metric may keep what it knows of the real images.
+    instances = {one.name: one.metric() for one in metrics}
     scores: dict[str, dict[str, Any]] = {}
     for done, (row, stage) in enumerate(stages.items()):
-        subjects.progress("image metrics", done, len(stages))
+        features.progress("image metrics", done, len(stages))
         asks = asks_in_order(plans[row])
         if not asks:
             continue
         made = Images([partial(stage.read_image, ask.unit) for ask in asks])
-        made_table = volumes_table([one for one in measurements if one.row == row])
-        scores[row] = {}
-        for name, metric, space in metrics:
-            inputs = metric.record.inputs
-            if inputs == "people":
-                arguments: tuple[Any, ...] = (real, made, list(names[rows]), [ask.unit.subject for ask in asks])
-            elif inputs == "features":
-                arguments = (subjects.features(space, real), subjects.features(space, made))
-            elif inputs == "volumes":
-                arguments = (real_table, made_table)
-            elif inputs == "images":
-                arguments = (real, made)
-            else:
-                msg = f"metric {name!r} of study {study.name!r} wants {inputs!r}, which is no image metric's input"
-                raise ValueError(msg)
-            scores[row][name] = metric(*arguments)
-    subjects.progress("image metrics", len(stages), len(stages))
+        made_features = features.of(made, spaces)
+        offered: dict[str, tuple[Any, ...]] = {
+            "people": (real, made, people, [ask.unit.subject for ask in asks]),
+            "images": (real, made),
+            "volumes": (real_table, volumes_table([one for one in measurements if one.row == row])),
+        }
+        offered |= {space: (real_features[space], made_features[space]) for space in spaces}
+        scores[row] = {one.name: instances[one.name](*_arguments(one, offered, study)) for one in metrics}
+    features.progress("image metrics", len(stages), len(stages))
     return scores
+
+
+def _arguments(one: ImageMetric, offered: Mapping[str, tuple[Any, ...]], study: Any) -> tuple[Any, ...]:
+    wanted = one.space or one.metric.record.inputs
+    if wanted not in offered:
+        msg = f"metric {one.name!r} of study {study.name!r} wants {wanted!r}, which is no image metric's input"
+        raise ValueError(msg)
+    return offered[wanted]
 
 
 def volumes_table(measurements: Sequence[Measurement]) -> pd.DataFrame:
@@ -152,15 +183,3 @@ def volumes_table(measurements: Sequence[Measurement]) -> pd.DataFrame:
 def image_of(cohort: ReadCohort, index: int) -> np.ndarray:
     """The factual image of a row of the cohort's table, ``(X, Y, Z)``."""
     return cohort[index].image
-
-
-def _named(study: Any) -> list[tuple[str, Any, str]]:
-    """``(name in the scores, metric, feature space or empty)``: a feature metric once a space."""
-    found = []
-    for name in getattr(study, "image_metrics", ()):
-        metric = registry.get("metrics", name)
-        if metric.record.inputs == "features":
-            found += [(f"{name} ({space})", metric, space) for space in study.feature_spaces]
-        else:
-            found.append((name, metric, ""))
-    return found
