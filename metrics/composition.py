@@ -10,14 +10,10 @@ from typing import ClassVar
 import numpy as np
 
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.statistics.bootstrap import interval
-from pcgm_bench.statistics.bootstrap import replicate
-from pcgm_bench.statistics.bootstrap import standard_error
+from pcgm_bench.statistics.bootstrap import over_people
 
 if TYPE_CHECKING:
     import pandas as pd
-
-REPLICATES = 1000
 
 
 class Composition:
@@ -137,10 +133,4 @@ def _drift(rows: pd.DataFrame, regions: Sequence[str], seed: int) -> dict[str, A
 
 
 def _mean(values: np.ndarray, seed: int) -> dict[str, Any]:
-    """Mean over people and its interval; none for one person."""
-    n, mean = len(values), float(values.mean())
-    if n < 2:
-        return {"value": mean, "low": float("nan"), "high": float("nan"), "n": n}
-    drawn = replicate(lambda rows, _rng: values[rows].mean(keepdims=True), np.zeros(n, int), REPLICATES, seed)
-    low, high = interval(np.array([mean]), standard_error(drawn, n, 1), n - 1)
-    return {"value": mean, "low": max(float(low[0]), 0.0), "high": float(high[0]), "n": n}
+    return over_people(lambda rows: float(values[rows].mean()), len(values), seed, least=0.0)

@@ -9,14 +9,10 @@ from typing import ClassVar
 import numpy as np
 
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.statistics.bootstrap import interval
-from pcgm_bench.statistics.bootstrap import replicate
-from pcgm_bench.statistics.bootstrap import standard_error
+from pcgm_bench.statistics.bootstrap import over_people
 
 if TYPE_CHECKING:
     import pandas as pd
-
-REPLICATES = 1000
 
 
 class Effectiveness:
@@ -74,24 +70,11 @@ class Effectiveness:
             nothing = np.where(here, np.abs(np.log(before / asked)), 0.0)
         whose = np.unique(changes["subject"].astype(str), return_inverse=True)[1]
         wrong, at_stake = (np.bincount(whose, x.sum(axis=1)) for x in (np.abs(error), nothing))
-        value = float(1 - wrong.sum() / at_stake.sum())
-        low = high = np.array([float("nan")])
         asked_of = at_stake > 0
-        wrong, at_stake, n = wrong[asked_of], at_stake[asked_of], int(asked_of.sum())
-        if n > 1:
-            drawn = replicate(
-                lambda rows, _rng: np.array([1 - wrong[rows].sum() / at_stake[rows].sum()]),
-                np.zeros(n, int),
-                REPLICATES,
-                seed,
-            )
-            low, high = interval(np.array([value]), standard_error(drawn, n, 1), n - 1)
+        wrong, at_stake = wrong[asked_of], at_stake[asked_of]
         by_region = zip(regions, np.abs(error).sum(axis=0), nothing.sum(axis=0), strict=True)
         return {
-            "value": value,
-            "low": float(low[0]),
-            "high": min(float(high[0]), 1.0) if n > 1 else float("nan"),
-            "n": n,
+            **over_people(lambda rows: float(1 - wrong[rows].sum() / at_stake[rows].sum()), len(wrong), seed, most=1.0),
             "percent": float(100 * np.abs(error)[here].mean()),
             "ml": float(np.abs(after - asked)[here].mean()),
             "bias": float(100 * error[here].mean()),

@@ -9,11 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.statistics.bootstrap import interval
-from pcgm_bench.statistics.bootstrap import replicate
-from pcgm_bench.statistics.bootstrap import standard_error
+from pcgm_bench.statistics.bootstrap import over_people
 
-REPLICATES = 1000
 LEAST_CHANGE = 0.01
 """Change of a voxel's share from which it belongs to the band: below it is rounding."""
 
@@ -88,16 +85,8 @@ class MaskAdherence:
             slope[k] = (a * t).sum() / (t * t).sum()
             plain[k] = 2 * np.minimum(found, wanted).sum() / (found.sum() + wanted.sum())
             error[k] = (found - wanted).sum() * voxel_ml
-        low = high = np.array([float("nan")])
-        value = float(dice.mean())
-        if n > 1:
-            drawn = replicate(lambda rows, _rng: dice[rows].mean(keepdims=True), np.zeros(n, int), REPLICATES, seed)
-            low, high = interval(np.array([value]), standard_error(drawn, n, 1), n - 1)
         return {
-            "value": value,
-            "low": float(np.maximum(low[0], 0)),
-            "high": float(np.minimum(high[0], 1)),
-            "n": n,
+            **over_people(lambda rows: float(dice[rows].mean()), n, seed, least=0.0, most=1.0),
             "slope": float(slope.mean()),
             "volume_error_ml": float(error.mean()),
             "plain_dice": float(plain.mean()),

@@ -11,14 +11,11 @@ import numpy as np
 
 from pcgm_bench.anatomy import LOBE_OF
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.statistics.bootstrap import interval
-from pcgm_bench.statistics.bootstrap import replicate
-from pcgm_bench.statistics.bootstrap import standard_error
+from pcgm_bench.statistics.bootstrap import over_people
 
 if TYPE_CHECKING:
     import pandas as pd
 
-REPLICATES = 1000
 BALANCE: dict[str, frozenset[str]] = {"ventricles": frozenset({"csf", "white_matter", "deep_grey"})}
 """What has to give way to a region, and is no spill-over: fluid for a lobe, and the tissue around the ventricles."""
 
@@ -78,7 +75,7 @@ class Minimality:
         per_person = np.bincount(whose, spill) / np.bincount(whose)
         inside = float(ml[asked].sum())
         return {
-            **_mean(per_person, seed, REPLICATES),
+            **_mean(per_person, seed),
             "ml": float(ml[stays].mean()),
             "ml_per_ml": float(ml[stays].sum()) / inside if inside > 0 else float("nan"),
             "regions": {name: float(log[stays[:, k], k].mean()) for k, name in enumerate(regions) if stays[:, k].any()},
@@ -137,10 +134,10 @@ class MinimalityVoxels:
         changed = share[np.isfinite(share)]
         if not len(changed):
             raise ValueError("minimality-voxels: no image changed")
-        found = _mean(changed, seed, REPLICATES)
+        found = _mean(changed, seed, most=1.0)
         within = inside[np.isfinite(inside)]
         more = {"outside": float(outside.mean()), "inside": float(within.mean()) if len(within) else float("nan")}
-        return {**found, "high": min(found["high"], 1.0), **more}
+        return {**found, **more}
 
 
 def _is_asked(name: str, row: Any) -> bool:
@@ -155,11 +152,5 @@ def _stays(name: str, row: Any, regions: Sequence[str]) -> bool:
     return name not in asked and name not in gives_way and lobe not in asked
 
 
-def _mean(values: np.ndarray, seed: int, replicates: int) -> dict[str, Any]:
-    """Mean over people and its interval; none for one person."""
-    n, mean = len(values), float(values.mean())
-    if n < 2:
-        return {"value": mean, "low": float("nan"), "high": float("nan"), "n": n}
-    drawn = replicate(lambda rows, _rng: values[rows].mean(keepdims=True), np.zeros(n, int), replicates, seed)
-    low, high = interval(np.array([mean]), standard_error(drawn, n, 1), n - 1)
-    return {"value": mean, "low": max(float(low[0]), 0.0), "high": float(high[0]), "n": n}
+def _mean(values: np.ndarray, seed: int, most: float = np.inf) -> dict[str, Any]:
+    return over_people(lambda rows: float(values[rows].mean()), len(values), seed, least=0.0, most=most)

@@ -10,14 +10,10 @@ from typing import ClassVar
 import numpy as np
 
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.statistics.bootstrap import interval
-from pcgm_bench.statistics.bootstrap import replicate
-from pcgm_bench.statistics.bootstrap import standard_error
+from pcgm_bench.statistics.bootstrap import over_people
 
 if TYPE_CHECKING:
     import pandas as pd
-
-REPLICATES = 1000
 
 
 class Reversibility:
@@ -132,12 +128,5 @@ LEAST_MOVE = 0.5
 
 
 def _ratio(left: np.ndarray, way: np.ndarray, seed: int) -> dict[str, Any]:
-    """Ratio of sums over people and its interval; none for one person."""
-    n, value = len(left), float(left.sum() / way.sum())
-    if n < 2 or np.isnan(value):
-        return {"value": value, "low": float("nan"), "high": float("nan"), "n": n}
-    drawn = replicate(
-        lambda rows, _rng: np.array([left[rows].sum() / way[rows].sum()]), np.zeros(n, int), REPLICATES, seed
-    )
-    low, high = interval(np.array([value]), standard_error(drawn, n, 1), n - 1)
-    return {"value": value, "low": max(float(low[0]), 0.0), "high": float(high[0]), "n": n}
+    """Ratio of sums over people."""
+    return over_people(lambda rows: float(left[rows].sum() / way[rows].sum()), len(left), seed, least=0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -66,3 +67,33 @@ def percentiles(replicates: np.ndarray, level: float = 0.95) -> tuple[np.ndarray
         warnings.simplefilter("ignore", RuntimeWarning)
         low, high = np.nanquantile(replicates, [0.5 - level / 2, 0.5 + level / 2], axis=0)
     return low, high
+
+
+def over_people(
+    statistic: Callable[[np.ndarray], float],
+    n: int,
+    seed: int,
+    replicates: int = 1000,
+    least: float = -np.inf,
+    most: float = np.inf,
+) -> dict[str, Any]:
+    """A statistic of ``n`` people with its 95 % interval ``value -+ t * se``, cut at the ends of its range.
+
+    Args:
+        statistic: of row indices, repeats allowed.
+        n: people; with one there is no interval (NaN).
+        seed: of the bootstrap.
+        replicates: of the bootstrap.
+        least: lower end of the range.
+        most: upper end.
+
+    >>> values = np.array([1.0, 2.0, 3.0, 4.0])
+    >>> over_people(lambda rows: float(values[rows].mean()), 4, 0)["value"]
+    2.5
+    """
+    value = float(statistic(np.arange(n)))
+    if n < 2 or np.isnan(value):
+        return {"value": value, "low": float("nan"), "high": float("nan"), "n": n}
+    drawn = replicate(lambda rows, _rng: np.array([statistic(rows)]), np.zeros(n, int), replicates, seed)
+    low, high = interval(np.array([value]), standard_error(drawn, n, 1), n - 1)
+    return {"value": value, "low": max(float(low[0]), least), "high": min(float(high[0]), most), "n": n}
