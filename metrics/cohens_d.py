@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SMALL, MEDIUM = 0.2, 0.5
 """``abs(d)`` below the first is a small effect, below the second a medium one (paper, section 4.2)."""
 REPLICATES = 500
+LEAST = 5
+"""Images of a kind."""
 
 
 class CohensD:
@@ -107,6 +109,27 @@ def _known(table: pd.DataFrame, name: str) -> bool:
     return name in table and bool(table[name].replace("", None).notna().all())
 
 
+def regional_volumes(table: pd.DataFrame, metric: str, least: int) -> np.ndarray:
+    """``(n, 34)`` mL of the Desikan-Killiany regions, mean of left and right.
+
+    Args:
+        table: one row an image, see `CohensD`.
+        metric: named in errors.
+        least: fewest images.
+
+    Raises:
+        ValueError: a region or the head size is missing, or there are too few images.
+    """
+    parcels = [f"{side}-{region}" for side in ("lh", "rh") for region in DK_REGIONS]
+    if missing := [name for name in (*parcels, "head_size") if name not in table]:
+        raise ValueError(f"{metric}: the table of volumes lacks {', '.join(missing[:3])}")
+    if len(table) < least:
+        raise ValueError(f"{metric} needs {least} images of a kind, has {len(table)}")
+    both = table[parcels].to_numpy(float)
+    k = len(DK_REGIONS)
+    return (both[:, :k] + both[:, k:]) / 2
+
+
 class _Side:
     """One set of images: ``volumes (n, 34)``, ``covariates (n, c)``, and the rows of every subject."""
 
@@ -115,21 +138,15 @@ class _Side:
 
     @classmethod
     def of(cls, table: pd.DataFrame, covariates: list[str]) -> _Side:
-        parcels = [f"{side}-{region}" for side in ("lh", "rh") for region in DK_REGIONS]
-        if missing := [name for name in (*parcels, "head_size") if name not in table]:
-            raise ValueError(f"cohens-d: the table of volumes lacks {', '.join(missing[:3])}")
-        if len(table) < 5:
-            raise ValueError(f"cohens-d needs five images of a kind, has {len(table)}")
-        both = table[parcels].to_numpy(float)
+        volumes = regional_volumes(table, "cohens-d", LEAST)
         columns = [table[name].astype(str).str.upper().str.startswith("M") if name == "sex" else table[name]
                    for name in covariates]  # fmt: skip
         people = table["subject"].astype(str) if "subject" in table else [str(k) for k in range(len(table))]
         rows: dict[str, list[int]] = {}
         for row, name in enumerate(people):
             rows.setdefault(name, []).append(row)
-        k = len(DK_REGIONS)
         matrix = np.stack([np.asarray(column, float) for column in columns], axis=1)
-        return cls((both[:, :k] + both[:, k:]) / 2, matrix, [np.array(one) for one in rows.values()])
+        return cls(volumes, matrix, [np.array(one) for one in rows.values()])
 
     def draw(self, people: np.ndarray) -> _Side:
         rows = np.concatenate([self.rows[k] for k in people])

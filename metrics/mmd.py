@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from typing import ClassVar
 
@@ -57,17 +58,7 @@ class ImageMMD:
     matters more than anatomy, so read it beside the floor and the blurred control.
     """
 
-    record: ClassVar[MetricRecord] = MetricRecord(
-        name="mmd-image",
-        version="1",
-        direction="lower",
-        range=(-2.0, 2.0),
-        unit="1",
-        reference="Gretton et al. 2012, JMLR 13:723, equation 3",
-        perfect=0.0,
-        useless=2.0,
-        inputs="images",
-    )
+    record: ClassVar[MetricRecord] = replace(MMD.record, name="mmd-image", inputs="images")
 
     def __call__(
         self, real: Sequence[np.ndarray], made: Sequence[np.ndarray], seed: int = 0, people: Any = None

@@ -5,6 +5,8 @@ All four ask who lies within whose distance to the k-th neighbour of the own set
 
 from __future__ import annotations
 
+from abc import ABC
+from abc import abstractmethod
 from typing import Any
 from typing import ClassVar
 
@@ -31,7 +33,7 @@ def radii(squared: np.ndarray) -> np.ndarray:
     return np.partition(squared, k, axis=1)[:, k]
 
 
-class _Neighbours:
+class _Neighbours(ABC):
     """What the four share: distances once, then a function of rows."""
 
     record: ClassVar[MetricRecord]
@@ -52,9 +54,9 @@ class _Neighbours:
         return {"value": value, "low": low, "high": high, "n": len(y), "n_real": len(x), "k": NEAREST}
 
     @staticmethod
+    @abstractmethod
     def of(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> float:
         """The metric from squared distances real-real, made-made and real-made."""
-        raise NotImplementedError
 
 
 class Precision(_Neighbours):

@@ -12,6 +12,7 @@ from scipy.stats import wasserstein_distance
 
 from pcgm_bench.anatomy import DK_REGIONS
 from pcgm_bench.contracts import MetricRecord
+from pcgm_bench.metrics.cohens_d import regional_volumes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 PARTS = 20
 """Parts that the jackknife leaves out in turn."""
 SHUFFLES = 20
+LEAST = 10
+"""Images of a kind."""
 
 
 class RegionsWasserstein:
@@ -89,17 +92,11 @@ class RegionsWasserstein:
 
 def _arrays(table: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Volumes ``(n, 34)``, head size ``(n,)``, and the part of the jackknife that every row belongs to ``(n,)``."""
-    parcels = [f"{side}-{region}" for side in ("lh", "rh") for region in DK_REGIONS]
-    if missing := [name for name in (*parcels, "head_size") if name not in table]:
-        raise ValueError(f"regions-wasserstein: the table of volumes lacks {', '.join(missing[:3])}")
-    if len(table) < 10:
-        raise ValueError(f"regions-wasserstein needs ten images of a kind, has {len(table)}")
-    both = table[parcels].to_numpy(float)
+    volumes = regional_volumes(table, "regions-wasserstein", LEAST)
     people = table["subject"].astype(str).to_numpy() if "subject" in table else np.arange(len(table)).astype(str)
     names, whose = np.unique(people, return_inverse=True)
     parts = np.random.default_rng([seed, 0]).permutation(len(names)) % min(PARTS, len(names))
-    k = len(DK_REGIONS)
-    return (both[:, :k] + both[:, k:]) / 2, table["head_size"].to_numpy(float), parts[whose]
+    return volumes, table["head_size"].to_numpy(float), parts[whose]
 
 
 def _distances(a: np.ndarray, head_a: np.ndarray, b: np.ndarray, head_b: np.ndarray) -> np.ndarray:

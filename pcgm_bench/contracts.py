@@ -287,6 +287,28 @@ class BoardEntry:
     is_control: bool = False
     by_unit: Mapping[str, float] | None = None
 
+    @property
+    def loss(self) -> float:
+        """The smaller the better, in the column's unit: the value, minus the value, or its distance to the target.
+
+        NaN where the value is missing.
+
+        Raises:
+            ValueError: no such direction, or ``nearest`` to nothing.
+
+        >>> BoardEntry("a", "c", "m", "nearest", 0.75, target=1.0).loss
+        0.25
+        """
+        if self.direction not in ("higher", "lower", "nearest"):
+            raise ValueError(f"column {self.column}: direction {self.direction!r} is not higher, lower or nearest")
+        if self.value is None:
+            return float("nan")
+        if self.direction == "nearest":
+            if self.target is None:
+                raise ValueError(f"column {self.column}: 'nearest' to what? The entry has no target")
+            return abs(self.value - self.target)
+        return -self.value if self.direction == "higher" else self.value
+
 
 @dataclass(frozen=True)
 class Measurement:

@@ -109,6 +109,14 @@ class SynthesisStudy:
         """
         reference = self.real_rows(table, seed)
         rows = {row: {name: dict(result) for name, result in results.items()} for row, results in images.items()}
+        entries = {
+            name: [
+                _entry(rows, row, name, record)
+                for row in dict.fromkeys((*CONTROLS, *rows))
+                if name in rows.get(row, {})
+            ]
+            for name, record in records.items()
+        }
         return {
             "study": self.name,
             "version": self.version,
@@ -117,7 +125,7 @@ class SynthesisStudy:
             "n": len(reference),
             "records": {name: dict(record) for name, record in records.items()},
             "rows": rows,
-            "beaten": synthesis_tables.beaten_by_controls(rows, records, FLOOR, CONTROLS),
+            "beaten": synthesis_tables.beaten_by_controls(entries, FLOOR),
         }
 
     def tables(self, scores: Mapping[str, Any]) -> list[Table]:
@@ -139,28 +147,29 @@ class SynthesisStudy:
 
     def board(self, scores: Mapping[str, Any]) -> list[BoardEntry]:
         """One entry a metric and row, with the floor at the same n."""
-        entries = []
-        floor = scores["rows"].get(FLOOR, {})
-        for row, results in scores["rows"].items():
-            for name, result in results.items():
-                record = scores["records"][name]
-                entries.append(
-                    BoardEntry(
-                        row=row,
-                        column=heading(name, record["rule"]),
-                        metric=record["identity"],
-                        direction="nearest" if record["direction"] == "perfect" else record["direction"],
-                        value=_number(result.get("value")),
-                        low=_number(result.get("low")),
-                        high=_number(result.get("high")),
-                        n=result.get("n"),
-                        floor=_number(floor.get(name, {}).get("value")),
-                        target=record["perfect"] if record["direction"] == "perfect" else None,
-                        rule=record["rule"],
-                        is_control=row in CONTROLS,
-                    )
-                )
-        return entries
+        return [
+            _entry(scores["rows"], row, name, scores["records"][name])
+            for row, results in scores["rows"].items()
+            for name in results
+        ]
+
+
+def _entry(rows: Mapping[str, Any], row: str, name: str, record: Mapping[str, Any]) -> BoardEntry:
+    result, nearest = rows[row][name], record["direction"] == "perfect"
+    return BoardEntry(
+        row=row,
+        column=heading(name, record["rule"]),
+        metric=record["identity"],
+        direction="nearest" if nearest else record["direction"],
+        value=_number(result.get("value")),
+        low=_number(result.get("low")),
+        high=_number(result.get("high")),
+        n=result.get("n"),
+        floor=_number(rows.get(FLOOR, {}).get(name, {}).get("value")),
+        target=record["perfect"] if nearest else None,
+        rule=record["rule"],
+        is_control=row in CONTROLS,
+    )
 
 
 def heading(name: str, rule: str) -> str:

@@ -7,36 +7,26 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from pcgm_bench.contracts import BoardEntry
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
 
-DIGITS = 4
 
+def beaten_by_controls(entries: Mapping[str, Sequence[BoardEntry]], floor: str) -> dict[str, list[str]]:
+    """Metric -> controls, the floor aside, that it ranks above every method: it measures something else there.
 
-def loss(value: float | None, record: Mapping[str, Any]) -> float:
-    """How bad a value is: smaller is better, whatever the metric's direction; infinite where there is none."""
-    if value is None or not math.isfinite(value):
-        return math.inf
-    if record["direction"] == "lower":
-        return value
-    return -value if record["direction"] == "higher" else abs(value - record["perfect"])
-
-
-def beaten_by_controls(
-    rows: Mapping[str, Mapping[str, Any]], records: Mapping[str, Mapping[str, Any]], floor: str, controls: Sequence[str]
-) -> dict[str, list[str]]:
-    """Metric -> controls, the floor aside, that it ranks above every method: it measures something else there."""
-    methods = [row for row in rows if row not in controls]
+    Args:
+        entries: metric -> the values of all rows.
+        floor: the control that may stand above.
+    """
     found: dict[str, list[str]] = {}
-    for name, record in records.items():
-        best = min((loss(rows[row].get(name, {}).get("value"), record) for row in methods), default=math.inf)
-        better = [
-            row
-            for row in controls
-            if row != floor and row in rows and loss(rows[row].get(name, {}).get("value"), record) < best
-        ]
-        if better and math.isfinite(best):
+    for name, cells in entries.items():
+        known = [cell for cell in cells if cell.value is not None]
+        best = min((cell.loss for cell in known if not cell.is_control), default=None)
+        if best is None:
+            continue
+        if better := [cell.row for cell in known if cell.is_control and cell.row != floor and cell.loss < best]:
             found[name] = better
     return found
 

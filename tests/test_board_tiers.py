@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -17,7 +18,6 @@ from pcgm_bench.board.tiers import INTERVALS
 from pcgm_bench.board.tiers import PAIRED
 from pcgm_bench.board.tiers import compare
 from pcgm_bench.board.tiers import detectable_between
-from pcgm_bench.board.tiers import loss
 from pcgm_bench.board.tiers import sign_flip
 from pcgm_bench.board.tiers import tiers
 from pcgm_bench.board.tiers import verdicts
@@ -161,11 +161,11 @@ def test_tiers_follow_the_values_and_do_not_depend_on_the_order(values: list[flo
     entries = [BoardEntry(f"m{i}", "c", "m", way, x, x - half, x + half) for i, x in enumerate(values)]
     found = ranked(entries)
     assert found == ranked(entries[::-1])
-    best = min(entries, key=loss)
+    best = min(entries, key=attrgetter("loss"))
     assert found[best.row] == 1
     assert sorted(set(found.values())) == list(range(1, max(found.values()) + 1))
     # With equal widths a worse value is never in a better tier.
-    order = sorted(entries, key=loss)
+    order = sorted(entries, key=attrgetter("loss"))
     assert all(found[a.row] <= found[b.row] for a, b in itertools.pairwise(order))
 
 
@@ -180,4 +180,4 @@ def test_power_line() -> None:
 @pytest.mark.parametrize(("direction", "said"), [("nearest", "has no target"), ("up", "is not higher, lower or")])
 def test_a_column_that_says_nothing_sensible_is_refused(direction: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        loss(BoardEntry("a", "c", "m", direction, 1.0))
+        _ = BoardEntry("a", "c", "m", direction, 1.0).loss

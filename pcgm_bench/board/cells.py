@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from pcgm_bench.board.rows import ColumnKey
 from pcgm_bench.board.tiers import ALPHA
@@ -14,7 +15,6 @@ from pcgm_bench.board.tiers import PAIRED
 from pcgm_bench.board.tiers import Verdict
 from pcgm_bench.board.tiers import compare
 from pcgm_bench.board.tiers import detectable_between
-from pcgm_bench.board.tiers import loss
 from pcgm_bench.board.tiers import tiers
 from pcgm_bench.board.tiers import verdicts
 from pcgm_bench.contracts import BoardEntry
@@ -139,13 +139,13 @@ def _flag(entries: Sequence[BoardEntry]) -> Flag | None:
     known = [entry for entry in entries if entry.is_control and entry.value is not None]
     if not methods or not known:
         return None
-    best = min(methods, key=loss)
-    control = min((entry for entry in known if not _exempt(entry.row)), key=loss, default=None)
-    if control is not None and loss(control) < loss(best) - 1e-12:
+    best = min(methods, key=attrgetter("loss"))
+    control = min((entry for entry in known if not _exempt(entry.row)), key=attrgetter("loss"), default=None)
+    if control is not None and control.loss < best.loss - 1e-12:
         return _flagged(control, best, above=True)
     for truth in (entry for entry in known if entry.row.partition(" [")[0] == ORACLE):
         flag = _flagged(truth, best, above=False)
-        if loss(truth) > loss(best) + 1e-12 and flag.certain:
+        if truth.loss > best.loss + 1e-12 and flag.certain:
             return flag
     return None
 

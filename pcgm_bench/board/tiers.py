@@ -60,24 +60,6 @@ class Verdict:
         return self.p_holm <= ALPHA
 
 
-def loss(entry: BoardEntry, value: float | None = None) -> float:
-    """The smaller the better, in the column's unit: the value, minus the value, or its distance to the target.
-
-    >>> loss(BoardEntry("a", "c", "m", "nearest", 0.8, target=1.0))
-    0.19999999999999996
-    """
-    number = entry.value if value is None else value
-    if number is None:
-        return math.nan
-    if entry.direction == "nearest":
-        if entry.target is None:
-            raise ValueError(f"column {entry.column}: 'nearest' to what? The entry has no target")
-        return abs(number - entry.target)
-    if entry.direction not in ("higher", "lower"):
-        raise ValueError(f"column {entry.column}: direction {entry.direction!r} is not higher, lower or nearest")
-    return -number if entry.direction == "higher" else number
-
-
 def can_be_ranked(entry: BoardEntry) -> bool:
     """A method's value with units or an interval: without either nothing can be said about a difference."""
     has_interval = entry.low is not None and entry.high is not None
@@ -102,7 +84,7 @@ def tiers(entries: Sequence[BoardEntry], found: Sequence[Verdict]) -> dict[str, 
     and two members of one tier may well be separable from each other.
     """
     apart = {frozenset((one.better, one.worse)) for one in found if one.separable}
-    left = sorted((entry for entry in entries if can_be_ranked(entry)), key=lambda entry: (loss(entry), entry.row))
+    left = sorted((entry for entry in entries if can_be_ranked(entry)), key=lambda entry: (entry.loss, entry.row))
     result: dict[str, int] = {}
     tier = 0
     while left:
@@ -196,7 +178,7 @@ def _nearest(a: np.ndarray, b: np.ndarray, target: float) -> tuple[float, float]
 
 
 def _from_intervals(first: BoardEntry, second: BoardEntry) -> tuple[float, float]:
-    gap = loss(second) - loss(first)
+    gap = second.loss - first.loss
     better, worse = (first, second) if gap >= 0 else (second, first)
     # Facing ends: the better one's bad end, the worse one's good end.
     half = math.hypot(_half(better, away=True), _half(worse, away=False))
