@@ -13,6 +13,7 @@ from pcgm_bench.studies.aging_visits import people
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
+from pcgm_bench.tables import interval
 
 UNIT = "log-% / year"
 
@@ -58,11 +59,11 @@ def sound_overview(scores: Mapping[str, Any]) -> Table:
                 [
                     group,
                     row,
-                    _interval(slope["bias"], signed=True),
-                    _interval(skill),
-                    _interval(skill["against_training"]),
-                    _interval(agreement),
-                    _interval(agreement["sign"]),
+                    interval(slope["bias"], "+z.2f"),
+                    interval(skill, "z.2f"),
+                    interval(skill["against_training"], "z.2f"),
+                    interval(agreement, "z.2f"),
+                    interval(agreement["sign"], "z.2f"),
                     entry["verdict"],
                     slope["n"],
                 ]
@@ -97,7 +98,7 @@ def paper_overview(scores: Mapping[str, Any]) -> Table:
     for row, everybody in rows_of(scores, scores["all"]):
         cells: list[Cell] = [row]
         for metric, digits in (("nmse", 4), ("pearson", 2)):
-            cells.append(_interval(everybody[metric], digits))
+            cells.append(interval(everybody[metric], f"z.{digits}f"))
             for _, content in groups_of(scores):
                 entry = content["rows"].get(row)
                 value = None if entry is None else entry["paper"][metric]["value"]
@@ -132,7 +133,7 @@ def groups_table(scores: Mapping[str, Any]) -> Table:
                 visits["3"],
                 visits["4+"],
                 content["follow_ups"],
-                _interval(content["real_rate"], signed=True),
+                interval(content["real_rate"], "+z.2f"),
                 content["real_rate"]["sd"],
                 content["training_rate"],
                 content["detectable_bias"],
@@ -172,7 +173,7 @@ def slopes_table(scores: Mapping[str, Any]) -> Table:
         for row, entry in rows_of(scores, content):
             slope = entry["sound"]["slope"]
             near = scores["own_nearest"].get(row)
-            cells = [_interval(slope["bias"], signed=True), _interval(slope), _interval(slope["rmse"])]
+            cells = [interval(slope["bias"], "+z.2f"), interval(slope, "z.2f"), interval(slope["rmse"], "z.2f")]
             rows.append([group, row, *cells, slope["n"], None if near is None else near["value"]])
     heads = ["group", "row", "bias", "mean absolute", "root mean square", "n"]
     note = "Own scan nearest: share of all the row's images whose nearest factual scan is one of the person's own."
@@ -194,8 +195,8 @@ def paper_table(scores: Mapping[str, Any]) -> Table:
             paper = entry.get("paper", entry)
             nmse, pearson = paper["nmse"], paper["pearson"]
             kept = pearson["sound"]
-            cells = [_interval(nmse, 4), f"{nmse['median']:.4f}", _interval(pearson), pearson["visits"]["2"]]
-            rows.append([group, row, *cells, _interval(kept), None if kept is None else kept["n"], nmse["n"]])
+            cells = [interval(nmse, "z.4f"), f"{nmse['median']:.4f}", interval(pearson, "z.2f"), pearson["visits"]["2"]]
+            rows.append([group, row, *cells, interval(kept, "z.2f"), None if kept is None else kept["n"], nmse["n"]])
     heads = ["group", "row", "NMSE [95 %]", "median", "r [95 %]", "of whom 2 visits", "r, 4 visits or more, follow-ups"]
     return Table(
         "paper",
@@ -205,14 +206,6 @@ def paper_table(scores: Mapping[str, Any]) -> Table:
         (),
         detail=True,
     )
-
-
-def _interval(cell: Mapping[str, Any] | None, digits: int = 2, *, signed: bool = False) -> str | None:
-    if cell is None or cell["value"] is None:
-        return None
-    sign = "+" if signed else ""
-    value, low, high = (None if cell[k] is None else f"{cell[k]:{sign}z.{digits}f}" for k in ("value", "low", "high"))
-    return value if low is None or high is None else f"{value} [{low}, {high}]"
 
 
 def cohort_warnings(table: pd.DataFrame, is_phantom: bool) -> list[str]:

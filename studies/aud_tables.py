@@ -17,6 +17,8 @@ from pcgm_bench.studies.aud_sample import REGIONS
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
+from pcgm_bench.tables import interval
+from pcgm_bench.tables import slug
 
 _NOTES = {
     "oracle": "oracle: the true counterfactual of the phantom person; the ceiling of every column at this n.",
@@ -94,7 +96,7 @@ def paper_table(scores: Mapping[str, Any], row: str) -> Table:
     rows: list[list[Cell]] = [[lobe, *(_p(paper[name], name, lobe) for name in paper)] for lobe in LOBES]
     rows.append(["# correct", *(column["correct"] for column in paper.values())])
     return Table(
-        f"paper-{_slug(row)}",
+        f"paper-{slug(row)}",
         f"{row}: p-values by the paper rule",
         [Column("lobe"), *(Column(COLUMNS[name].title) for name in paper)],
         rows,
@@ -144,7 +146,7 @@ def sound_table(scores: Mapping[str, Any], row: str) -> Table:
         Column("difference, %", signed=True),
     ]
     heads += [Column("d_z", signed=True), Column("r"), Column("n"), Column("verdict")]
-    return Table(f"sound-{_slug(row)}", f"{row}: effects by the sound rule", heads, rows, notes)
+    return Table(f"sound-{slug(row)}", f"{row}: effects by the sound rule", heads, rows, notes)
 
 
 def recovery_table(scores: Mapping[str, Any], row: str) -> Table:
@@ -157,7 +159,7 @@ def recovery_table(scores: Mapping[str, Any], row: str) -> Table:
             rows.append([name, lobe, *(cell.get(key) for key in keys), None if planted is None else float(planted)])
     heads = ["d / d real", "low", "high", "% / planted", "low ", "high "]
     return Table(
-        f"recovery-{_slug(row)}",
+        f"recovery-{slug(row)}",
         f"{row}: recovery of the effect",
         [Column("column"), Column("lobe"), *(Column(head) for head in heads), Column("planted loss, %")],
         rows,
@@ -174,7 +176,7 @@ def oracle_table(scores: Mapping[str, Any]) -> Table:
     for row, entry in scores["rows"].items():
         errors = entry.get("oracle_error")
         if errors:
-            rows.append([row, *(_interval(errors.get(lobe), "rms") for lobe in LOBES)])
+            rows.append([row, *(interval(errors.get(lobe), key="rms") for lobe in LOBES)])
     note = "Both volumes are readings of the same segmenter, so that sqrt(2) times its noise is the floor."
     heads = [Column("row"), *(Column(lobe) for lobe in LOBES)]
     return Table("oracle-error", "Error to the oracle: rms over people, % of the lobe [95 %]", heads, rows, [note])
@@ -191,7 +193,7 @@ def person_table(scores: Mapping[str, Any]) -> Table:
         worst = person["worst"]
         deciding = None if worst is None else f"{worst['lobe']} {Column('').text(worst['value'])}"
         percent = {key: 100 * near[key] for key in ("value", "low", "high")} if near else None
-        rows.append([row, deciding, _interval(percent, "value"), "yes" if person["passed"] else "no"])
+        rows.append([row, deciding, interval(percent), "yes" if person["passed"] else "no"])
         criteria.setdefault(person["criterion"], []).append(row)
     notes = [
         *(f"Deciding value: {criterion} ({', '.join(names)})." for criterion, names in criteria.items()),
@@ -199,12 +201,6 @@ def person_table(scores: Mapping[str, Any]) -> Table:
     ]
     heads = [Column("row"), Column("deciding value"), Column("own scan nearest, % [95 %]"), Column("same person")]
     return Table("person", "The same person?", heads, rows, notes)
-
-
-def _interval(cell: Mapping[str, Any] | None, key: str) -> str | None:
-    if cell is None or cell[key] is None:
-        return None
-    return f"{cell[key]:.2f} [{cell['low']:.2f}, {cell['high']:.2f}]"
 
 
 def spill_table(scores: Mapping[str, Any]) -> Table:
@@ -284,7 +280,3 @@ def _patients_called(table: pd.DataFrame, patient: str) -> list[str]:
     """What the cohort's own files call its patients: a map of columns may have renamed them."""
     names = table["diagnosis_original"] if "diagnosis_original" in table else table["diagnosis"]
     return sorted({str(name) for name in names[table["diagnosis"] == patient]})
-
-
-def _slug(row: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in row).strip("-")

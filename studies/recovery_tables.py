@@ -12,6 +12,8 @@ from pcgm_bench.studies.recovery_rules import READ
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
+from pcgm_bench.tables import interval
+from pcgm_bench.tables import slug
 
 _NOTES = {
     "oracle": "oracle: the true image of the request, read by the same segmenter; what it misses the segmenter misses.",
@@ -19,15 +21,6 @@ _NOTES = {
     "random-other": "random-other: somebody else; does not know what was asked.",
     "blurred-copy": "blurred-copy: the scan out of focus; what a segmenter makes of blur, whatever was asked.",
 }
-
-
-def _interval(cell: Mapping[str, Any] | None, key: str = "value", digits: int = 2) -> str | None:
-    if cell is None or cell.get(key) is None:
-        return None
-    text = f"{cell[key]:.{digits}f}"
-    if cell.get("low") is None or cell.get("high") is None:
-        return text
-    return f"{text} [{cell['low']:.{digits}f}, {cell['high']:.{digits}f}]"
 
 
 def overview(scores: Mapping[str, Any]) -> Table:
@@ -39,8 +32,8 @@ def overview(scores: Mapping[str, Any]) -> Table:
         near = entry.get("own_nearest")
         percent = {key: 100 * near[key] for key in ("value", "low", "high")} if near else None
         spill = entry["spill"]
-        where = f"{spill['from']} into {spill['into']}: {_interval(spill)}" if spill else None
-        cells = [_interval(entry["lobe_slope"]), _interval(entry["oracle_error"]), where, _interval(percent, digits=0)]
+        where = f"{spill['from']} into {spill['into']}: {interval(spill)}" if spill else None
+        cells = [interval(entry["lobe_slope"]), interval(entry["oracle_error"]), where, interval(percent, ".0f")]
         rows.append([row, counts, *cells, entry["n"], entry["verdict"]])
     low, high = scores["bounds"]["slope"]
     notes = [
@@ -77,7 +70,7 @@ def slope_matrix(scores: Mapping[str, Any]) -> Table:
             if one["verdict"] == IMPOSSIBLE:
                 cells.append(IMPOSSIBLE)
             else:
-                cells.append(f"{_interval(one, 'slope')} {_MARKS[one['verdicts']['slope']]}")
+                cells.append(f"{interval(one, key='slope')} {_MARKS[one['verdicts']['slope']]}")
         rows.append(cells)
     notes = [
         "Measured log-change on asked, people of whom nothing was asked included. + right, ? inconclusive, x wrong."
@@ -96,9 +89,9 @@ def row_table(scores: Mapping[str, Any], row: str) -> Table:
             rows.append([region, *[None] * 8, one["n"], IMPOSSIBLE])
             continue
         worst = one["worst_spill"]
-        spill = f"{worst['region']} {_interval(worst)}" if worst else None
-        cells: list[Cell] = [_interval(one, "slope"), one["r"], _interval(one.get("on_oracle"), "slope")]
-        cells += [_interval(one["bias"]), one["bias"]["sd"], one["rms"], one.get("oracle_rms"), spill]
+        spill = f"{worst['region']} {interval(worst)}" if worst else None
+        cells: list[Cell] = [interval(one, key="slope"), one["r"], interval(one.get("on_oracle"), key="slope")]
+        cells += [interval(one["bias"]), one["bias"]["sd"], one["rms"], one.get("oracle_rms"), spill]
         failed = [name for name, verdict in one["verdicts"].items() if verdict == one["verdict"] != "right"]
         said = one["verdict"] + (f" ({', '.join(failed)})" if failed else "")
         rows.append([region, *cells, one["n"], said])
@@ -110,7 +103,7 @@ def row_table(scores: Mapping[str, Any], row: str) -> Table:
         "The slope on the oracle's reading is a little too small, by the share of noise in that reading's spread.",
         "Spill-over is beyond the oracle's where there is one; white matter has to give way to ventricles.",
     ]
-    return Table(f"recovery-{_slug(row)}", f"{row}: known changes, region by region", heads, rows, notes)
+    return Table(f"recovery-{slug(row)}", f"{row}: known changes, region by region", heads, rows, notes)
 
 
 def spill_table(scores: Mapping[str, Any], row: str) -> Table:
@@ -124,7 +117,7 @@ def spill_table(scores: Mapping[str, Any], row: str) -> Table:
             rows.append([region, *(own if name == region else one["spill"][name]["value"] for name in READ)])
     note = "Change (%) of every volume for 10 % asked, the oracle's not taken away; the region itself on the diagonal."
     heads = [Column("asked"), *(Column(name, signed=True) for name in READ)]
-    return Table(f"spill-{_slug(row)}", f"{row}: change of every region, % per 10 % asked", heads, rows, [note])
+    return Table(f"spill-{slug(row)}", f"{row}: change of every region, % per 10 % asked", heads, rows, [note])
 
 
 def all_tables(scores: Mapping[str, Any], controls: Sequence[str]) -> list[Table]:
@@ -135,7 +128,3 @@ def all_tables(scores: Mapping[str, Any], controls: Sequence[str]) -> list[Table
     detail = [spill_table(scores, row) for row in methods]
     detail += [table(scores, row) for row in others for table in (row_table, spill_table)]
     return [*shown, *(dataclasses.replace(table, detail=True) for table in detail)]
-
-
-def _slug(row: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in row).strip("-")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from pcgm_bench.contracts import BoardEntry
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
+from pcgm_bench.tables import interval
 
 
 def beaten_by_controls(entries: Mapping[str, Sequence[BoardEntry]], floor: str) -> dict[str, list[str]]:
@@ -31,17 +31,6 @@ def beaten_by_controls(entries: Mapping[str, Sequence[BoardEntry]], floor: str) 
     return found
 
 
-def _cell(result: Mapping[str, Any]) -> str | None:
-    value = result.get("value")
-    if value is None or not math.isfinite(value):
-        return None
-    low, high = result.get("low"), result.get("high")
-    text = f"{value:.3g}"
-    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
-        return text
-    return f"{text} [{low:.3g}, {high:.3g}]"
-
-
 def _order(rows: Mapping[str, Any], controls: Sequence[str]) -> list[str]:
     return [row for row in rows if row not in controls] + [row for row in controls if row in rows]
 
@@ -58,7 +47,7 @@ def rule_table(
             continue
         arrow = f"near {record['perfect']:g}" if record["direction"] == "perfect" else record["direction"]
         flag = " (!)" if metric in scores["beaten"] else ""
-        lines.append([metric + flag, arrow, *(_cell(rows[row].get(metric, {})) for row in order)])
+        lines.append([metric + flag, arrow, *(interval(rows[row].get(metric), ".3g") for row in order)])
     return Table(name, title, [Column("metric"), Column("better"), *(Column(row) for row in order)], lines, notes)
 
 
