@@ -17,7 +17,7 @@ from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import UserError
 from pcgm_bench.methods.pcgm import PCGM
-from pcgm_bench.methods.pcgm import generator as generator_module
+from pcgm_bench.methods.pcgm import trained as trained_module
 from pcgm_bench.methods.pcgm.config import DecoderSamplerConfig
 from pcgm_bench.methods.pcgm.config import MGDConfig
 from pcgm_bench.methods.pcgm.config import SamplerConfig
@@ -69,9 +69,9 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[TinyPCGM, 
     """A tiny PCGM after two steps, its people, and its work folder."""
 
     def quickly(*args: object) -> object:
-        return train_mgd(*args, schedule=SCHEDULE)  # type: ignore[arg-type]
+        return train_mgd(*args[:4], schedule=SCHEDULE)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(generator_module, "train_mgd", quickly)
+    monkeypatch.setattr(trained_module, "train_mgd", quickly)
     work = tmp_path / "work"
     work.mkdir()
     people, pcgm = People(), TinyPCGM()

@@ -13,31 +13,19 @@ from pcgm_bench.contracts import Do
 from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
+from pcgm_bench.methods.controls.fold import CHANGES
+from pcgm_bench.methods.controls.fold import FoldControl
+from pcgm_bench.methods.controls.fold import card as card_of
 
-VERSION = "1"
 NEAREST = 5
 """People among whom the random other person is drawn."""
-
-
-def _card(name: str, title: str, notes: str, *, needs_truth: bool = False) -> Card:
-    return Card(
-        name=name,
-        title=title,
-        version=VERSION,
-        reference="pcgm-bench",
-        licence="Apache-2.0",
-        jobs=frozenset({"counterfactual", "regions", "ventricles"}),
-        needs_truth=needs_truth,
-        is_control=True,
-        notes=notes,
-    )
 
 
 class Oracle(Generator):
     """The phantom's true counterfactual: same exogenous anatomy, other parents, fresh noise. A column's ceiling."""
 
-    card: ClassVar[Card] = _card(
-        "oracle", "Oracle (true counterfactual)", "knows what the phantom was made with", needs_truth=True
+    card: ClassVar[Card] = card_of(
+        "oracle", "Oracle (true counterfactual)", "knows what the phantom was made with", CHANGES, needs_truth=True
     )
     _context: Context | None = None
 
@@ -60,24 +48,22 @@ class Oracle(Generator):
 class CopyInput(Generator):
     """The input, unchanged: perfect identity, no effect."""
 
-    card: ClassVar[Card] = _card("copy-input", "Copy of the input", "changes nothing")
+    card: ClassVar[Card] = card_of("copy-input", "Copy of the input", "changes nothing", CHANGES)
 
     def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
         """The factual image itself."""
         return scan.image.copy()
 
 
-class RandomOther(Generator):
+class RandomOther(FoldControl):
     """Some other person who is what ``do`` asks for: right on the average of the group, wrong about the person."""
 
-    card: ClassVar[Card] = _card(
-        "random-other", "Random other person", "a real scan of somebody of the target group in the training fold"
+    card: ClassVar[Card] = card_of(
+        "random-other",
+        "Random other person",
+        "a real scan of somebody of the target group in the training fold",
+        CHANGES,
     )
-    _cohort: Cohort | None = None
-
-    def adapt(self, cohort: Cohort, context: Context) -> None:
-        """Keep the training fold to draw from."""
-        self._cohort = cohort
 
     def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
         """A scan drawn from the five people nearest in head size, of the same sex and the asked diagnosis.
@@ -87,11 +73,8 @@ class RandomOther(Generator):
         Raises:
             UserError: nobody there has it.
         """
-        if self._cohort is None:
-            msg = "random-other draws from the training fold: call adapt first"
-            raise UserError(msg)
         wanted = do.get("diagnosis", scan.diagnosis)
-        table = self._cohort.table
+        table = self.fold.table
         rows = np.flatnonzero((table["diagnosis"] == wanted) & (table["subject"] != scan.subject))
         if not len(rows):
             msg = f"{scan.key}: nobody in the training fold is {wanted!r}"
@@ -100,4 +83,4 @@ class RandomOther(Generator):
         rows = same_sex if len(same_sex) else rows
         distance = np.abs(table["head_size"].to_numpy(float)[rows] - scan.head_size)
         nearest = rows[np.argsort(distance, kind="stable")[:NEAREST]]
-        return self._cohort[int(np.random.default_rng(seed).choice(nearest))].image.copy()
+        return self.fold[int(np.random.default_rng(seed).choice(nearest))].image.copy()

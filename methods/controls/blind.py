@@ -15,62 +15,33 @@ from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Do
-from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Scan
-from pcgm_bench.contracts import UserError
+from pcgm_bench.methods.controls.fold import CHANGES
+from pcgm_bench.methods.controls.fold import DRAWS
+from pcgm_bench.methods.controls.fold import FoldControl
+from pcgm_bench.methods.controls.fold import card as card_of
 
-VERSION = "1"
 BLUR_VOXELS = 1.0
 """S.d. of the blur: twice the sharpness of a scan's own point spread, seen at once by eye."""
-BOTH = frozenset({"counterfactual", "sample", "regions", "ventricles"})
+BOTH = CHANGES | DRAWS
 GREY_LEVEL = 0.05
 """S.d. of the noise on the one person who is drawn again and again."""
 
 
-def _card(name: str, title: str, notes: str, jobs: frozenset[str] = BOTH) -> Card:
-    return Card(name, title, VERSION, "pcgm-bench", "Apache-2.0", jobs, is_control=True, notes=notes)
-
-
-class _Fold(Generator):
-    """Remembers the training fold."""
-
-    _cohort: Cohort | None = None
-
-    def adapt(self, cohort: Cohort, context: Context) -> None:
-        """Keep the training fold to draw from."""
-        self._cohort = cohort
-
-    @property
-    def fold(self) -> Cohort:
-        """The people of the fold.
-
-        Raises:
-            UserError: `adapt` has not been called.
-        """
-        if self._cohort is None:
-            msg = f"{self.card.name} draws from the training fold: call adapt first"
-            raise UserError(msg)
-        return self._cohort
-
-    def scan(self, index: int) -> np.ndarray:
-        """The fold's scans in order, over and over."""
-        return self.fold[index % len(self.fold)].image
-
-
-class OtherHalf(_Fold):
+class OtherHalf(FoldControl):
     """Real scans of the training fold, each once: what a perfect generator draws. The floor of every set metric."""
 
-    card: ClassVar[Card] = _card("other-half", "Other half of the real data", "real scans", frozenset({"sample"}))
+    card: ClassVar[Card] = card_of("other-half", "Other half of the real data", "real scans", DRAWS)
 
     def sample(self, n: int, seed: int, first: int = 0) -> Iterator[np.ndarray]:
         """Scan ``i`` of the fold."""
         return (self.scan(i).copy() for i in range(first, first + n))
 
 
-class OnePerson(_Fold):
+class OnePerson(FoldControl):
     """One real person again and again, with a little noise: realistic, without diversity."""
 
-    card: ClassVar[Card] = _card("one-person", "One person, repeated", "mode collapse", frozenset({"sample"}))
+    card: ClassVar[Card] = card_of("one-person", "One person, repeated", "mode collapse", DRAWS)
 
     def sample(self, n: int, seed: int, first: int = 0) -> Iterator[np.ndarray]:
         """The fold's first scan plus noise."""
@@ -80,10 +51,12 @@ class OnePerson(_Fold):
             yield np.where(image > 0, np.maximum(image + noise, 0), 0).astype(np.float32)
 
 
-class TrainingMean(_Fold):
+class TrainingMean(FoldControl):
     """The mean image of the training fold: smooth, nobody, always the same."""
 
-    card: ClassVar[Card] = _card("training-mean", "Mean of the training fold", "knows no person and no intervention")
+    card: ClassVar[Card] = card_of(
+        "training-mean", "Mean of the training fold", "knows no person and no intervention", BOTH
+    )
     _mean: np.ndarray | None = None
 
     def adapt(self, cohort: Cohort, context: Context) -> None:
@@ -109,10 +82,10 @@ class TrainingMean(_Fold):
         return self._mean
 
 
-class BlurredCopy(_Fold):
+class BlurredCopy(FoldControl):
     """The input, or a scan of the training fold, blurred: right on average, visibly wrong."""
 
-    card: ClassVar[Card] = _card("blurred-copy", "Blurred copy", "Gaussian blur of one voxel, nothing else")
+    card: ClassVar[Card] = card_of("blurred-copy", "Blurred copy", "Gaussian blur of one voxel, nothing else", BOTH)
 
     def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
         """The input, blurred."""
@@ -123,10 +96,10 @@ class BlurredCopy(_Fold):
         return (gaussian_filter(self.scan(i), BLUR_VOXELS).astype(np.float32) for i in range(first, first + n))
 
 
-class Noise(_Fold):
+class Noise(FoldControl):
     """White noise with the mean and s.d. of the scan it stands for: no anatomy at all."""
 
-    card: ClassVar[Card] = _card("noise", "White noise", "first two moments of the intensities, no anatomy")
+    card: ClassVar[Card] = card_of("noise", "White noise", "first two moments of the intensities, no anatomy", BOTH)
 
     def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
         """Noise like the input."""

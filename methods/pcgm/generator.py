@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,12 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from safetensors.numpy import load_file
-from safetensors.numpy import save_file
 
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Do
-from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import UserError
@@ -28,20 +24,16 @@ from pcgm_bench.methods.pcgm.cmg_fractional import counterfactual_fractions
 from pcgm_bench.methods.pcgm.config import PHANTOM
 from pcgm_bench.methods.pcgm.config import MGDConfig
 from pcgm_bench.methods.pcgm.controlnet import control_mask
-from pcgm_bench.methods.pcgm.fitting import condition_of
 from pcgm_bench.methods.pcgm.fitting import mask_of
-from pcgm_bench.methods.pcgm.fitting import train_mgd
-from pcgm_bench.methods.pcgm.mgd import MGD
-from pcgm_bench.methods.pcgm.mgd import comparable
-from pcgm_bench.methods.pcgm.mgd import encode_condition
 from pcgm_bench.methods.pcgm.pgm import PGM
 from pcgm_bench.methods.pcgm.pgm_linear import linear_counterfactuals
+from pcgm_bench.methods.pcgm.trained import TrainedMGD
+from pcgm_bench.methods.pcgm.trained import conditions
 
 JOBS = frozenset({"sample", "counterfactual", "volumes", "regions"})
-PEOPLE = "people.safetensors"
 
 
-class PCGM(Generator):
+class PCGM(TrainedMGD):
     """Li et al. 2025: probabilistic graph module, counterfactual mask generator, mask-guided diffusion.
 
     `fit` trains the MGD once; `adapt` fits the PGM on a fold's people; `counterfactual_volumes` is the PGM alone.
@@ -65,23 +57,8 @@ class PCGM(Generator):
 
     def __init__(self) -> None:
         """A model that has seen nobody yet."""
+        super().__init__()
         self.pgm: PGM | None = None
-        self._mgd: MGD | None = None
-        self._folder: Path | None = None
-        self._device = "cpu"
-        self._people: np.ndarray | None = None
-
-    def fit(self, cohort: Cohort, context: Context) -> None:
-        """Train the MGD on segmented scans; goes on from the checkpoints in ``context.work``.
-
-        Raises:
-            UserError: no work folder, or scans that do not fit the configuration.
-        """
-        if context.work is None:
-            msg = "pcgm: training keeps checkpoints: it needs a work folder"
-            raise UserError(msg)
-        self._mgd = train_mgd(cohort, self.config, context.work, context.progress)
-        self._people = np.stack([condition_of(cohort[index], self.config) for index in range(len(cohort))])
 
     def adapt(self, cohort: Cohort, context: Context) -> None:
         """Fit the PGM on the fold's people.
@@ -165,55 +142,22 @@ class PCGM(Generator):
         Raises:
             UserError: no weights, another grid than the configuration's, or as `counterfactual_volumes`.
         """
-        if scan.image.shape != self.config.shape:
-            msg = f"{scan.key}: pcgm's weights are for {self.config.shape} voxels, not {scan.image.shape}: use 3mm"
-            raise UserError(msg)
+        self.check_grid(scan)
         mask = self.counterfactual_mask(scan, do, seed).fractions
         _, rest = self._split(scan, do)
-        person: dict[str, Any] = {"age": scan.age, "sex": scan.sex, "diagnosis": scan.diagnosis} | rest
-        condition = encode_condition(
-            float(person["age"]), str(person["sex"]), str(person["diagnosis"]), scan.head_size, self.config
-        )
-        old, new = comparable(condition_of(scan, self.config), condition)
+        old, new = conditions(scan, rest, self.config)
         image = self.mgd.counterfactual(scan.image, old, mask_of(scan), new, control_mask(mask), seed)
         return np.maximum(image, 0)
 
-    def sample(self, n: int, seed: int, first: int = 0) -> Iterator[np.ndarray]:
-        """New brains of people like the training cohort's: metadata of a random one of them, anatomy from noise."""
-        mgd = self.mgd
-        if self._people is None:
-            msg = "pcgm: these weights do not say whom they were trained on; train them anew"
-            raise UserError(msg)
-        yield from mgd.draw(self._people, n, seed, first)
-
-    @property
-    def mgd(self) -> MGD:
-        """The networks, read from the weights when first needed: `adapt` and volumes do without.
-
-        Raises:
-            UserError: there are no weights.
-        """
-        if self._mgd is None:
-            if self._folder is None:
-                msg = "pcgm has no weights: train them with `pcgm-bench fit --method pcgm`"
-                raise UserError(msg)
-            self._mgd = MGD.load(self._folder, self.config, self._device)
-        return self._mgd
-
     def save(self, folder: Path) -> None:
         """Write the MGD, whom it was trained on, and the PGM, where there are any."""
-        if self._mgd is not None:
-            self._mgd.save(folder)
-        if self._people is not None:
-            save_file({"conditions": self._people.astype(np.float32)}, folder / PEOPLE)
+        super().save(folder)
         if self.pgm is not None:
             self.pgm.save(folder)
 
     def load(self, folder: Path) -> None:
         """Read what `save` wrote; the networks themselves when they are first needed."""
-        self._folder, self._mgd = folder, None
-        if (folder / PEOPLE).exists():
-            self._people = load_file(folder / PEOPLE)["conditions"]
+        super().load(folder)
         if (folder / "pgm.safetensors").exists():
             self.pgm = PGM.load(folder)
 
