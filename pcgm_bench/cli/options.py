@@ -35,6 +35,10 @@ Workers = Annotated[
     ),
 ]
 SegmenterName = Annotated[str, typer.Option("--segmenter", help="See `pcgm-bench list segmenters`.")]
+Segmentations = Annotated[
+    Path | None,
+    typer.Option("--segmentations", help="Folder of label maps made elsewhere; for `score`, of the images too."),
+]
 Weights = Annotated[Path | None, typer.Option("--weights", help="Folder of weights instead of those found.")]
 CohortName = Annotated[str, typer.Option("--cohort", help="phantom, or a BIDS folder of T1w scans.")]
 Maps = Annotated[
@@ -91,6 +95,19 @@ def sex(text: str, option: str) -> str:
     if letter not in {"F", "M"}:
         raise user_error(f"{option}{text}: write F or M")
     return letter
+
+
+def ruler(segmenter: str, segmentations: Path | None) -> str:
+    """The segmenter to use: ``folder`` where label maps are given.
+
+    Raises:
+        UserError: their folder is not there.
+    """
+    if segmentations is None:
+        return segmenter
+    if not segmentations.is_dir():
+        raise user_error(f"--segmentations {segmentations}: no such folder")
+    return "folder"
 
 
 def home_folder(home: Path | None) -> Path:

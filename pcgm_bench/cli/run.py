@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,9 +20,7 @@ def run(
     mechanism: options.Mechanism = "pial",
     grid: options.GridName = "3mm",
     segmenter: options.SegmenterName = "unet",
-    segmentations: Annotated[
-        Path | None, typer.Option("--segmentations", help="Folder of label maps or volumes made elsewhere.")
-    ] = None,
+    segmentations: options.Segmentations = None,
     weights: options.Weights = None,
     home: options.Home = None,
     device: options.Device = "cpu",
@@ -42,8 +39,7 @@ def run(
     from pcgm_bench.runner import default_workers
     from pcgm_bench.runner import run as run_it
 
-    if segmentations is not None and not segmentations.is_dir():
-        raise options.user_error(f"--segmentations {segmentations}: no such folder")
+    ruler = options.ruler(segmenter, segmentations)
     device = options.device_name(device)
     request = Request(
         method=method,
@@ -52,7 +48,7 @@ def run(
         cohort=CohortRequest(cohort, tuple(maps or ()), effect, mechanism, grid),
         seed=seed,
         quick=quick,
-        segmenter="folder" if segmentations is not None else segmenter,
+        segmenter=ruler,
         segmentations=segmentations,
         weights=weights,
         device=device,

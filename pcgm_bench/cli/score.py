@@ -35,10 +35,7 @@ def score(
     mechanism: options.Mechanism = "pial",
     grid: options.GridName = "3mm",
     segmenter: options.SegmenterName = "unet",
-    segmentations: Annotated[
-        Path | None,
-        typer.Option("--segmentations", help="Folder of label maps of the real scans and of the images."),
-    ] = None,
+    segmentations: options.Segmentations = None,
     home: options.Home = None,
     workers: options.Workers = None,
     quiet: options.Quiet = False,
@@ -57,8 +54,7 @@ def score(
     from pcgm_bench.runner import default_workers
     from pcgm_bench.runner import run as run_it
 
-    if segmentations is not None and not segmentations.is_dir():
-        raise options.user_error(f"--segmentations {segmentations}: no such folder")
+    ruler = options.ruler(segmenter, segmentations)
     label = name or source.resolve().name.split(".")[0]
     request = Request(
         method=label,
@@ -67,7 +63,7 @@ def score(
         cohort=CohortRequest(real, tuple(maps or ()), effect, mechanism, grid),
         seed=seed,
         quick=quick,
-        segmenter="folder" if segmentations is not None else segmenter,
+        segmenter=ruler,
         segmentations=segmentations,
         workers=workers or default_workers(1),
         given=Given(source, label, allow_missing),
