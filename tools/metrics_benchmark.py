@@ -16,6 +16,9 @@ from medmetric.metrics import fid as med_fid
 from medmetric.metrics import mmd as med_mmd
 from medmetric.metrics.msssim import MS_SSIM
 
+from pcgm_bench.features.medicalnet import network
+from pcgm_bench.features.segmenter import SegmenterEncoder
+from pcgm_bench.features.uncnn import UncnnExtractor
 from pcgm_bench.metrics.fid import FID
 from pcgm_bench.metrics.fid import frechet
 from pcgm_bench.metrics.kid import KID
@@ -69,6 +72,21 @@ def main() -> None:
     rows.append((f"MS-SSIM, {PAIRS} pairs", ours_time, their_time))
     many = [rng.random(SHAPE, dtype=np.float32) for _ in range(n)]
     rows.append(("MMD of images with its interval", seconds(lambda: ImageMMD()(many, many[::-1])), None))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    for extractor in (UncnnExtractor(), SegmenterEncoder()):
+        brain = rng.random(SHAPE, dtype=np.float32)
+        extractor.extract(brain)
+        spent = seconds(lambda e=extractor, v=brain: [e.extract(v) for _ in range(5)]) / 5
+        rows.append((f"features of one volume, {extractor.name}, one thread", spent, None))
+    for depth in (50, 101):
+        net = network(depth).eval()
+        with torch.inference_mode():
+            volume = torch.rand(1, 1, *SHAPE)
+            net(volume)
+            spent = seconds(lambda m=net, v=volume: m(v))
+        rows.append((f"features of one volume, MedicalNet ResNet-{depth} (random weights), one thread", spent, None))
+    torch.set_num_threads(threads)
     print(f"| n = {n} + {n}, d = 2048, two threads | pcgm-bench, s | medmetric + monai, s |")
     print("|---|---|---|")
     for name, own, other in rows:
