@@ -29,7 +29,7 @@ class FID:
 
     record: ClassVar[MetricRecord] = MetricRecord(
         name="fid",
-        version="1",
+        version="2",
         direction="lower",
         range=(0.0, float("inf")),
         unit="1",

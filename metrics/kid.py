@@ -27,7 +27,7 @@ class KID:
 
     record: ClassVar[MetricRecord] = MetricRecord(
         name="kid",
-        version="1",
+        version="2",
         direction="lower",
         range=(-float("inf"), float("inf")),
         unit="1",

@@ -34,7 +34,7 @@ class MMD:
 
     record: ClassVar[MetricRecord] = MetricRecord(
         name="mmd",
-        version="1",
+        version="2",
         direction="lower",
         range=(-2.0, 2.0),
         unit="1",

@@ -1,0 +1,77 @@
+"""Time and memory of all synthesis metrics over stored volumes: ``python tools/scale_benchmark.py N [FOLDER]``.
+
+N real against N made volumes of 56 x 64 x 56 voxels, each a NIfTI file of its own: phantom people of seed 10 with fresh
+noise and another contrast. Reading, features in both spaces of the study, and every metric of images and features with
+its interval, two images at a time, nothing kept from before. Prints one row of a Markdown table.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import nibabel
+import numpy as np
+
+from pcgm_bench import registry
+from pcgm_bench.cohort.phantom.make import ensure_default
+from pcgm_bench.runner.images import Features
+from pcgm_bench.runner.images import Images
+from pcgm_bench.runner.images import image_metrics
+from pcgm_bench.store.home import default_home
+
+POOL = 40
+
+
+def read(path: Path) -> np.ndarray:
+    """One stored volume."""
+    return np.asarray(nibabel.load(path).dataobj, np.float32)  # type: ignore[attr-defined]
+
+
+def stored(folder: Path, n: int, seed: int) -> Images:
+    """Write ``n`` volumes that were not there, and say where they are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    people = ensure_default(
+        home=default_home(), seed=10, quick=True, effect="demo", mechanism="pial", grid="3mm",
+        progress=lambda _what, _done, _total: None,
+    )  # fmt: skip
+    paths = [folder / f"{i:04d}.nii.gz" for i in range(n)]
+    for i, path in enumerate(paths):
+        if not path.exists():
+            rng = np.random.default_rng([seed, i])
+            scan = people[int(rng.integers(min(POOL, len(people))))]
+            image = scan.image ** rng.uniform(0.9, 1.1) + rng.normal(0, 0.02, scan.image.shape) * (scan.image > 0)
+            nibabel.save(nibabel.Nifti1Image(np.maximum(image, 0).astype(np.float32), scan.affine), path)  # type: ignore[attr-defined]
+    return Images([partial(read, path) for path in paths])
+
+
+def main() -> None:
+    """Measure and print."""
+    n = int(sys.argv[1])
+    folder = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(tempfile.mkdtemp())
+    real, made = stored(folder / "real", n, 1), stored(folder / "made", n, 2)
+    study = registry.get("studies", "synthesis")()
+    chosen = [one for one in image_metrics(study) if one.metric.record.inputs in ("features", "images")]
+    spent: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as home:
+        features = Features(Path(home), "cpu", 1, 2, lambda _what, _done, _total: None)
+        rows = {}
+        for space in study.feature_spaces:
+            begin = time.perf_counter()
+            rows[space] = [features.of(images, [space])[space] for images in (real, made)]
+            spent[space] = time.perf_counter() - begin
+    begin = time.perf_counter()
+    for one in chosen:
+        one.metric()(*(rows[one.space] if one.space else (real, made)))
+    spent["metrics"] = time.perf_counter() - begin
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    steps = " | ".join(f"{seconds:.0f}" for seconds in spent.values())
+    print(f"| {n} + {n} | {steps} | {sum(spent.values()):.0f} | {memory:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
