@@ -132,7 +132,7 @@ def test_damaged_unit_is_named(tmp_path: Path) -> None:
         stage.read_reading(unit)
     path = stage.path(unit, "T1w.nii.gz")
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(UserError, match=r"sub-001_T1w\.nii\.gz: damaged"):
+    with pytest.raises(UserError, match=r"sub-001_T1w\.nii\.gz: cannot be read .*remove this file"):
         stage.read_image(unit)
 
 

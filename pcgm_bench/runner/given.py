@@ -18,10 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
-from nibabel.filebasedimages import ImageFileError
 
 from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Do
@@ -30,6 +28,7 @@ from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
 from pcgm_bench.runner.generate import Fold
 from pcgm_bench.store import Unit
+from pcgm_bench.store import atomic
 from pcgm_bench.store.stage import describe
 
 SUFFIXES = ("_T1w.nii.gz", "_T1w.nii")
@@ -153,11 +152,7 @@ def voxels(path: Path) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         UserError: it is damaged or truncated.
     """
-    try:
-        image = nib.load(path)
-        return np.ascontiguousarray(image.dataobj, dtype=np.float32), np.asarray(image.affine)
-    except (OSError, EOFError, ValueError, ImageFileError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); write it again") from error
+    return atomic.read_nifti(path, np.float32, "write it again")
 
 
 def present(

@@ -7,7 +7,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import ClassVar
 
-import nibabel as nib
 import numpy as np
 
 from pcgm_bench.anatomy import CHANNELS
@@ -20,6 +19,7 @@ from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import UserError
+from pcgm_bench.store import atomic
 
 TISSUE_OF_LABEL: dict[str, tuple[int, ...]] = {
     "csf": (24,),
@@ -34,12 +34,14 @@ TISSUE_OF_LABEL: dict[str, tuple[int, ...]] = {
 class FolderSegmenter(Segmenter):
     """Reads ``sub-X[_ses-Y]*dseg.nii.gz`` (or ``*aparc*``, ``*synthseg*``) of the same grid as the scan.
 
-    A generated image has its own: ``sub-X[_ses-Y]_desc-cfAUD*dseg.nii.gz``. Hard labels: fractions are 0 or 1, and a
+    A generated image has its own: ``sub-X[_ses-Y]_desc-cfAUD*dseg.nii.gz``; new brains are ``sub-0001_desc-sample``,
+    ``sub-0002_desc-sample``, ... in the order of their file names. Hard labels: fractions are 0 or 1, and a
     change below one voxel cannot be seen.
     """
 
     name: ClassVar[str] = "folder"
     title: ClassVar[str] = "label maps made elsewhere"
+    reads_new_images: ClassVar[bool] = False
 
     def __init__(self, folder: Path | None) -> None:
         """Take the folder.
@@ -84,12 +86,11 @@ class FolderSegmenter(Segmenter):
         """Read the scan's label map.
 
         Raises:
-            UserError: no file, several, another grid, or labels without cortical parcels.
+            UserError: no file, several, a damaged one, another grid, or labels without cortical parcels.
         """
         path = self.find(scan)
-        image = nib.load(path)
-        labels = np.asanyarray(image.dataobj).astype(np.int16)
-        if labels.shape != scan.image.shape or not np.allclose(image.affine, scan.affine, atol=1e-3):
+        labels, affine = atomic.read_nifti(path, np.int16, "write it again")
+        if labels.shape != scan.image.shape or not np.allclose(affine, scan.affine, atol=1e-3):
             msg = f"{path}: grid {labels.shape} is not that of {scan.key} {scan.image.shape}: resample it (nearest)"
             raise UserError(msg)
         fractions = fractions_of_labels(labels)

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: write beside, fsync, rename.
+"""Files that are whole or not there: write beside, fsync, rename. And a NIfTI file read back, or named as damaged.
 
 Bytes depend on the content alone (gzip and zip carry no time), so a resumed run equals an uninterrupted one.
 """
@@ -10,12 +10,14 @@ import gzip
 import io
 import json
 import os
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
 
 from pcgm_bench.contracts import UserError
 from pcgm_bench.plain import plain_json
@@ -81,6 +83,24 @@ def write_nifti(path: Path, volume: np.ndarray, affine: np.ndarray) -> None:
     image.set_sform(affine, code="mni")
     image.set_qform(affine, code="mni")
     write_bytes(path, gzip.compress(image.to_bytes(), compresslevel=6, mtime=0))
+
+
+def read_nifti(path: Path, kind: type[np.generic], remedy: str) -> tuple[np.ndarray, np.ndarray]:
+    """Voxels ``(X, Y, Z)`` of a file, in C order, and its affine ``(4, 4)``.
+
+    Args:
+        path: ``.nii`` or ``.nii.gz``.
+        kind: of the voxels: float32, or int16 for labels.
+        remedy: what to do if it cannot be read.
+
+    Raises:
+        UserError: it is missing, damaged or truncated; ends in the remedy.
+    """
+    try:
+        image = nib.load(path)
+        return np.ascontiguousarray(image.dataobj, dtype=kind), np.asarray(image.affine)
+    except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); {remedy}") from error
 
 
 def sweep(root: Path) -> int:

@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
 
 from pcgm_bench.contracts import Do
 from pcgm_bench.contracts import Segmentation
@@ -25,6 +23,7 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.store import atomic
 
 HEADER = ("name", "value", "unit", "asked")
+AGAIN = "remove this file and run again"
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ class Stage:
 
     def read_image(self, unit: Unit) -> np.ndarray:
         """The stored image ``(X, Y, Z)`` float32, in C order."""
-        return _voxels(self.path(unit, "T1w.nii.gz"), np.dtype(np.float32))
+        return atomic.read_nifti(self.path(unit, "T1w.nii.gz"), np.float32, AGAIN)[0]
 
     def write_reading(
         self,
@@ -139,8 +138,9 @@ class Stage:
             asked: mL the generator meant the image to have.
             keep_fractions: store the soft fractions too (float16); factual scans need them, generators use them.
         """
-        atomic.write_nifti(self.path(unit, "dseg.nii.gz"), reading.labels.astype(np.int16), affine)
-        if keep_fractions:
+        if reading.labels.size:
+            atomic.write_nifti(self.path(unit, "dseg.nii.gz"), reading.labels.astype(np.int16), affine)
+        if keep_fractions and reading.fractions.size:
             atomic.write_npz(self.path(unit, "probseg.npz"), {"fractions": reading.fractions.astype(np.float16)})
         asked = asked or {}
         values = {"head_size": reading.head_size, **reading.volumes}
@@ -164,20 +164,28 @@ class Stage:
             asked = {name: float(text) for name, _value, _unit, text in rows[1:] if text != "n/a"}
             return Reading(values, values.pop("head_size"), values.pop("qc"), asked)
         except (ValueError, IndexError, KeyError) as error:
-            raise UserError(f"{path}: not a table of volumes ({error}); remove this file and run again") from error
+            raise UserError(f"{path}: not a table of volumes ({error}); {AGAIN}") from error
 
     def read_fractions(self, unit: Unit) -> np.ndarray:
-        """``(12, X, Y, Z)`` float32 of a unit stored with ``keep_fractions``."""
+        """``(12, X, Y, Z)`` float32 of a unit stored with ``keep_fractions``.
+
+        Raises:
+            UserError: its segmenter read volumes alone.
+        """
+        self._need_voxels(unit, "tissue fractions")
         with np.load(self.path(unit, "probseg.npz"), allow_pickle=False) as archive:
             return archive["fractions"].astype(np.float32)
 
     def read_labels(self, unit: Unit) -> np.ndarray:
-        """``(X, Y, Z)`` int16 label map of a complete unit."""
-        return _voxels(self.path(unit, "dseg.nii.gz"), np.dtype(np.int16))
+        """``(X, Y, Z)`` int16 label map of a complete unit; raises as `read_fractions`."""
+        self._need_voxels(unit, "label map")
+        return atomic.read_nifti(self.path(unit, "dseg.nii.gz"), np.int16, AGAIN)[0]
 
+    def has_labels(self, unit: Unit) -> bool:
+        """Whether a complete unit has a label map; a table of volumes brings none."""
+        return self.path(unit, "dseg.nii.gz").exists()
 
-def _voxels(path: Path, dtype: np.dtype) -> np.ndarray:
-    try:
-        return np.ascontiguousarray(nib.load(path).dataobj, dtype=dtype)
-    except (OSError, EOFError, ValueError, ImageFileError) as error:
-        raise UserError(f"{path}: damaged ({error}); remove this file and run again") from error
+    def _need_voxels(self, unit: Unit, what: str) -> None:
+        if self.is_done(unit) and not self.has_labels(unit):
+            msg = f"{unit.stem}: volumes from a table bring no {what}; give label maps (--segmentations DIR)"
+            raise UserError(msg)
