@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from pcgm_bench.anatomy import DK_REGIONS
+from pcgm_bench.anatomy import parcel_names
 from pcgm_bench.contracts import MetricRecord
 from pcgm_bench.statistics.bootstrap import replicate
 
@@ -21,6 +22,7 @@ SMALL, MEDIUM = 0.2, 0.5
 REPLICATES = 500
 LEAST = 5
 """Images of a kind."""
+PARCELS = tuple(parcel_names())
 
 
 class CohensD:
@@ -48,6 +50,8 @@ class CohensD:
         useless=float("inf"),
         inputs="volumes",
     )
+
+    columns: ClassVar[tuple[str, ...]] = PARCELS
 
     def __call__(
         self, real: pd.DataFrame, made: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES
@@ -96,6 +100,8 @@ class PaperCohensD:
         rule="paper",
     )
 
+    columns: ClassVar[tuple[str, ...]] = PARCELS
+
     def __call__(
         self, real: pd.DataFrame, made: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES
     ) -> dict[str, Any]:
@@ -120,12 +126,11 @@ def regional_volumes(table: pd.DataFrame, metric: str, least: int) -> np.ndarray
     Raises:
         ValueError: a region or the head size is missing, or there are too few images.
     """
-    parcels = [f"{side}-{region}" for side in ("lh", "rh") for region in DK_REGIONS]
-    if missing := [name for name in (*parcels, "head_size") if name not in table]:
+    if missing := [name for name in (*PARCELS, "head_size") if name not in table]:
         raise ValueError(f"{metric}: the table of volumes lacks {', '.join(missing[:3])}")
     if len(table) < least:
         raise ValueError(f"{metric} needs {least} images of a kind, has {len(table)}")
-    both = table[parcels].to_numpy(float)
+    both = table[list(PARCELS)].to_numpy(float)
     k = len(DK_REGIONS)
     return (both[:, :k] + both[:, k:]) / 2
 

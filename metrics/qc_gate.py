@@ -52,6 +52,8 @@ class QCGate:
         inputs="volumes",
     )
 
+    columns: ClassVar[tuple[str, ...]] = ("qc",)
+
     def __call__(
         self,
         real: pd.DataFrame,

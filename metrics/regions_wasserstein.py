@@ -12,6 +12,7 @@ from scipy.stats import wasserstein_distance
 
 from pcgm_bench.anatomy import DK_REGIONS
 from pcgm_bench.contracts import MetricRecord
+from pcgm_bench.metrics.cohens_d import PARCELS
 from pcgm_bench.metrics.cohens_d import regional_volumes
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class RegionsWasserstein:
         useless=float("inf"),
         inputs="volumes",
     )
+
+    columns: ClassVar[tuple[str, ...]] = PARCELS
 
     def __call__(self, real: pd.DataFrame, made: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
         """Compare two tables, one row an image.

@@ -43,12 +43,12 @@ class Segmentation:
 
     Attributes:
         fractions: ``(12, X, Y, Z)`` float32 in [0, 1]: the share of every voxel that each of
-            `pcgm_bench.anatomy.CHANNELS` fills; adds up to one.
-        labels: ``(X, Y, Z)`` int16 FreeSurfer label map (``aparc+aseg`` numbers).
+            `pcgm_bench.anatomy.CHANNELS` fills; adds up to one. No voxels (size 0) from a table of volumes.
+        labels: ``(X, Y, Z)`` int16 FreeSurfer label map (``aparc+aseg`` numbers); no voxels likewise.
         volumes: mL by name: the six lobes, ``ventricles``, ``white_matter``, ``deep_grey``, ``csf``,
             ``cerebellum_brainstem``, and the 68 parcels (``lh-insula``).
         head_size: mL, ICV-like: all tissue and supratentorial CSF.
-        qc: 0 (unusable) to 1 (as good as the training scans).
+        qc: 0 (unusable) to 1 (as good as the training scans); NaN where nobody says.
     """
 
     fractions: np.ndarray
@@ -180,6 +180,8 @@ class Segmenter(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    reads_new_images: ClassVar[bool] = True
+    """False: what it says was measured elsewhere, so it knows the factual scans and images given as files alone."""
 
     @property
     @abstractmethod
@@ -222,7 +224,8 @@ class MetricRecord:
         useless: value of a useless one; infinity where there is no bound.
         inputs: what it is called with. ``features``: ``(real, made)``, each ``(n, d)``. ``images``: ``(real, made)``,
             sequences of ``(X, Y, Z)`` that load one when asked. ``volumes``: ``(real, made)``, a table of regions
-            (mL), age, sex and head_size each, one row an image. ``people``: ``(real, made, people of real, people of
+            (mL), age, sex and head_size each, one row an image; the metric's class attribute ``columns`` names those
+            it cannot do without. ``people``: ``(real, made, people of real, people of
             made)``. ``visits``: a table, one row a follow-up visit. ``changes``: a table, one row a counterfactual.
             Anything else is said where the metric is called, and no study can name it in ``image_metrics``.
         rule: ``sound``, or ``paper``: as published, mistakes included. The two never share a column.

@@ -103,7 +103,7 @@ def _freesurfer() -> list[Finding]:
     root = os.environ.get("FREESURFER_HOME", "")
     remedy = (
         "only wanted for volumes from FreeSurfer: install it from https://surfer.nmr.mgh.harvard.edu, source its "
-        "SetUpFreeSurfer.sh, and give its label maps with --segmentations"
+        "SetUpFreeSurfer.sh, and give its label maps, or its volumes in mL, with --segmentations"
     )
     findings = [Finding("FreeSurfer", "ok" if root else "note", root or "not set up", "" if root else remedy)]
     for tool in ("recon-all", "mri_synthseg"):

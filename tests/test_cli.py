@@ -114,6 +114,7 @@ def test_run_then_show(
         ([*RUN[:5], "--cohort", "/no/such/folder"], "no cohort and no folder is called"),
         ([*RUN, "--device", "tpu"], "--device tpu: use cpu, cuda or auto"),
         ([*RUN, "--segmentations", "/no/such"], "no such folder"),
+        ([*RUN, "--segmentations", __file__], "a table of volumes is called .csv or .tsv"),
         ([*RUN, "--home", "/proc/nowhere"], "cannot write"),
         (["show", "123abc"], "no such run"),
         (["sample", "out", "--method", "shifter"], "shifter does not draw new brains"),

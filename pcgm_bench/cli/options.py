@@ -37,7 +37,11 @@ Workers = Annotated[
 SegmenterName = Annotated[str, typer.Option("--segmenter", help="See `pcgm-bench list segmenters`.")]
 Segmentations = Annotated[
     Path | None,
-    typer.Option("--segmentations", help="Folder of label maps made elsewhere; for `score`, of the images too."),
+    typer.Option(
+        "--segmentations",
+        help="Label maps made elsewhere (a folder), or volumes (a CSV or TSV: subject, session, desc, and regions in "
+        "mL, see docs/concepts/segmenter.md) of the real scans; for `score`, of the images too.",
+    ),
 ]
 Weights = Annotated[Path | None, typer.Option("--weights", help="Folder of weights instead of those found.")]
 CohortName = Annotated[str, typer.Option("--cohort", help="phantom, or a BIDS folder of T1w scans.")]
@@ -98,16 +102,20 @@ def sex(text: str, option: str) -> str:
 
 
 def ruler(segmenter: str, segmentations: Path | None) -> str:
-    """The segmenter to use: ``folder`` where label maps are given.
+    """The segmenter to use: ``folder`` where label maps are given, ``table`` where volumes are.
 
     Raises:
-        UserError: their folder is not there.
+        UserError: neither a folder nor a table is there.
     """
     if segmentations is None:
         return segmenter
-    if not segmentations.is_dir():
-        raise user_error(f"--segmentations {segmentations}: no such folder")
-    return "folder"
+    if segmentations.is_dir():
+        return "folder"
+    if not segmentations.is_file():
+        raise user_error(f"--segmentations {segmentations}: no such folder of label maps, or table of volumes")
+    if segmentations.suffix not in {".csv", ".tsv"}:
+        raise user_error(f"--segmentations {segmentations}: a table of volumes is called .csv or .tsv")
+    return "table"
 
 
 def home_folder(home: Path | None) -> Path:

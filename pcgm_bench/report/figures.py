@@ -118,7 +118,10 @@ def example_figures(examples: Sequence[Example], folder: Path) -> list[Path]:
             drawn = example.unit.description == DESCRIPTION
             counterfactual_figure(example.factual(), images, paths[-1], example.unit.stem, differences=not drawn)
         factual = dataclasses.replace(example.unit, description="").stem
-        paths.append(folder / f"{factual}_dseg.png")
-        if not paths[-1].exists():
-            overlay_figure(example.factual(), example.labels(), paths[-1], f"{factual}, as it was segmented")
+        drawing = folder / f"{factual}_dseg.png"
+        labels = None if drawing.exists() else example.labels()
+        if labels is not None:
+            overlay_figure(example.factual(), labels, drawing, f"{factual}, as it was segmented")
+        if drawing.exists():
+            paths.append(drawing)
     return paths

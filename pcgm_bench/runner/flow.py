@@ -36,8 +36,10 @@ from pcgm_bench.runner.helpers import helpers
 from pcgm_bench.runner.images import Features
 from pcgm_bench.runner.images import image_metrics
 from pcgm_bench.runner.images import image_scores
+from pcgm_bench.runner.images import not_possible
 from pcgm_bench.runner.readings import Progress
 from pcgm_bench.runner.readings import ReadCohort
+from pcgm_bench.runner.readings import Unread
 from pcgm_bench.runner.readings import read_cohort
 from pcgm_bench.runner.readings import read_share
 from pcgm_bench.runner.readings import segmenter_digest
@@ -141,7 +143,8 @@ class _Job:
         self.weights = {row: self._weights(row) for row in self.image_rows if self._can_run(row)}
         # A method may have volumes to say and no images to show: then only its volume rows are scored.
         self.method_weights = build.find_weights(request.method, request.home, request.weights)
-        if request.method not in self.weights and not volume_rows:
+        says_volumes = bool(volume_rows) and "volumes" in build.method(request.method).card.jobs
+        if request.method not in self.weights and not says_volumes:
             raise UserError(f"{self.skipped[request.method]}: it cannot run {request.study}")
         self.folder = RunFolder.open(request.home, self._identity())
 
@@ -157,7 +160,8 @@ class _Job:
         stages = {row: self.folder.stage(row) for row in self.weights}
         self._image_rows(cohort, plans, stages)
         for row, stage in stages.items():
-            measurements += self.work.measurements(row, cohort, self.row_plan(row, plans), stage)
+            read = self.work.measurements(row, cohort, self.row_plan(row, plans), stage)
+            measurements += [one for one in read if one.volumes]
         measurements += self._volume_rows(cohort, folds)
         examples = self.work.examples(cohort, plans, stages)
         measured = scoring.write_measurements(self.folder, measurements)
@@ -175,6 +179,7 @@ class _Job:
             tables = scoring.study_tables(self.study, stored)
             done = scoring.Scored(self.folder, tables, stored["warnings"], self.skipped, self.made, examples)
             return done, self.made > 0
+        images = self._image_scores(cohort, plans, stages, measurements)
         scores = build.call_with(
             self.study.score,
             measurements=measurements,
@@ -182,14 +187,14 @@ class _Job:
             seed=request.seed,
             quick=request.quick,
             progress=self.progress,
-            images=self._image_scores(cohort, plans, stages, measurements),
+            images=images,
             records={one.name: one.record for one in self.image_metrics},
             **self._refitting(cohort, folds),
         )
         content = {
             "scored_by": stamp,
             "is_phantom": self.cohort.is_phantom,
-            "skipped": self.skipped,
+            "skipped": self.skipped | not_possible(images),
             "warnings": warnings,
             "scores": scores,
         }
@@ -232,7 +237,8 @@ class _Job:
             if stage.count_done(ask.unit for fold in folds for ask in fold.asks) < sum(len(f.asks) for f in folds):
                 generator = build.open_generator(row, weights)
                 context = self._context(row, generator)
-                self.work.make(row, generator, cohort, folds, self.segmenter, stage, context, count, share)
+                segmenter = self.segmenter if self._can_read(row) else Unread()
+                self.work.make(row, generator, cohort, folds, segmenter, stage, context, count, share)
 
     def _image_rows(self, cohort: ReadCohort, plans: Sequence[Fold], stages: Mapping[str, Stage]) -> None:
         units = {row: [ask.unit for ask in asks_in_order(self.row_plan(row, plans))] for row in stages}
@@ -324,7 +330,16 @@ class _Job:
             self.skipped[row] = reason
         elif card.needs_truth and not hasattr(self.cohort, "oracle"):
             self.skipped[row] = f"{row} needs the truth, which {self.cohort.name} does not have"
+        elif not self._can_read(row) and job_of(self.study) == "counterfactual":
+            self.skipped[row] = (
+                f"this run makes the images of {row}; {self.segmenter.name!r} knows only images measured before"
+            )
         return row not in self.skipped
+
+    def _can_read(self, row: str) -> bool:
+        """Whether the segmenter can read a row's images; what was measured elsewhere is of given images only."""
+        is_given = self.request.given is not None and row == self.request.method
+        return is_given or getattr(self.segmenter, "reads_new_images", True)
 
     def _weights(self, row: str) -> Path | None:
         asked = self.request.weights if row == self.request.method else None

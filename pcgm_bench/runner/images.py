@@ -161,7 +161,12 @@ def image_scores(
             "volumes": (real_table, volumes_table([one for one in measurements if one.row == row])),
         }
         offered |= {space: (real_features[space], made_features[space]) for space in spaces}
-        scores[row] = {one.name: instances[one.name](*_arguments(one, offered, study)) for one in metrics}
+        scores[row] = {}
+        for one in metrics:
+            arguments = _arguments(one, offered, study)
+            reason = _lacking(one.metric, arguments) if one.metric.record.inputs == "volumes" else ""
+            missing = {"value": None, "low": None, "high": None, "n": 0, "not_possible": reason}
+            scores[row][one.name] = missing if reason else instances[one.name](*arguments)
     features.progress("image metrics", len(stages), len(stages))
     return scores
 
@@ -172,6 +177,30 @@ def _arguments(one: ImageMetric, offered: Mapping[str, tuple[Any, ...]], study: 
         msg = f"metric {one.name!r} of study {study.name!r} wants {wanted!r}, which is no image metric's input"
         raise ValueError(msg)
     return offered[wanted]
+
+
+def _lacking(metric: Any, tables: Sequence[pd.DataFrame]) -> str:
+    """Why a metric of volumes cannot be had; empty if it can. It names the columns it needs in ``columns``."""
+    for table in tables:
+        if not len(table):
+            return "no volumes were measured on these images"
+        for column in getattr(metric, "columns", ()):
+            if column not in table or table[column].isna().all():
+                return f"nobody has measured {column}"
+    return ""
+
+
+def not_possible(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Metric -> why it is missing, and in which rows."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for row, values in scores.items():
+        for name, value in values.items():
+            if isinstance(value, Mapping) and value.get("not_possible"):
+                found.setdefault(name, {}).setdefault(value["not_possible"], []).append(row)
+    return {
+        name: "not possible: " + "; ".join(f"{reason} ({', '.join(rows)})" for reason, rows in reasons.items())
+        for name, reasons in found.items()
+    }
 
 
 def volumes_table(measurements: Sequence[Measurement]) -> pd.DataFrame:

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 
 from pcgm_bench import __version__
@@ -116,6 +118,19 @@ def in_native_ml(reading: Segmentation, scan: Scan) -> Segmentation:
         return reading
     volumes = {name: volume / scale for name, volume in reading.volumes.items()}
     return dataclasses.replace(reading, volumes=volumes, head_size=reading.head_size / scale)
+
+
+class Unread(Segmenter):
+    """Reads nothing: for images of a run that a segmenter cannot read, since it knows only what was measured before."""
+
+    name: ClassVar[str] = "unread"
+    title: ClassVar[str] = "not read"
+    identity: ClassVar[str] = "unread"
+
+    def segment(self, scan: Scan) -> Segmentation:
+        """No volumes, no voxels, no quality."""
+        nothing = np.empty((0, 0, 0), np.float32)
+        return Segmentation(nothing, nothing.astype(np.int16), {}, float("nan"), float("nan"))
 
 
 def units_of(table: pd.DataFrame) -> list[Unit]:

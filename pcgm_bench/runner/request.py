@@ -29,7 +29,7 @@ class Request:
         seed: of the cohort (if it is made) and of everything random in the run.
         quick: the small version.
         segmenter: registered segmenter.
-        segmentations: folder of label maps or volumes made elsewhere, for the segmenter ``folder``.
+        segmentations: label maps made elsewhere, for the segmenter ``folder``, or a table of volumes, for ``table``.
         weights: folder of weights instead of those found.
         home: where everything is kept; see `pcgm_bench.store.home`.
         device: ``cpu`` or ``cuda``.

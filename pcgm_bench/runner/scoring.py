@@ -23,6 +23,7 @@ from pcgm_bench.runner.generate import Fold
 from pcgm_bench.runner.generate import asks_in_order
 from pcgm_bench.runner.images import image_of
 from pcgm_bench.runner.readings import ReadCohort
+from pcgm_bench.runner.readings import units_of
 from pcgm_bench.store import RunFolder
 from pcgm_bench.store import Stage
 from pcgm_bench.store import Unit
@@ -48,13 +49,13 @@ class Example:
     Attributes:
         unit: whose scan, under which intervention.
         factual: the scan.
-        labels: how it was segmented.
+        labels: how it was segmented; gives None where only volumes were read.
         counterfactuals: row -> its image.
     """
 
     unit: Unit
     factual: Callable[[], np.ndarray]
-    labels: Callable[[], np.ndarray]
+    labels: Callable[[], np.ndarray | None]
     counterfactuals: Mapping[str, Callable[[], np.ndarray]]
 
 
@@ -113,8 +114,10 @@ def examples(cohort: ReadCohort, folds: Sequence[Fold], stages: Mapping[str, Sta
     return chosen
 
 
-def labels_of(cohort: ReadCohort, index: int) -> np.ndarray:
-    """The label map of a row of the cohort's table, ``(X, Y, Z)``."""
+def labels_of(cohort: ReadCohort, index: int) -> np.ndarray | None:
+    """The label map of a row of the cohort's table, ``(X, Y, Z)``; None where only volumes were read."""
+    if not cohort.stage.has_labels(units_of(cohort.table)[index]):
+        return None
     segmentation = cohort[index].segmentation
     assert segmentation is not None
     return segmentation.labels
