@@ -71,6 +71,21 @@ def test_fid_is_medmetrics() -> None:
     assert FID()(x, y)["value"] == pytest.approx(theirs, rel=1e-6)
 
 
+@pytest.mark.parametrize(("n", "d"), [(60, 8), (40, 100)], ids=["more images than dimensions", "fewer"])
+def test_fid_is_torchmetrics(n: int, d: int) -> None:
+    torch = pytest.importorskip("torch")
+    theirs = pytest.importorskip("torchmetrics.image.fid").FrechetInceptionDistance
+    x, y = sets(n=n, m=n + 7, d=d)
+    # Any module may stand in for Inception: with the identity, arrays are their own features.
+    identity = torch.nn.Identity()
+    identity.num_features = d
+    fid = theirs(feature=identity).set_dtype(torch.float64)
+    fid.update(torch.from_numpy(x), real=True)
+    fid.update(torch.from_numpy(y), real=False)
+    # Theirs takes roots of the eigenvalues of a product: where it is singular, 1e-17 of rounding becomes 1e-8 each.
+    assert FID()(x, y)["value"] == pytest.approx(float(fid.compute()), rel=1e-12 if n > d else 1e-6)
+
+
 def test_fid_needs_no_more_rows_than_dimensions_and_is_biased_as_documented() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 40, 300))
@@ -85,6 +100,21 @@ def test_kid_is_the_u_statistic_of_the_cubic_kernel() -> None:
     n, m = len(x), len(y)
     expected = (a.sum() - np.trace(a)) / (n * (n - 1)) + (b.sum() - np.trace(b)) / (m * (m - 1)) - 2 * c.mean()
     assert KID()(x, y)["value"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_kid_is_torchmetrics() -> None:
+    torch = pytest.importorskip("torch")
+    theirs = pytest.importorskip("torchmetrics.image.kid").KernelInceptionDistance
+    x, y = sets()
+    n = min(len(x), len(y))
+    # One subset of all images: then it is no average over random ones, and both estimators are the same number.
+    with pytest.warns(UserWarning, match="save all extracted features"):
+        kid = theirs(feature=torch.nn.Identity(), subsets=1, subset_size=n, degree=3, gamma=None, coef=1.0)
+    kid.set_dtype(torch.float64)
+    kid.update(torch.from_numpy(x[:n]), real=True)
+    kid.update(torch.from_numpy(y[:n]), real=False)
+    mean, _spread = kid.compute()
+    assert KID()(x[:n], y[:n])["value"] == pytest.approx(float(mean), rel=1e-9)
 
 
 def test_mmd_is_the_u_statistic_of_gaussian_kernels_and_medmetrics() -> None:
