@@ -186,6 +186,8 @@ def test_paper_tables_are_complete_and_sourced() -> None:
         assert (len(table.rows), len(table.columns)) == shapes[name]
         assert table.item[-1] == name[-1]
         assert table.section.startswith("4.")
+        titles = [reference.title for reference in paper.reference_tables(table.study)]
+        assert any(f"{table.item} (section {table.section})" in title for title in titles)
     one, two = paper.paper_table("table1"), paper.paper_table("table2")
     assert one.value("M-LDM", "image MMD") == 3432589
     assert min(one.rows, key=lambda row: one.value(row, "image MMD")) == "VAE-GAN"

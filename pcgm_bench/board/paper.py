@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from pydantic import BaseModel
 from pydantic import ConfigDict
+from pydantic import Field
 
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
@@ -31,10 +32,11 @@ class PaperColumn(BaseModel):
 class PaperTable(BaseModel):
     """A table or figure as printed.
 
+    It is found by item and section. There is no page: the text that the numbers were copied from has none.
+
     Attributes:
         item: ``Table 1``.
-        page: of the PDF; None where it is not known.
-        section: that discusses it.
+        section: that discusses it, which is not always where it is printed: Table 1 stands in 3.3.
         study: of ours that repeats it.
         caption: in our words.
         columns: headings.
@@ -44,9 +46,8 @@ class PaperTable(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    item: str
-    page: int | None
-    section: str
+    item: str = Field(pattern=r"^(Table|Figure) [1-9]$")
+    section: str = Field(pattern=r"^[1-9](\.[1-9])?$")
     study: str
     caption: str
     columns: list[PaperColumn]
@@ -83,8 +84,7 @@ def _table(name: str, printed: PaperTable) -> Table:
     arrows = {"higher": " \u2191", "lower": " \u2193"}
     heads = [Column("row"), *(Column(c.name + arrows.get(c.direction, "")) for c in printed.columns)]
     rows: list[list[Cell]] = [[f"{row} (paper)", *cells] for row, cells in printed.rows.items()]
-    page = "" if printed.page is None else f", page {printed.page}"
-    title = f"Reference, not ranked: {REFERENCE}, {printed.item}{page} (section {printed.section}). {printed.caption}"
+    title = f"Reference, not ranked: {REFERENCE}, {printed.item} (section {printed.section}). {printed.caption}"
     notes = [
         "As printed, on the paper's own cohorts and by its own rules: never to be compared with a number above.",
         *(f"{column.name}: {column.means}." for column in printed.columns),
