@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pcgm_bench import __version__
+from pcgm_bench.cli.ask import ask
 from pcgm_bench.cli.cohort import cohort
 from pcgm_bench.cli.counterfactual import counterfactual
 from pcgm_bench.cli.doctor import doctor
@@ -29,6 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run)
+app.command("ask")(ask)
 app.command("score")(score)
 app.command("counterfactual")(counterfactual)
 app.command("sample")(sample)

@@ -45,6 +45,10 @@ Segmentations = Annotated[
 ]
 Weights = Annotated[Path | None, typer.Option("--weights", help="Folder of weights instead of those found.")]
 CohortName = Annotated[str, typer.Option("--cohort", help="phantom, or a BIDS folder of T1w scans.")]
+Real = Annotated[
+    str, typer.Option("--real", help="The real scans that the images are made from: phantom, or a BIDS folder.")
+]
+QuickPhantom = Annotated[bool, typer.Option("--quick", help="The small phantom: few people.")]
 Maps = Annotated[
     list[str] | None,
     typer.Option(

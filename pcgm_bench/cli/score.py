@@ -22,15 +22,13 @@ def score(
     name: Annotated[
         str | None, typer.Option("--name", help="What the row is called.", show_default="the folder's name")
     ] = None,
-    real: Annotated[
-        str, typer.Option("--real", help="The real scans that the images were made from: phantom, or a BIDS folder.")
-    ] = "phantom",
+    real: options.Real = "phantom",
     maps: options.Maps = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Score the images that are there; the tables say k/N.")
     ] = False,
     seed: options.Seed = 0,
-    quick: Annotated[bool, typer.Option("--quick", help="The small phantom: few people.")] = False,
+    quick: options.QuickPhantom = False,
     effect: options.Effect = "demo",
     mechanism: options.Mechanism = "pial",
     grid: options.GridName = "3mm",
@@ -43,8 +41,8 @@ def score(
     """Score images made elsewhere: the same tables and the same row on the board as a plugin gets.
 
     An image lies on the grid of the real scans and is called after the scan it was made from and what was asked:
-    desc-cfAUD, desc-cfcontrol, desc-cfAge71p5. Every file is read before anything is scored; wrong grids, missing
-    people, NaN and damaged files are named.
+    desc-cfAUD, desc-cfcontrol, desc-cfAge71p5. `pcgm-bench ask` writes those scans and a list of all names. Every file
+    is read before anything is scored; wrong grids, missing people, NaN and damaged files are named.
     """
     from pcgm_bench.cli.printing import print_scored
     from pcgm_bench.progress import Reporter

@@ -1,5 +1,6 @@
 """Runs: what the command line calls, and what a script or a scheduler may call instead."""
 
+from pcgm_bench.runner.asks import write_asks
 from pcgm_bench.runner.build import CohortRequest
 from pcgm_bench.runner.flow import run
 from pcgm_bench.runner.given import Given
@@ -22,4 +23,5 @@ __all__ = [
     "fit",
     "run",
     "sample",
+    "write_asks",
 ]

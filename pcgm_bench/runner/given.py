@@ -183,7 +183,9 @@ def present(
         missing = [f"no image {ask.unit.stem}{SUFFIXES[0]}" for ask in asks if ask.unit.stem not in files]
     if len(kept) < LEAST_SAMPLES:
         there = ", ".join(sorted(files)[:3])
-        raise UserError(f"{given.source}: {len(kept)} of {len(asks)} images are there ({missing[0]}; it has {there})")
+        hint = "" if job == "sample" else "; `pcgm-bench ask` writes the scans and the list of names"
+        msg = f"{given.source}: {len(kept)} of {len(asks)} images are there ({missing[0]}; it has {there}){hint}"
+        raise UserError(msg)
     faults = [] if given.allow_missing else list(missing)
     if pattern is not None:
         faults += _faults([files[stem] for stem in used], pattern)

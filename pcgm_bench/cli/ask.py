@@ -1,0 +1,42 @@
+"""``pcgm-bench ask``: what a study wants of images made elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pcgm_bench.cli import options
+
+
+def ask(
+    out: Annotated[Path, typer.Argument(help="Folder to write into.")],
+    study: Annotated[str, typer.Option("--study", "-s", help="Protocol; see `pcgm-bench list studies`.")],
+    real: options.Real = "phantom",
+    maps: options.Maps = None,
+    seed: options.Seed = 0,
+    quick: options.QuickPhantom = False,
+    effect: options.Effect = "demo",
+    mechanism: options.Mechanism = "pial",
+    grid: options.GridName = "3mm",
+    home: options.Home = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write what `score` will look for: the real scans on their grid, and asks.csv, one row an image to make.
+
+    Change each scan as its row says (column do), save it under the name in the column path, and give the folder, or
+    asks.csv itself, to `pcgm-bench score` with the same options.
+    """
+    from pcgm_bench.progress import Reporter
+    from pcgm_bench.runner import CohortRequest
+    from pcgm_bench.runner import write_asks
+
+    request = CohortRequest(real, tuple(maps or ()), effect, mechanism, grid)
+    with Reporter(quiet=quiet) as progress:
+        path, count = write_asks(study, request, options.home_folder(home), seed, quick, out, progress)
+    if path is None:
+        print(f"{study}: draw {count} new brains on the {grid} grid, under any names that end in _T1w.nii.gz")
+    else:
+        print(f"{path}: {count} images to make, of the scans beside it, under the names in its column path")
+        print(f"then: pcgm-bench score {out} --study {study}, with the same options as here")
