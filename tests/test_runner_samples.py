@@ -17,6 +17,12 @@ from pcgm_bench.runner import Given
 from pcgm_bench.runner import Request
 from pcgm_bench.runner import build
 from pcgm_bench.runner import run
+from pcgm_bench.runner.generate import Ask
+from pcgm_bench.runner.generate import Fold
+from pcgm_bench.runner.given import generator_of
+from pcgm_bench.runner.work import possible
+from pcgm_bench.store import Unit
+from pcgm_bench.studies.recovery import RecoveryStudy
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +89,14 @@ def test_given_images_score_as_the_plugin_that_made_them(
     assert stored.is_file()
     assert mine["rows"]["mine"] == theirs["rows"][method]
     assert mine["images"]["mine"] == theirs["images"][method]
+
+
+def test_given_images_of_ventricles_are_not_thrown_away(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(np.ones(fakes.SHAPE, np.float32), fakes.AFFINE), tmp_path / "sub-1_desc-cfNull_T1w.nii.gz")
+    card = generator_of(Given(tmp_path, "mine")).card
+    asks = [Ask(0, {region: 0.9}, Unit("1", "", region)) for region in ("frontal", "ventricles")]
+    (fold,) = possible(card, RecoveryStudy(), [Fold((), tuple(asks))])
+    assert [ask.unit.description for ask in fold.asks] == ["frontal", "ventricles"]
 
 
 def spoil(folder: Path, name: str, **change: object) -> Path:

@@ -92,7 +92,7 @@ def generator_of(given: Given) -> type[GivenImages]:
         version=f"images-{content.hexdigest()}",
         reference="given as files",
         licence="unknown",
-        jobs=frozenset({"counterfactual", "sample", "regions"}),
+        jobs=frozenset({"counterfactual", "sample", "regions", "ventricles"}),
     )
     return type("GivenImages", (GivenImages,), {"card": card, "files": files, "__module__": __name__})
 
