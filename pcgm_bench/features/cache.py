@@ -1,7 +1,6 @@
-"""Features of a set of images, computed once and kept.
+"""Features of images, computed once an image and kept.
 
-<folder>/<extractor's identity>/<hash of the images>.npy   ``(n, d)`` float32, one row an image, in order
-<the same>.<first image, six digits>.part.npy              `CHUNK` rows of a set that is not finished
+<folder>/<extractor's identity>/<hash of the image>.npy   ``(d,)`` float32
 """
 
 from __future__ import annotations
@@ -24,9 +23,6 @@ from pcgm_bench.store.identity import plain
 if TYPE_CHECKING:
     from pcgm_bench.contracts import FeatureExtractor
 
-CHUNK = 32
-"""Images between two writes to disk: what a killed run has to do again at most."""
-
 
 def features_of(
     images: Sequence[np.ndarray],
@@ -38,8 +34,9 @@ def features_of(
 ) -> np.ndarray:
     """Features of every image; from ``folder`` if they are there, else computed and kept there.
 
-    The images are read twice, one at a time: for their hash, then for their features. Killed at any moment, the same
-    call goes on after the last chunk; two processes that do the same set write the same bytes.
+    The images are read twice, one at a time: for their hash, then, if their features are not there, for those. An image
+    that occurs again, here or in another set, is not computed again. Killed at any moment, the same call goes on after
+    the last image; two processes that do the same image write the same bytes.
 
     Args:
         images: volumes ``(X, Y, Z)``, in any sequence that loads one when it is asked for.
@@ -59,45 +56,48 @@ def features_of(
     if not len(images):
         raise ValueError("features need at least one image")
     home = folder / plain(extractor.identity)
-    path = home / f"{digest([_digest(images[i]) for i in range(len(images))])}.npy"
-    if path.exists():
-        return _read(path)
-    parts = []
-    for start in range(0, len(images), CHUNK):
-        progress(f"{extractor.name} features", start, len(images))
-        part = path.with_suffix(f".{start:06d}.part.npy")
-        if not part.exists():
-            _write(part, _extract(images, range(start, min(start + CHUNK, len(images))), extractor, workers))
-        parts.append(part)
-    progress(f"{extractor.name} features", len(images), len(images))
-    rows = np.concatenate([_read(part) for part in parts])
-    _write(path, rows)
-    for part in parts:
-        part.unlink(missing_ok=True)
-    return rows
+    paths = [home / f"{_digest(images[number])}.npy" for number in range(len(images))]
+    missing: dict[Path, int] = {}
+    for number, path in enumerate(paths):
+        if path not in missing and not path.exists():
+            missing[path] = number
+    if missing:
+        _extract(images, list(missing.items()), extractor, workers, progress)
+    return np.stack([_read(path) for path in paths])
 
 
 def _extract(
-    images: Sequence[np.ndarray], numbers: Sequence[int], extractor: FeatureExtractor, workers: int
-) -> np.ndarray:
-    """Rows of some images."""
+    images: Sequence[np.ndarray],
+    missing: Sequence[tuple[Path, int]],
+    extractor: FeatureExtractor,
+    workers: int,
+    progress: Callable[[str, int, int], object],
+) -> None:
+    """Compute and keep the features of some images, given by the file that is missing and their number."""
 
-    def row(number: int) -> np.ndarray:
+    def keep(one: tuple[Path, int]) -> None:
+        path, number = one
         try:
-            return extractor.extract(images[number])
+            row = extractor.extract(images[number])
         except UserError as error:
             raise UserError(f"image {number + 1} of {len(images)}: {error}") from error
+        buffer = io.BytesIO()
+        np.save(buffer, row, allow_pickle=False)
+        write_bytes(path, buffer.getvalue())
 
+    had = len(images) - len(missing)
     # The first alone: it builds the network, which the others share.
-    first = row(numbers[0])
+    keep(missing[0])
+    progress(f"{extractor.name} features", had + 1, len(images))
     # Threads, not processes: PyTorch computes outside the interpreter's lock, and nothing has to be sent.
     with one_thread(), ThreadPoolExecutor(workers) as pool:
-        return np.stack([first, *pool.map(row, numbers[1:])])
+        for done, _ in enumerate(pool.map(keep, missing[1:]), had + 2):
+            progress(f"{extractor.name} features", done, len(images))
 
 
 def _digest(image: np.ndarray) -> str:
     image = np.ascontiguousarray(image, np.float32)
-    return f"{image.shape} {digest(image.tobytes())}"
+    return digest([list(image.shape), digest(image.tobytes())])
 
 
 def _read(path: Path) -> np.ndarray:
@@ -105,9 +105,3 @@ def _read(path: Path) -> np.ndarray:
         return np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise UserError(f"{path}: damaged; delete it, and the features will be computed again") from error
-
-
-def _write(path: Path, rows: np.ndarray) -> None:
-    buffer = io.BytesIO()
-    np.save(buffer, rows, allow_pickle=False)
-    write_bytes(path, buffer.getvalue())
