@@ -58,7 +58,7 @@ class Privacy:
         "doi 10.3389/fdata.2021.679939; for brain MRI: Dar et al. 2024, arXiv 2402.01054",
         perfect=0.5,
         useless=1.0,
-        inputs="features",
+        inputs="training",
     )
 
     def __call__(

@@ -227,6 +227,8 @@ class MetricRecord:
             (mL), age, sex and head_size each, one row an image; the metric's class attribute ``columns`` names those
             it cannot do without. ``people``: ``(real, made, people of real, people of
             made)``. ``visits``: a table, one row a follow-up visit. ``changes``: a table, one row a counterfactual.
+            ``training``: features ``(training scans, made, held-out scans, retest)``, ``retest`` a pair of first and
+            second scans of the same people or None; the runner says who was trained on.
             Anything else is said where the metric is called, and no study can name it in ``image_metrics``.
         rule: ``sound``, or ``paper``: as published, mistakes included. The two never share a column.
     """

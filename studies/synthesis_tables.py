@@ -67,13 +67,60 @@ def regions_table(scores: Mapping[str, Any], controls: Sequence[str]) -> Table |
     return Table("regions", title, columns, lines, (), detail=True)
 
 
-def all_tables(scores: Mapping[str, Any], floor: str, controls: Sequence[str]) -> list[Table]:
-    """Overview, paper variants, regions."""
+def _unknown(scores: Mapping[str, Any], metric: str) -> dict[str, str]:
+    """Row -> why its privacy cannot be told."""
+    found = {}
+    for row, results in scores["rows"].items():
+        for name, one in results.items():
+            if name.split(" (")[0] == metric and one.get("reason"):
+                found[row] = one["reason"]
+    return found
+
+
+def privacy_table(scores: Mapping[str, Any], controls: Sequence[str], metric: str) -> Table | None:
+    """A line a row and feature space: nearer to training people than to strangers, and as near as a second scan?"""
+    rows, lines = scores["rows"], []
+    for name in (name for name in scores["records"] if name.split(" (")[0] == metric):
+        for row in (row for row in _order(rows, controls) if name in rows[row]):
+            one = rows[row][name]
+            if one.get("reason"):
+                lines.append([row, name, f"not known: {one['reason']}", *[None] * 9])
+                continue
+            sets = f"{one['n_training']} / {one['n_held_out']}"
+            copies = {"value": one.get("copies"), "low": one.get("copies_low"), "high": one.get("copies_high")}
+            distances = [one.get(f"distance_{kind}") for kind in ("training", "held_out", "retest")]
+            shares = [interval(copies) if one.get("n_retest") else "no retest", one.get("copies_of_held_out")]
+            sizes = [sets, one["n"], one["n_independent"]]
+            lines.append([row, name, one["training"], *sizes, interval(one), *shares, *distances])
+    if not lines:
+        return None
+    headings = [
+        Column("row"),
+        Column("metric"),
+        Column("learnt from"),
+        Column("training / held-out scans"),
+        Column("n"),
+    ]
+    headings += [Column("worth", 0), Column("near 0.5"), Column("copies"), Column("copies of held-out")]
+    headings += [Column(f"distance to {kind}", 3) for kind in ("training", "held-out", "retest")]
+    notes = [
+        "near 0.5: share of made images nearer to a training scan than to any held-out one [95 % interval]; new people "
+        "score 0.5, copies 1. worth: how many independent images the interval counts. As many people of both kinds, "
+        "matched on sex and age: where more were trained on, copies of the rest are not seen.",
+        "copies: share of made images nearer to a training scan than a person's second scan is to the first (median of "
+        "the retests). Where many are that near to held-out people too, the space does not tell people apart.",
+    ]
+    return Table("privacy", "Do the made brains give back the people learnt from?", headings, lines, notes, detail=True)
+
+
+def all_tables(scores: Mapping[str, Any], floor: str, controls: Sequence[str], privacy: str) -> list[Table]:
+    """Overview, paper variants, privacy, regions."""
     n = scores["n"]
     notes = [
         f"Estimate [95 % interval]. n = {n} real and {n} made. {floor}: real scans against real ones at the same n, "
-        "the floor of every row.",
+        "the floor of every row (for privacy it is a row of copies).",
     ]
+    notes += [f"No privacy of {row}: {reason}." for row, reason in _unknown(scores, privacy).items()]
     if scores["beaten"]:
         which = "; ".join(f"{metric}: {', '.join(better)}" for metric, better in scores["beaten"].items())
         notes.append(f"(!) ranks a useless control above the method, so it cannot be read alone: {which}.")
@@ -86,5 +133,5 @@ def all_tables(scores: Mapping[str, Any], floor: str, controls: Sequence[str]) -
         controls,
         ["As published, mistakes included: 0 is not perfect, smoothness is rewarded. Not comparable with the above."],
     )
-    regions = regions_table(scores, controls)
-    return [sound, paper, *([regions] if regions else [])]
+    more = (privacy_table(scores, controls, privacy), regions_table(scores, controls))
+    return [sound, paper, *(table for table in more if table)]

@@ -21,9 +21,9 @@ TOYS: dict[Kind, dict[str, str]] = {
         "planner": "Planner",
         "copier": "Copier",
     },
-    "studies": {"toy": "ToyStudy", "toy-samples": "ToySampleStudy"},
-    "metrics": {"brightness": "Brightness", "contrast": "Contrast"},
-    "features": {},
+    "studies": {"toy": "ToyStudy", "toy-samples": "ToySampleStudy", "toy-privacy": "ToyPrivacyStudy"},
+    "metrics": {"brightness": "Brightness", "contrast": "Contrast", "sets": "Sets"},
+    "features": {"corner": "Corner"},
     "cohorts": {"toy": "ToyCohort", "labelled": "LabelledToyCohort"},
     "segmenters": {"toy": "ToySegmenter"},
 }

@@ -18,6 +18,7 @@ from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Do
+from pcgm_bench.contracts import FeatureExtractor
 from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Measurement
 from pcgm_bench.contracts import MetricRecord
@@ -59,6 +60,11 @@ class ToyCohort:
     def ensure_default(home: Path, seed: int, quick: bool) -> ToyCohort:
         return ToyCohort(seed, 6 if quick else 12)
 
+    @staticmethod
+    def training_scans(grid: str, home: Path) -> ToyCohort:
+        CALLS.append(f"training scans, {grid}")
+        return ToyCohort(1000, 30)
+
     @property
     def content_hash(self) -> str:
         return f"toy-{self.seed}-{len(self.table)}"
@@ -81,6 +87,8 @@ class ToyCohort:
         raise AssertionError("the runner takes subsets of what it has read")
 
     def oracle(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
+        if not do:
+            return (scan.image + np.random.default_rng(seed).normal(0, 0.001, SHAPE)).astype(np.float32)
         level = {"AUD": 0.9, "control": 1.0}
         return scan.image * (level[do["diagnosis"]] / level[scan.diagnosis])
 
@@ -237,6 +245,31 @@ class Contrast:
         return {"value": means[1] - means[0], "low": None, "high": None, "n": [len(real), len(made)]}
 
 
+class Corner(FeatureExtractor):
+    """The first voxels of an image."""
+
+    name = "corner"
+    title = "corner"
+    identity = "corner-1"
+
+    def extract(self, image: np.ndarray) -> np.ndarray:
+        CALLS.append("extract")
+        return image[:2].ravel()
+
+
+class Sets:
+    """Which sets it was given: sizes, and the distance of the made images to the training scans."""
+
+    record = MetricRecord("sets", "1", "perfect", (0.0, 1.0), "", "", 0.5, 1.0, inputs="training")
+
+    def __call__(
+        self, training: np.ndarray, made: np.ndarray, held_out: np.ndarray, retest: tuple[np.ndarray, np.ndarray] | None
+    ) -> dict[str, Any]:
+        nearest = np.linalg.norm(made[:, None] - training, axis=2).min(axis=1)
+        twice = None if retest is None else float(np.abs(retest[0] - retest[1]).max())
+        return {"value": float(nearest.max()), "n": len(made), "retest": twice, "held_out": held_out.tolist()}
+
+
 class ToyStudy:
     """Everybody under the other diagnosis, in three folds; the score is the mean of every row."""
 
@@ -332,6 +365,17 @@ class ToySampleStudy:
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> list[str]:
         return []
+
+
+class ToyPrivacyStudy(ToySampleStudy):
+    """New brains against whom the rows have learnt from."""
+
+    name: ClassVar[str] = "toy-privacy"
+    image_metrics: ClassVar[tuple[str, ...]] = ("sets",)
+    feature_spaces: ClassVar[tuple[str, ...]] = ("corner",)
+
+    def rows(self, method_name: str) -> list[str]:
+        return ["copier"]
 
 
 class BrokenStudy(ToyStudy):

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pcgm_bench.anatomy import CHANNELS
@@ -200,3 +201,20 @@ def test_a_full_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not empty"):
         make(tmp_path, per_group=2)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_training_scans_are_drawn_as_they_are_written(
+    template: Template, template_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visits = training_controls()
+    few = [visits[2], visits[3]]
+    assert few[0].person.subject == few[1].person.subject  # two visits of one person
+    monkeypatch.setattr("pcgm_bench.cohort.phantom.make.training_controls", lambda: few)
+    written = make(tmp_path / "written", population="training", home=template_home)
+    drawn = PhantomCohort.training_scans("3mm", template_home)
+    columns = ["subject", "session", "age", "sex", "diagnosis"]
+    pd.testing.assert_frame_equal(drawn.table[columns], written.table[columns], check_dtype=False)
+    assert len(drawn) == 2
+    for index in range(2):
+        np.testing.assert_array_equal(drawn[index].image, written[index].image)
+        np.testing.assert_allclose(drawn[index].affine, written[index].affine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,12 @@ from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import UserError
 from pcgm_bench.runner.readings import Progress
+from pcgm_bench.store import atomic
 from pcgm_bench.store import digest
 from pcgm_bench.store import source_digest
+
+TRAINED_ON = "trained_on.json"
+"""Beside weights: the cohort that they were trained on, as it was asked for. It decides no image."""
 
 
 @dataclass(frozen=True)
@@ -154,10 +159,31 @@ def find_weights(name: str, home: Path, asked: Path | None = None) -> Path | Non
     return find_weights(shared, home) if found is None and shared else found
 
 
+def note_training(weights: Path, cohort: str) -> None:
+    """Write beside weights which cohort they were trained on: a registered cohort's training people, or a folder."""
+    atomic.write_json(weights / TRAINED_ON, {"cohort": cohort})
+
+
+def trained_on(weights: Path) -> str:
+    """The cohort that weights were trained on; empty if nothing says so.
+
+    Raises:
+        UserError: the note beside them is damaged.
+    """
+    note = weights / TRAINED_ON
+    if not note.is_file():
+        return ""
+    try:
+        return str(json.loads(note.read_text())["cohort"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f'{note}: should say {{"cohort": "phantom"}} or another cohort; mend or remove it') from error
+
+
 def generator_digest(name: str, weights: Path | None) -> str:
     """Version, source and weights of a generator: its part of the run's key."""
     plugin = method(name)
     files = sorted(path for path in weights.rglob("*") if path.is_file()) if weights else []
+    files = [path for path in files if path.name != TRAINED_ON]
     content = [[str(path.relative_to(weights or path)), digest(path.read_bytes())] for path in files]
     return f"{plugin.card.version}-{source_digest(plugin)[:12]}-{digest(content)[:12]}"
 

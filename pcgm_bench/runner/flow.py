@@ -33,10 +33,12 @@ from pcgm_bench.runner.given import present
 from pcgm_bench.runner.helpers import EVERYTHING
 from pcgm_bench.runner.helpers import Share
 from pcgm_bench.runner.helpers import helpers
+from pcgm_bench.runner.images import TRAINING
 from pcgm_bench.runner.images import Features
 from pcgm_bench.runner.images import image_metrics
 from pcgm_bench.runner.images import image_scores
 from pcgm_bench.runner.images import not_possible
+from pcgm_bench.runner.images import real_rows
 from pcgm_bench.runner.readings import Progress
 from pcgm_bench.runner.readings import ReadCohort
 from pcgm_bench.runner.readings import Unread
@@ -45,6 +47,8 @@ from pcgm_bench.runner.readings import read_share
 from pcgm_bench.runner.readings import segmenter_digest
 from pcgm_bench.runner.request import Request
 from pcgm_bench.runner.request import silent
+from pcgm_bench.runner.training import TrainingSets
+from pcgm_bench.runner.training import learnt_from
 from pcgm_bench.runner.volumes import refitter
 from pcgm_bench.runner.volumes import volume_row
 from pcgm_bench.runner.work import cannot
@@ -141,6 +145,10 @@ class _Job:
         self.skipped: dict[str, str] = {}
         # Rows that will run, the method's own first if it makes images, each with its folder of weights.
         self.weights = {row: self._weights(row) for row in self.image_rows if self._can_run(row)}
+        # Asked only where a metric wants to know: it is part of what the scores depend on.
+        wanted = any(one.metric.record.inputs == TRAINING for one in self.image_metrics)
+        weights = self.weights if wanted else {}
+        self.learnt = {row: learnt_from(row, folder, request.cohort.name) for row, folder in weights.items()}
         # A method may have volumes to say and no images to show: then only its volume rows are scored.
         self.method_weights = build.find_weights(request.method, request.home, request.weights)
         says_volumes = bool(volume_rows) and "volumes" in build.method(request.method).card.jobs
@@ -173,6 +181,7 @@ class _Job:
             quick=request.quick,
             skipped=self.skipped,
             image_metrics={one.name: one.source for one in self.image_metrics},
+            **({"learnt": {row: dataclasses.astuple(one) for row, one in self.learnt.items()}} if self.learnt else {}),
         )
         stored = self.folder.scores
         if stored is not None and stored["scored_by"] == stamp:
@@ -266,10 +275,13 @@ class _Job:
         stages: Mapping[str, Stage],
         measurements: Sequence[Measurement],
     ) -> dict[str, dict[str, Any]]:
-        request = self.request
+        request, study, seed = self.request, self.study, self.request.seed
         features = Features(request.home, request.device, request.threads, request.workers, self.progress)
+        held_out = real_rows(study, cohort.table, seed)
+        spaces = getattr(study, "feature_spaces", ())
+        training = TrainingSets(cohort, held_out, self.learnt, spaces, features, request.cohort.grid, seed)
         asked = {row: self.row_plan(row, plans) for row in stages}
-        return image_scores(self.image_metrics, self.study, cohort, asked, stages, measurements, request.seed, features)
+        return image_scores(self.image_metrics, study, cohort, asked, stages, measurements, seed, features, training)
 
     def _helped(
         self, target: Callable[..., None], waiting: Callable[[], object]

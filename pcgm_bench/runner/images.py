@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ from pcgm_bench.runner.readings import Progress
 from pcgm_bench.runner.readings import ReadCohort
 from pcgm_bench.store import Stage
 from pcgm_bench.store import source_digest
+
+if TYPE_CHECKING:
+    from pcgm_bench.runner.training import TrainingSets
 
 
 @dataclass(frozen=True)
@@ -69,13 +73,17 @@ class ImageMetric:
         return {**dataclasses.asdict(record), "identity": f"{record.name}-{record.version}{where}"}
 
 
+TRAINING = "training"
+"""What a metric that wants scans of training people says in ``inputs``."""
+
+
 def image_metrics(study: Any) -> list[ImageMetric]:
     """What a study names in ``image_metrics``; a metric of features once for each of its ``feature_spaces``."""
     spaces = {space: registry.get("features", space)().identity for space in getattr(study, "feature_spaces", ())}
     found = []
     for name in getattr(study, "image_metrics", ()):
         metric = registry.get("metrics", name)
-        if metric.record.inputs == "features":
+        if metric.record.inputs in ("features", TRAINING):
             found += [ImageMetric(f"{name} ({space})", metric, space, identity) for space, identity in spaces.items()]
         else:
             found.append(ImageMetric(name, metric))
@@ -112,6 +120,11 @@ class Features:
         return found
 
 
+def real_rows(study: Any, table: pd.DataFrame, seed: int) -> list[int]:
+    """Rows of the table that are the real images: all, or the study's ``real_rows`` where it has one."""
+    return list(study.real_rows(table, seed)) if hasattr(study, "real_rows") else list(range(len(table)))
+
+
 def image_scores(
     metrics: Sequence[ImageMetric],
     study: Any,
@@ -121,10 +134,9 @@ def image_scores(
     measurements: Sequence[Measurement],
     seed: int,
     features: Features,
+    training: TrainingSets,
 ) -> dict[str, dict[str, Any]]:
-    """Row -> metric -> what it says about the row's images.
-
-    Real images are all of the cohort's, or the study's ``real_rows`` where it has one.
+    """Row -> metric -> what it says about the row's images, against those of `real_rows`.
 
     Args:
         metrics: of the study.
@@ -135,11 +147,12 @@ def image_scores(
         measurements: of the real scans and of every row.
         seed: of the run.
         features: where features come from.
+        training: whom the rows have learnt from, for metrics that ask.
     """
     if not metrics:
         return {}
     table = cohort.table
-    rows = study.real_rows(table, seed) if hasattr(study, "real_rows") else list(range(len(cohort)))
+    rows = real_rows(study, table, seed)
     real = Images([partial(image_of, cohort, index) for index in rows])
     people = list(table["subject"].astype(str).to_numpy()[rows])
     real_table = volumes_table([one for one in measurements if one.row == "real"]).iloc[rows].reset_index(drop=True)
@@ -161,12 +174,18 @@ def image_scores(
             "volumes": (real_table, volumes_table([one for one in measurements if one.row == row])),
         }
         offered |= {space: (real_features[space], made_features[space]) for space in spaces}
+        people_of_fold = plans[row][0].train
         scores[row] = {}
         for one in metrics:
+            metric, space, inputs = instances[one.name], one.space, one.metric.record.inputs
+            if inputs == TRAINING:
+                sets = (made_features[space], real_features[space])
+                scores[row][one.name] = training.score(metric, row, people_of_fold, space, *sets)
+                continue
             arguments = _arguments(one, offered, study)
-            reason = _lacking(one.metric, arguments) if one.metric.record.inputs == "volumes" else ""
+            reason = _lacking(metric, arguments) if inputs == "volumes" else ""
             missing = {"value": None, "low": None, "high": None, "n": 0, "not_possible": reason}
-            scores[row][one.name] = missing if reason else instances[one.name](*arguments)
+            scores[row][one.name] = missing if reason else metric(*arguments)
     features.progress("image metrics", len(stages), len(stages))
     return scores
 

@@ -94,6 +94,7 @@ def fit(settings: Settings, cohort: build.CohortRequest, out: Path | None = None
             raise atomic.cannot_write(folder, error) from error
         generator.fit(read, dataclasses.replace(settings.context(), work=work))
         generator.save(folder)
+        build.note_training(folder, cohort.name)
     return folder
 
 

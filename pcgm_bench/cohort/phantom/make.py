@@ -12,6 +12,7 @@ from functools import cached_property
 from hashlib import blake2b
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,9 @@ from pcgm_bench.contracts import Do
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
 from pcgm_bench.orphans import exit_with_parent
+
+if TYPE_CHECKING:
+    from pcgm_bench.cohort.phantom.training import TrainingScans
 
 Progress = Callable[[str, int, int], None]
 MECHANISMS = ("pial", "mixed")
@@ -279,6 +283,13 @@ class PhantomCohort(BidsCohort):
     @cached_property
     def _visits_by_key(self) -> dict[tuple[str, str], Visit]:
         return {(visit.person.subject, visit.session): visit for visit in self.recipe.visits()}
+
+    @staticmethod
+    def training_scans(grid: str, home: Path) -> TrainingScans:
+        """The training people's scans, drawn when asked for."""
+        from pcgm_bench.cohort.phantom.training import TrainingScans
+
+        return TrainingScans(grid, home)
 
     def visit(self, scan: Scan) -> Visit:
         """The planned visit behind a scan.

@@ -1,0 +1,56 @@
+"""The phantom's training people without their files: a scan is drawn when it is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from pcgm_bench.cohort.grid import grid as grid_called
+from pcgm_bench.cohort.phantom.make import Recipe
+from pcgm_bench.cohort.phantom.make import anatomy_of
+from pcgm_bench.cohort.phantom.make import noise_seed
+from pcgm_bench.cohort.phantom.render import render
+from pcgm_bench.cohort.phantom.roster import TRAINING_SEED
+from pcgm_bench.contracts import Scan
+
+
+class TrainingScans:
+    """The 400 scans that `make.ensure_training` writes, voxel for voxel, at a second each and no disk.
+
+    Whoever wants a few of them does not wait for all.
+    """
+
+    def __init__(self, grid: str, home: Path) -> None:
+        """``grid``: ``3mm``, ``2mm`` or ``1mm``; ``home`` keeps the template."""
+        self._recipe = Recipe("training", "null", "pial", TRAINING_SEED, grid)
+        self._visits = self._recipe.visits()
+        self._home = home
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a scan: subject, session, age (years), sex (F/M), diagnosis."""
+        return pd.DataFrame(
+            [
+                {
+                    "subject": visit.person.subject,
+                    "session": visit.session,
+                    "age": round(visit.person.age + visit.years, 4),
+                    "sex": visit.person.sex,
+                    "diagnosis": visit.person.diagnosis,
+                }
+                for visit in self._visits
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self._visits)
+
+    def __getitem__(self, index: int) -> Scan:
+        visit = self._visits[index]
+        who = visit.person
+        anatomy = anatomy_of(self._recipe, visit, {}, self._home)
+        image = render(anatomy, who.seed, noise_seed(visit, {}, None))
+        years = round(who.age + visit.years, 4)
+        affine = grid_called(self._recipe.grid).affine
+        return Scan(who.subject, visit.session, image, affine, years, who.sex, who.diagnosis, who.icv)
