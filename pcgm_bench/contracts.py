@@ -316,6 +316,23 @@ class BoardEntry:
 
 
 @dataclass(frozen=True)
+class Plot:
+    """Numbers that a study wants drawn after a run (its optional ``plots(scores) -> list[Plot]``).
+
+    Attributes:
+        name: of the file, without its ending.
+        kind: ``effects`` (row -> region -> ln|d|), or ``trajectories`` (group -> person -> ages and volumes).
+        title: over everything; the report adds whether the people are simulated.
+        data: what the kind says.
+    """
+
+    name: str
+    kind: str
+    title: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Measurement:
     """One read image: whose it is, under which intervention, made by what.
 

@@ -20,6 +20,7 @@ from statsmodels.stats.power import TTestPower
 from pcgm_bench.contracts import BoardEntry
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Measurement
+from pcgm_bench.contracts import Plot
 from pcgm_bench.metrics.ageing_agreement import AgeingAgreement
 from pcgm_bench.metrics.ageing_skill import AgeingSkill
 from pcgm_bench.metrics.ageing_slope import AgeingSlope
@@ -146,6 +147,20 @@ class AgingStudy:
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> list[str]:
         """What a reader must know before believing a number from this cohort; one line each."""
         return aging_tables.cohort_warnings(table, cohort.is_phantom)
+
+    def plots(self, scores: Mapping[str, Any]) -> list[Plot]:
+        """Ventricles over age, person by person (paper, Fig. 3); rows in their order."""
+        people = scores["trajectories"]
+        if not scores["order"] or not people:
+            return []
+        data = {
+            group: {
+                name: {**one, "made": {row: one["made"][row] for row in scores["order"] if row in one["made"]}}
+                for name, one in group_people.items()
+            }
+            for group, group_people in people.items()
+        }
+        return [Plot("ventricles", "trajectories", "Ventricles of baseline scans made older", data)]
 
     def board(self, scores: Mapping[str, Any]) -> list[BoardEntry]:
         """The headline numbers of every row and group, and the paper's two over everybody."""

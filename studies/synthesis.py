@@ -22,6 +22,7 @@ import numpy as np
 from pcgm_bench.contracts import BoardEntry
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Measurement
+from pcgm_bench.contracts import Plot
 from pcgm_bench.contracts import UserError
 from pcgm_bench.studies import synthesis_tables
 
@@ -153,6 +154,12 @@ class SynthesisStudy:
             )
         lines.append("feature spaces are an untrained network and the segmenter: not comparable with published FID")
         return lines
+
+    def plots(self, scores: Mapping[str, Any]) -> list[Plot]:
+        """ln|d| of every region, the method first (paper, Figure 4)."""
+        effects = synthesis_tables.regions_ln_d(scores, CONTROLS)
+        title = f"Regional volumes of {scores['n']} real and as many made brains, head size regressed out"
+        return [Plot("regions-ln-d", "effects", title, effects)] if effects else []
 
     def board(self, scores: Mapping[str, Any]) -> list[BoardEntry]:
         """One entry a metric and row, with the floor at the same n."""

@@ -67,6 +67,16 @@ def regions_table(scores: Mapping[str, Any], controls: Sequence[str]) -> Table |
     return Table("regions", title, columns, lines, (), detail=True)
 
 
+def regions_ln_d(scores: Mapping[str, Any], controls: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """Row -> region -> ln|d| by the sound rule, None for a d of 0."""
+    rows = scores["rows"]
+    return {
+        row: {region: one["ln_abs_d"] for region, one in rows[row]["cohens-d"]["regions"].items()}
+        for row in _order(rows, controls)
+        if rows[row].get("cohens-d", {}).get("regions")
+    }
+
+
 def _unknown(scores: Mapping[str, Any], metric: str) -> dict[str, str]:
     """Row -> why its privacy cannot be told."""
     found = {}

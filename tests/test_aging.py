@@ -369,3 +369,12 @@ def test_trajectories_begin_with_the_baseline(scores: dict[str, Any], cohort: Si
     assert person["age"] == pytest.approx(own["age"].tolist())
     assert all(line[0] == person["real"][0] for line in person["made"].values())
     assert {len(line) for line in person["made"].values()} == {4}
+
+
+def test_the_figure_has_the_rows_in_the_studys_order(scores: dict[str, Any]) -> None:
+    (plot,) = AgingStudy().plots({**scores, "order": scores["order"][::-1]})
+    assert plot.kind == "trajectories"
+    person = plot.data[OLD]["old000"]
+    assert list(person["made"]) == [row for row in scores["order"][::-1] if row in person["made"]]
+    assert person["real"] == scores["trajectories"][OLD]["old000"]["real"]
+    assert AgingStudy().plots({**scores, "order": []}) == []

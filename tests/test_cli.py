@@ -105,6 +105,20 @@ def test_run_then_show(
     assert again.out == first.out
 
 
+def test_images_made_elsewhere_are_drawn_as_a_run_is(
+    home: Path, toys: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pcgm_bench.runner.build.GIVEN", {})
+    first = call(RUN, capsys, monkeypatch)
+    (made,) = (home / "runs").glob("*/derivatives/shifter")
+    there = ["--study", "toy", "--real", "toy", "--segmenter", "toy", "--workers", "1"]
+    second = call(["score", str(made), "--name", "mine", *there], capsys, monkeypatch)
+    assert second.code == 0, second.err
+    for outcome in (first, second):
+        (folder,) = re.findall(r"^figures: (.+)$", outcome.out, re.MULTILINE)
+        assert next(path.name for path in sorted(Path(folder).glob("*_desc-cf*.png"))).startswith("sub-000_")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

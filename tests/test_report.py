@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from pcgm_bench.contracts import Plot
+from pcgm_bench.report.effects import effects_figure
 from pcgm_bench.report.figures import counterfactual_figure
 from pcgm_bench.report.figures import example_figures
 from pcgm_bench.report.figures import overlay_figure
+from pcgm_bench.report.run_figures import run_figures
+from pcgm_bench.runner import CohortRequest
+from pcgm_bench.runner import Request
+from pcgm_bench.runner import run
 from pcgm_bench.runner.scoring import Example
 from pcgm_bench.store import Unit
 
@@ -57,3 +66,40 @@ def test_an_overlay_colours_what_was_labelled(tmp_path: Path) -> None:
         lower = pixels[pixels.shape[0] // 2 : int(0.8 * pixels.shape[0])]
         colours.append(np.abs(lower - lower.mean(axis=-1, keepdims=True)).mean())
     assert colours[0] < 1 < min(colours[1:])
+
+
+def test_effects_have_a_line_a_row_and_no_effect_is_at_the_edge(tmp_path: Path) -> None:
+    shown = {"pcgm": {"insula": math.log(0.6), "cuneus": math.log(0.1)}, "other": {"insula": None, "cuneus": -50.0}}
+    drawn = []
+    for number, effects in enumerate(({"pcgm": shown["pcgm"]}, shown, shown)):
+        effects_figure(effects, tmp_path / f"{number}.png", "a phantom")
+        drawn.append((tmp_path / f"{number}.png").read_bytes())
+    assert drawn[0] != drawn[1] == drawn[2]
+    with pytest.raises(ValueError, match="to draw"):
+        effects_figure({}, tmp_path / "none.png")
+
+
+def test_a_run_draws_what_its_study_shows_and_again_only_for_new_scores(
+    home: Path, toys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored = run(Request("copier", "toy-samples", home, CohortRequest("toy"), segmenter="toy"))
+    kind = "effects"
+
+    def plots(_study: object, scores: dict[str, object]) -> list[Plot]:
+        return [Plot("mine", kind, "title", {"copier": {"insula": float(len(scores))}})]
+
+    assert "mine.png" not in {path.name for path in run_figures(scored)}
+    monkeypatch.setattr("fakes.ToySampleStudy.plots", plots, raising=False)
+    (path,) = (path for path in run_figures(scored) if path.name == "mine.png")
+    assert path.parent == scored.folder.figures
+    made = path.stat().st_mtime_ns
+    run_figures(scored)
+    assert path.stat().st_mtime_ns == made
+    os.utime(scored.folder.scores_file, ns=(made + 10**9, made + 10**9))
+    os.utime(path, ns=(made, made))
+    run_figures(scored)
+    assert path.stat().st_mtime_ns > made
+    path.unlink()
+    kind = "pie"
+    with pytest.raises(ValueError, match="a figure of kind 'pie'"):
+        run_figures(scored)

@@ -32,6 +32,7 @@ def run(
 
     Interrupted or killed, the same command goes on where it stopped; finished, it reads the result from the store.
     """
+    from pcgm_bench.cli.printing import draw
     from pcgm_bench.cli.printing import print_scored
     from pcgm_bench.progress import Reporter
     from pcgm_bench.runner import CohortRequest
@@ -57,8 +58,5 @@ def run(
     )
     with Reporter(quiet=quiet) as progress:
         scored = run_it(request, progress)
-    if any(example.counterfactuals for example in scored.examples):
-        from pcgm_bench.report.figures import example_figures
-
-        example_figures(scored.examples, scored.folder.figures)
+    draw(scored)
     print_scored(scored.folder, scored.tables, scored.warnings)

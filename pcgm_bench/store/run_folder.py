@@ -127,7 +127,7 @@ class RunFolder:
 
     @property
     def figures(self) -> Path:
-        """``figures/``: pictures of a few people; there once `pcgm-bench run` has drawn them."""
+        """``figures/``: a few people, and the study's figures; there once `run` or `score` has drawn them."""
         return self.root / "figures"
 
     @property
