@@ -50,8 +50,9 @@ class Composition:
             seed: of the bootstrap over subjects.
 
         Returns:
-            ``value`` (%, after the fewest cycles), ``low``, ``high``, ``n`` (people), ``ml`` (the same in millilitres),
-            ``bias`` (signed %, by region), and ``cycles``: all of these by the number of cycles.
+            ``value`` (%, after the fewest cycles), ``low``, ``high``, ``n`` (people), ``ml``, ``ml_low``, ``ml_high``
+            (the same in millilitres), ``bias`` (signed %, by region), and ``cycles``: all of these by the number of
+            cycles.
 
         Raises:
             ValueError: no rows, no regions, or a volume that is not positive.
@@ -124,9 +125,12 @@ def _drift(rows: pd.DataFrame, regions: Sequence[str], seed: int) -> dict[str, A
     names, whose = np.unique(rows["subject"].astype(str), return_inverse=True)
     count = np.bincount(whose)
     per_person = np.bincount(whose, drift) / count
+    in_ml = _mean(np.bincount(whose, ml) / count, seed)
     return {
         **_mean(per_person, seed),
-        "ml": float((np.bincount(whose, ml) / count).mean()),
+        "ml": in_ml["value"],
+        "ml_low": in_ml["low"],
+        "ml_high": in_ml["high"],
         "bias": dict(zip(regions, log.mean(axis=0).tolist(), strict=True)),
         "by_unit": dict(zip(names.tolist(), per_person.tolist(), strict=True)),
     }

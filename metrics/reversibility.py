@@ -51,8 +51,8 @@ class Reversibility:
             seed: of the bootstrap over subjects.
 
         Returns:
-            ``value``, ``low``, ``high``, ``n`` (people), ``percent`` and ``ml`` (mean absolute distance from start),
-            ``moved`` (%).
+            ``value``, ``low``, ``high``, ``n`` (people), ``percent`` and ``ml`` (mean absolute distance from start; the
+            latter with its interval ``ml_low``, ``ml_high``), ``moved`` (%).
 
         Raises:
             ValueError: no rows, no regions, or a volume that is not positive.
@@ -67,11 +67,15 @@ class Reversibility:
             raise ValueError("reversibility: a volume is missing or not positive")
         whose = np.unique(changes["subject"].astype(str), return_inverse=True)[1]
         left, way = (np.bincount(whose, np.abs(x - before).sum(axis=1)) for x in (after, there))
+        volumes = np.bincount(whose) * len(regions)
+        in_ml = _ratio(left, volumes, seed)
         moved = float(np.abs(100 * np.log(there / before)).mean())
         return {
             **_ratio(left, way if moved >= LEAST_MOVE else np.full(len(way), np.nan), seed),
             "percent": float(np.abs(100 * np.log(after / before)).mean()),
-            "ml": float(np.abs(after - before).mean()),
+            "ml": in_ml["value"],
+            "ml_low": in_ml["low"],
+            "ml_high": in_ml["high"],
             "moved": moved,
         }
 
