@@ -25,8 +25,9 @@ from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import UserError
 from pcgm_bench.runner import build
 from pcgm_bench.runner import scoring
+from pcgm_bench.runner.axioms import axioms_of
+from pcgm_bench.runner.axioms import write_chains
 from pcgm_bench.runner.generate import Fold
-from pcgm_bench.runner.generate import asks_in_order
 from pcgm_bench.runner.generate import plan
 from pcgm_bench.runner.given import generator_of
 from pcgm_bench.runner.given import present
@@ -134,8 +135,9 @@ class _Job:
     def __init__(self, request: Request, progress: Progress) -> None:
         self.request, self.progress = request, progress
         self.study = study = registry.get("studies", request.study)()
-        self.work = open_work(study, request.seed)
+        self.work = open_work(study, request.seed, request.quick)
         self.image_metrics = image_metrics(study)  # before minutes go into images: are they all there?
+        self.axioms = axioms_of(study)
         self.cohort, self.segmenter = _people(request, progress)
         self.made = 0
         rows = list(study.rows(request.method))
@@ -173,6 +175,9 @@ class _Job:
         measurements += self._volume_rows(cohort, folds)
         examples = self.work.examples(cohort, plans, stages)
         measured = scoring.write_measurements(self.folder, measurements)
+        asked = {row: self.row_plan(row, plans) for row in stages}
+        chained = write_chains(self.folder, asked, stages)
+        metrics = [*self.image_metrics, *self.axioms.metrics]
         warnings = [*getattr(self.cohort, "notes", ()), *remarks, *self.study.warnings(table, self.cohort)]
         stamp = scoring.scored_by(
             self.study,
@@ -180,15 +185,16 @@ class _Job:
             seed=request.seed,
             quick=request.quick,
             skipped=self.skipped,
-            image_metrics={one.name: one.source for one in self.image_metrics},
+            image_metrics={one.name: one.source for one in metrics},
             **({"learnt": {row: dataclasses.astuple(one) for row, one in self.learnt.items()}} if self.learnt else {}),
+            **chained,
         )
         stored = self.folder.scores
         if stored is not None and stored["scored_by"] == stamp:
             tables = scoring.study_tables(self.study, stored)
             done = scoring.Scored(self.folder, tables, stored["warnings"], self.skipped, self.made, examples)
             return done, self.made > 0
-        images = self._image_scores(cohort, plans, stages, measurements)
+        images = self._image_scores(cohort, asked, stages, measurements)
         scores = build.call_with(
             self.study.score,
             measurements=measurements,
@@ -197,7 +203,8 @@ class _Job:
             quick=request.quick,
             progress=self.progress,
             images=images,
-            records={one.name: one.record for one in self.image_metrics},
+            axioms=self.axioms.scores(cohort, asked, stages, request.seed),
+            records={one.name: one.record for one in metrics},
             **self._refitting(cohort, folds),
         )
         content = {
@@ -243,14 +250,14 @@ class _Job:
         """Every missing image of a share of all rows, row by row."""
         for row, weights in self.weights.items():
             stage, folds = self.folder.stage(row), self.row_plan(row, plans)
-            if stage.count_done(ask.unit for fold in folds for ask in fold.asks) < sum(len(f.asks) for f in folds):
+            if not all(stage.is_done(unit) for fold in folds for unit in fold.units):
                 generator = build.open_generator(row, weights)
                 context = self._context(row, generator)
                 segmenter = self.segmenter if self._can_read(row) else Unread()
                 self.work.make(row, generator, cohort, folds, segmenter, stage, context, count, share)
 
     def _image_rows(self, cohort: ReadCohort, plans: Sequence[Fold], stages: Mapping[str, Stage]) -> None:
-        units = {row: [ask.unit for ask in asks_in_order(self.row_plan(row, plans))] for row in stages}
+        units = {row: [unit for fold in self.row_plan(row, plans) for unit in fold.units] for row in stages}
         before = {row: stage.count_done(units[row]) for row, stage in stages.items()}
 
         def count() -> None:
@@ -271,7 +278,7 @@ class _Job:
     def _image_scores(
         self,
         cohort: ReadCohort,
-        plans: Sequence[Fold],
+        asked: Mapping[str, Sequence[Fold]],
         stages: Mapping[str, Stage],
         measurements: Sequence[Measurement],
     ) -> dict[str, dict[str, Any]]:
@@ -280,7 +287,6 @@ class _Job:
         held_out = real_rows(study, cohort.table, seed)
         spaces = getattr(study, "feature_spaces", ())
         training = TrainingSets(cohort, held_out, self.learnt, spaces, features, request.cohort.grid, seed)
-        asked = {row: self.row_plan(row, plans) for row in stages}
         return image_scores(self.image_metrics, study, cohort, asked, stages, measurements, seed, features, training)
 
     def _helped(

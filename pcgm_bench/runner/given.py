@@ -194,7 +194,8 @@ def present(
         hint = "" if given.allow_missing or not missing else " (--allow-missing scores the rest)"
         raise UserError(f"{given.source}: {shown}{hint}")
     units = {ask.unit for ask in kept}
-    folds = [replace(fold, asks=tuple(ask for ask in fold.asks if ask.unit in units)) for fold in folds]
+    # No chains: an image cannot be given back to what made it.
+    folds = [replace(fold, asks=tuple(ask for ask in fold.asks if ask.unit in units), chains=()) for fold in folds]
     note = f"{given.name}: {len(kept)}/{len(asks)} images scored; everything else is cut to the same people"
     return folds, [note] if len(kept) < len(asks) else []
 

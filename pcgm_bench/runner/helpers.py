@@ -1,8 +1,9 @@
 """Processes beside this one that each do a share of a run's units.
 
-An image depends on its own seed and on nothing that was made before it, and is one atomic file: who makes it cannot
-matter, so how many processes there are is no part of a run's key. A helper that fails leaves its units to the process
-it helps, which meets the same error and can say so.
+An image depends on its own seed and on nothing that was made before it (in a chain of interventions on the image
+before it, which the same process makes), and is one atomic file: who makes it cannot matter, so how many processes
+there are is no part of a run's key. A helper that fails leaves its units to the process it helps, which meets the same
+error and can say so.
 """
 
 from __future__ import annotations

@@ -90,6 +90,11 @@ def image_metrics(study: Any) -> list[ImageMetric]:
     return found
 
 
+def named_metrics(names: Sequence[str]) -> list[ImageMetric]:
+    """Registered metrics without a feature space, by name."""
+    return [ImageMetric(name, registry.get("metrics", name)) for name in names]
+
+
 @dataclass(frozen=True)
 class Features:
     """Features of images in registered spaces, kept under the home folder.

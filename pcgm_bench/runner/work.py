@@ -14,6 +14,7 @@ from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Measurement
 from pcgm_bench.runner import samples
 from pcgm_bench.runner import scoring
+from pcgm_bench.runner.generate import Ask
 from pcgm_bench.runner.generate import Fold
 from pcgm_bench.runner.generate import make_row
 from pcgm_bench.runner.generate import plan_study
@@ -40,7 +41,7 @@ class Work:
     examples: Callable[[ReadCohort, Sequence[Fold], Mapping[str, Stage]], list[scoring.Example]]
 
 
-def open_work(study: Any, seed: int) -> Work:
+def open_work(study: Any, seed: int, quick: bool) -> Work:
     """The kind of work that a study names in ``job``: ``counterfactual`` (the default) or ``sample``."""
     if job_of(study) == "sample":
         return Work(
@@ -50,7 +51,7 @@ def open_work(study: Any, seed: int) -> Work:
             samples.sample_measurements,
             partial(samples.sample_examples, study=study, seed=seed),
         )
-    plan = partial(plan_study, study=study, seed=seed)
+    plan = partial(plan_study, study=study, seed=seed, quick=quick)
     return Work("counterfactuals", plan, make_row, scoring.image_measurements, scoring.examples)
 
 
@@ -63,7 +64,18 @@ def possible(card: Card, study: Any, folds: Sequence[Fold]) -> list[Fold]:
     """Without what a generator cannot be asked: a study may name the job that a ``do`` needs in ``job_for(do)``."""
     if not hasattr(study, "job_for"):
         return list(folds)
-    return [replace(fold, asks=tuple(ask for ask in fold.asks if study.job_for(ask.do) in card.jobs)) for fold in folds]
+
+    def can(*asks: Ask) -> bool:
+        return all(study.job_for(ask.do) in card.jobs for ask in asks)
+
+    return [
+        replace(
+            fold,
+            asks=tuple(ask for ask in fold.asks if can(ask)),
+            chains=tuple(chain for chain in fold.chains if can(*chain)),
+        )
+        for fold in folds
+    ]
 
 
 def cannot(card: Card, study: Any) -> str:

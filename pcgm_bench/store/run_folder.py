@@ -48,6 +48,11 @@ class RunFolder:
         return self.root / "measurements.tsv"
 
     @property
+    def chains_file(self) -> Path:
+        """``chains.tsv``: one row an image of a chain of interventions; there if the study has chains."""
+        return self.root / "chains.tsv"
+
+    @property
     def scores_file(self) -> Path:
         """``scores.json``: what the study made of the measurements, and what was skipped, with the reason."""
         return self.root / "scores.json"
