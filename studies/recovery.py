@@ -2,6 +2,7 @@
 
 ``{"frontal": 0.95}`` is the same person with 5 % less frontal lobe. Lobes and ventricles are asked one at a time, from
 -10 to +10 %, and nothing at all is asked of some people. On phantoms the true image of every request is known (oracle).
+Some of these images are changed again: see `recovery_axioms`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pcgm_bench.contracts import Measurement
 from pcgm_bench.contracts import UserError
 from pcgm_bench.plain import plain_json
 from pcgm_bench.studies import aud_cohort
+from pcgm_bench.studies import recovery_axioms
 from pcgm_bench.studies import recovery_rules
 from pcgm_bench.studies import recovery_tables
 
@@ -47,16 +49,20 @@ class RecoveryStudy:
     """Dose-response of lobes and ventricles, scored against what was asked and against the oracle.
 
     One image a person (several only if there are fewer than 36 people), so that every point of a regression is another
-    person. With 120 people or more a row has 120 images, with 40 people 36.
+    person. With 120 people or more a row has 120 images, with 40 people 36; 86 more (34 if quick) go on from some of
+    them, for composition and reversibility.
     """
 
     name: ClassVar[str] = "recovery"
     title: ClassVar[str] = "Recovery: known changes of lobes and ventricles, against the oracle"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     reference: ClassVar[str] = "pcgm-bench"
     population: ClassVar[str] = "aud"
     needs_job: ClassVar[str] = "regions"
     image_metrics: ClassVar[tuple[str, ...]] = (OWN_NEAREST,)
+    null_metrics: ClassVar[tuple[str, ...]] = recovery_axioms.NULL_METRICS
+    round_trip_metrics: ClassVar[tuple[str, ...]] = recovery_axioms.ROUND_TRIP_METRICS
+    chain_regions: ClassVar[tuple[str, ...]] = recovery_rules.READ
 
     def rows(self, method_name: str) -> list[str]:
         """Names of the rows to run beside the method, in the order of the tables."""
@@ -87,6 +93,14 @@ class RecoveryStudy:
         # In a very small cohort the deal comes round to the same person with the same request.
         return [one for place, one in enumerate(dealt) if one not in dealt[:place]]
 
+    def chains(self, table: pd.DataFrame, quick: bool) -> list[tuple[int, list[dict[str, float]]]]:
+        """``(row of the table, dos)``: what is asked of the images of some `interventions`, one ``do`` after the other.
+
+        Raises:
+            UserError: as `interventions`.
+        """
+        return recovery_axioms.chains(self.interventions(table), REGIONS, quick)
+
     def score(
         self,
         measurements: Sequence[Measurement],
@@ -95,6 +109,8 @@ class RecoveryStudy:
         quick: bool,
         progress: Progress = lambda _what, _done, _total: None,
         images: Mapping[str, Mapping[str, Any]] | None = None,
+        axioms: Mapping[str, Mapping[str, Any]] | None = None,
+        records: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> dict[str, Any]:
         """Score all rows.
 
@@ -105,6 +121,8 @@ class RecoveryStudy:
             quick: kept with the scores.
             progress: told (what, done, total).
             images: row -> image metric -> its value with interval and n.
+            axioms: row -> metric of chains -> likewise, by number of cycles where it has some.
+            records: metric -> its record and identity.
 
         Returns:
             JSON-able scores; a value that does not exist is None.
@@ -139,6 +157,7 @@ class RecoveryStudy:
                     "spill": recovery_rules.SPILL,
                 },
                 "rows": rows,
+                "axioms": recovery_axioms.summary(axioms or {}, records or {}, CONTROLS, ORACLE),
             }
         )
 
@@ -165,7 +184,7 @@ class RecoveryStudy:
         return found
 
     def board(self, scores: Mapping[str, Any]) -> list[BoardEntry]:
-        """Three entries a row: mean slope of the lobes, error to the oracle, and spill-over."""
+        """Entries of a row: mean slope of the lobes, error to the oracle, spill-over, and the axioms."""
         columns = (
             ("lobe_slope", "slope of the lobes", "nearest", 1.0),
             ("oracle_error", "error to the oracle, %", "lower", None),
@@ -182,4 +201,4 @@ class RecoveryStudy:
                         target=target, is_control=row in CONTROLS, by_unit=cell.get("by_unit"),
                     )
                 )  # fmt: skip
-        return entries
+        return entries + recovery_axioms.entries(scores["axioms"], CONTROLS)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from pcgm_bench.studies import recovery_axioms
 from pcgm_bench.studies.recovery_rules import IMPOSSIBLE
 from pcgm_bench.studies.recovery_rules import READ
 from pcgm_bench.tables import Cell
@@ -121,10 +122,11 @@ def spill_table(scores: Mapping[str, Any], row: str) -> Table:
 
 
 def all_tables(scores: Mapping[str, Any], controls: Sequence[str]) -> list[Table]:
-    """The overview, slopes of all rows, then the methods; controls and spill-over as detail."""
+    """The overview, slopes of all rows, the axioms, then the methods; controls and spill-over as detail."""
     methods = [row for row in scores["rows"] if row not in controls]
     others = [row for row in scores["rows"] if row in controls]
-    shown = [overview(scores), slope_matrix(scores), *(row_table(scores, row) for row in methods)]
+    shown = [overview(scores), slope_matrix(scores), recovery_axioms.table(scores, controls)]
+    shown += [row_table(scores, row) for row in methods]
     detail = [spill_table(scores, row) for row in methods]
     detail += [table(scores, row) for row in others for table in (row_table, spill_table)]
     return [*shown, *(dataclasses.replace(table, detail=True) for table in detail)]
