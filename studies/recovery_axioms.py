@@ -136,14 +136,14 @@ def table(scores: Mapping[str, Any], controls: Sequence[str]) -> Table:
 
 def _notes(stored: Mapping[str, Any]) -> list[str]:
     notes = [
-        "Estimate [95 %] (people). Less is better. Every image is read by the run's segmenter, given back as a scan, "
-        "and changed again.",
+        "Estimate [95 %] (people; images where voxels are compared). Less is better. Every image is read by the run's "
+        "segmenter, given back as a scan, and changed again.",
         f"Composition: nothing is asked, once and {stored['cycles']} times in a row; mean absolute change of volumes, "
         "and of intensity inside the head (white matter is 1). Reversibility: one region is asked to change by 10 % "
         "and back; what is left of the way, in its volume and in intensities, and its distance from the start in mL.",
         "A perfect generator scores 0, but for the noise of images and of the segmenter: the oracle's column, which "
-        "draws fresh noise. A useless one, such as random-other, has no bound in composition, and about 1 in "
-        "reversibility.",
+        "draws fresh noise. A useless one, such as random-other, is another person away in composition, which has no "
+        "bound, and keeps about 1 of the way in reversibility, which has no value where nothing moved (0.5 % or less).",
         "copy-input is perfect in composition by standing still, and has no way back to go: read both beside slopes.",
     ]
     if stored["beaten"]:
@@ -156,7 +156,7 @@ def _text(cell: Mapping[str, Any] | None) -> str | None:
     if cell is None:
         return IMPOSSIBLE
     if cell.get("value") is None:
-        return str(cell.get("reason", "stands still"))
+        return str(cell.get("reason", "does not move"))
     return f"{interval(cell, '.3g')} ({cell['n']})"
 
 
