@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -12,7 +11,6 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import LOBE_NAMES
@@ -379,53 +377,6 @@ class ToyPrivacyStudy(ToySampleStudy):
 
     def rows(self, method_name: str) -> list[str]:
         return ["copier"]
-
-
-class RegionCohort(ToyCohort):
-    """People whose every eighth voxel belongs to one region; the oracle makes these brighter or darker."""
-
-    @staticmethod
-    def ensure_default(home: Path, seed: int, quick: bool) -> ToyCohort:
-        return RegionCohort(seed)
-
-    def oracle(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
-        return changed(scan.image, do)
-
-
-def changed(image: np.ndarray, do: Do) -> np.ndarray:
-    """Regions of `RegionCohort` times their factors."""
-    flat = image.copy().ravel()
-    for region, factor in do.items():
-        flat[READ.index(region) :: len(READ)] *= np.float32(factor)
-    return flat.reshape(image.shape)
-
-
-class RegionSegmenter(ToySegmenter):
-    """Mean intensity of every region of `RegionCohort`, times 100, as if it were mL."""
-
-    def segment(self, scan: Scan) -> Segmentation:
-        found = super().segment(scan)
-        volumes = {name: 100 * float(scan.image.ravel()[k :: len(READ)].mean()) for k, name in enumerate(READ)}
-        return dataclasses.replace(found, volumes=volumes)
-
-
-class Drifter(Generator):
-    """Does what is asked, and makes everything 1 % brighter each time."""
-
-    card = Card("drifter", "Drifter", "1", "none", "Apache-2.0", frozenset({"counterfactual", "regions", "ventricles"}))
-    drift = 1.01
-
-    def adapt(self, cohort: Cohort, context: Context) -> None:
-        CALLS.append(f"adapt {len(cohort)}")
-
-    def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
-        # What it is given is one person's scan: the image's own reading, the factual metadata.
-        assert scan.segmentation is not None
-        assert scan.segmentation.volumes["frontal"] == 100 * float(scan.image.ravel()[:: len(READ)].mean())
-        assert scan.segmentation.fractions.shape == (12, *SHAPE)
-        assert scan.head_size == pytest.approx(1000 + scan.image.size, rel=0.05)
-        CALLS.append(f"changed {scan.key} {scan.description} {seed}")
-        return changed(scan.image, do) * np.float32(self.drift)
 
 
 class BrokenStudy(ToyStudy):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import fakes
+import fakes_regions
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,11 +48,11 @@ METRICS = {
     "reversibility-voxels": "reversibility:ReversibilityVoxels",
 }
 PLUGINS: dict[str, dict[str, str]] = {
-    "methods": {"drifter": "fakes:Drifter"}
+    "methods": {"drifter": "fakes_regions:Drifter"}
     | {name: f"pcgm_bench.methods.controls{target}" for name, target in CONTROLS.items()},
     "metrics": {name: f"pcgm_bench.metrics.{target}" for name, target in METRICS.items()},
-    "cohorts": {"toy": "fakes:RegionCohort"},
-    "segmenters": {"toy": "fakes:RegionSegmenter"},
+    "cohorts": {"toy": "fakes_regions:RegionCohort"},
+    "segmenters": {"toy": "fakes_regions:RegionSegmenter"},
     "studies": {"recovery": "pcgm_bench.studies.recovery:RecoveryStudy"},
     "features": {},
 }
@@ -125,7 +126,7 @@ def test_a_known_drift_is_measured_and_a_copy_is_flagged(home: Path, regions: li
 
 
 def test_who_does_not_drift_is_not_flagged(home: Path, regions: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fakes.Drifter, "drift", 1.0)
+    monkeypatch.setattr(fakes_regions.Drifter, "drift", 1.0)
     scored = run(request(home))
     assert axioms(scored)["beaten"] == {}
     assert "(!)" not in axiom_table(scored).markdown()
@@ -171,14 +172,14 @@ def test_a_chain_resumes_with_the_same_bytes(
 def test_shares_make_every_link_once(
     tmp_path: Path, regions: list[str], slow: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fakes.Drifter, "adapts_slowly", slow, raising=False)
-    cohort = read_cohort(tmp_path, fakes.RegionCohort(0), fakes.RegionSegmenter(), silent)
+    monkeypatch.setattr(fakes_regions.Drifter, "adapts_slowly", slow, raising=False)
+    cohort = read_cohort(tmp_path, fakes_regions.RegionCohort(0), fakes_regions.RegionSegmenter(), silent)
     folds = plan_study(cohort, STUDY, 0, True)
 
     def made(name: str, *shares: Share) -> dict[str, str]:
         stage = Stage(tmp_path / name)
         for share in shares:
-            generator, ruler = fakes.Drifter(), fakes.RegionSegmenter()
+            generator, ruler = fakes_regions.Drifter(), fakes_regions.RegionSegmenter()
             make_row("drifter", generator, cohort, folds, ruler, stage, Context(), lambda: None, share)
         return fakes.tree_digest(stage.root)
 
@@ -202,12 +203,12 @@ def test_given_images_have_no_chains(home: Path, regions: list[str], few_rows: N
 def test_a_region_that_goes_is_said(
     home: Path, regions: list[str], few_rows: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = fakes.Drifter.counterfactual
+    original = fakes_regions.Drifter.counterfactual
 
-    def swallow(self: fakes.Drifter, scan: fakes.Scan, do: fakes.Do, seed: int) -> np.ndarray:
+    def swallow(self: fakes_regions.Drifter, scan: fakes.Scan, do: fakes.Do, seed: int) -> np.ndarray:
         return original(self, scan, {**do, "insula": 0.0} if scan.description else do, seed)
 
-    monkeypatch.setattr(fakes.Drifter, "counterfactual", swallow)
+    monkeypatch.setattr(fakes_regions.Drifter, "counterfactual", swallow)
     scored = run(request(home))
     cells = axioms(scored)["rows"]["drifter"]["composition"]
     assert cells["1"]["value"] == pytest.approx(100 * np.log(1.01), rel=1e-3)
@@ -222,7 +223,7 @@ def test_what_is_asked_again(home: Path, regions: list[str]) -> None:
         chains = STUDY.chains(table, quick)
         assert [len(dos) for _, dos in chains] == [10] * nulls + [2] * trips
         assert len({row for row, _ in chains}) == nulls + trips
-    cohort = read_cohort(home, fakes.RegionCohort(0), fakes.RegionSegmenter(), silent)
+    cohort = read_cohort(home, fakes_regions.RegionCohort(0), fakes_regions.RegionSegmenter(), silent)
     mine = possible(PCGM.card, STUDY, plan_study(cohort, STUDY, 0, False))
     assert sum(len(fold.chains) for fold in mine) == 8 + 12  # no ventricles
     assert all(chain[0] in fold.asks for fold in mine for chain in fold.chains)
@@ -237,6 +238,6 @@ def test_what_is_asked_again(home: Path, regions: list[str]) -> None:
     ],
 )
 def test_chains_that_cannot_be(home: Path, regions: list[str], chains: Any, message: str) -> None:
-    cohort = read_cohort(home, fakes.RegionCohort(0), fakes.RegionSegmenter(), silent)
+    cohort = read_cohort(home, fakes_regions.RegionCohort(0), fakes_regions.RegionSegmenter(), silent)
     with pytest.raises(ValueError, match=message):
         plan(cohort, [(0, {})], STUDY.folds(cohort.table, 0), chains)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.util
 import inspect
 import time
 from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from functools import partial
@@ -48,6 +46,7 @@ from pcgm_bench.runner.readings import read_share
 from pcgm_bench.runner.readings import segmenter_digest
 from pcgm_bench.runner.request import Request
 from pcgm_bench.runner.request import silent
+from pcgm_bench.runner.threads import pinned_threads
 from pcgm_bench.runner.training import TrainingSets
 from pcgm_bench.runner.training import learnt_from
 from pcgm_bench.runner.volumes import refitter
@@ -385,19 +384,3 @@ class _Job:
             threads=request.threads,
             package=__version__,
         )
-
-
-@contextlib.contextmanager
-def pinned_threads(threads: int) -> Iterator[None]:
-    """Give tensor operations this many threads while inside, whatever the machine has."""
-    if importlib.util.find_spec("torch") is None:
-        yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -17,13 +17,13 @@ from pcgm_bench.contracts import Do
 from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import UserError
 from pcgm_bench.runner import build
-from pcgm_bench.runner.flow import pinned_threads
 from pcgm_bench.runner.generate import act
 from pcgm_bench.runner.generate import checked
 from pcgm_bench.runner.readings import Progress
 from pcgm_bench.runner.readings import in_native_ml
 from pcgm_bench.runner.readings import read_cohort
 from pcgm_bench.runner.request import silent
+from pcgm_bench.runner.threads import pinned_threads
 from pcgm_bench.store import atomic
 from pcgm_bench.store.run_folder import locked
 
