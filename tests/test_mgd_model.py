@@ -98,12 +98,27 @@ def test_a_new_mask_changes_the_image_and_seed_does_not(mgd: MGD, person: tuple[
 def test_guidance_from_the_old_condition_is_neutral_in_the_null_intervention(mgd: MGD, person: tuple[np.ndarray, ...]):
     image, condition, mask = person
     config = mgd.config
-    mgd.config = replace(config, sampler=replace(config.sampler, guidance=3.0, unconditional="old"))
+    for weights in ((), (2.0, 3.0, 4.0, 5.0, 6.0, 7.0)):
+        sampler = replace(config.sampler, guidance=3.0, lobe_guidance=weights, unconditional="old")
+        mgd.config = replace(config, sampler=sampler)
+        try:
+            result = mgd.counterfactual(image, condition, mask, condition, mask, seed=0)
+        finally:
+            mgd.config = config
+        assert np.abs(result - image).max() < 2e-5
+
+
+def test_a_new_brain_takes_the_steps_of_drawing_and_no_others(mgd: MGD, person: tuple[np.ndarray, ...]):
+    _, condition, mask = person
+    config, plain = mgd.config, mgd.sample(condition, mask, 0)
     try:
-        result = mgd.counterfactual(image, condition, mask, condition, mask, seed=0)
+        mgd.config = replace(config, sampler=replace(config.sampler, steps=3, strength=0.5, guidance=3.0))
+        np.testing.assert_array_equal(mgd.sample(condition, mask, 0), plain)
+        for part in ("steps", "decoder_steps"):
+            mgd.config = replace(config, drawing=replace(config.drawing, **{part: 2}))
+            assert np.abs(mgd.sample(condition, mask, 0) - plain).max() > 1e-4
     finally:
         mgd.config = config
-    assert np.abs(result - image).max() < 2e-5
 
 
 def test_random_start_depends_on_the_seed(mgd: MGD, person: tuple[np.ndarray, ...]):

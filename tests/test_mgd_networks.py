@@ -19,11 +19,13 @@ from pcgm_bench.methods.pcgm.causal_encoder import permute_planes
 from pcgm_bench.methods.pcgm.config import CONFIGS
 from pcgm_bench.methods.pcgm.config import PAPER
 from pcgm_bench.methods.pcgm.config import PHANTOM
+from pcgm_bench.methods.pcgm.config import MGDConfig
 from pcgm_bench.methods.pcgm.config import config_hash
 from pcgm_bench.methods.pcgm.config import get_config
 from pcgm_bench.methods.pcgm.config import weights_hash
 from pcgm_bench.methods.pcgm.controlnet import ControlNet
 from pcgm_bench.methods.pcgm.controlnet import control_mask
+from pcgm_bench.methods.pcgm.controlnet import lobe_weights
 from pcgm_bench.methods.pcgm.decoder import DiffusionDecoder
 from pcgm_bench.methods.pcgm.decoder import upsample_latent
 from pcgm_bench.methods.pcgm.describe import describe
@@ -44,10 +46,14 @@ def _seed():
         yield
 
 
+SHORT = replace(TINY, encoder=replace(TINY.encoder, latent_channels=8, shortcut=True))
+
+
+@pytest.mark.parametrize("config", [TINY, SHORT], ids=["plain", "shortcut"])
 @pytest.mark.parametrize("slices", [8, 9])
-def test_encoder_never_looks_ahead(slices: int):
+def test_encoder_never_looks_ahead(slices: int, config: MGDConfig):
     """A change in slice j reaches no latent slice that stands for earlier slices only."""
-    encoder = CausalEncoder(TINY).eval()
+    encoder = CausalEncoder(config).eval()
     x = torch.randn(1, 1, slices, 8, 8)
     with torch.no_grad():
         before = encoder.encode(x)
@@ -74,6 +80,47 @@ def test_an_even_stack_equals_the_odd_one_with_its_first_slice_repeated():
     with torch.no_grad():
         odd = encoder.encode(torch.cat([x[:, :, :1], x], dim=2))
         torch.testing.assert_close(encoder.encode(x), odd[:, :, 1:])
+
+
+@pytest.mark.parametrize("slices", [8, 9])
+def test_a_shortcut_alone_gives_the_image_back(slices: int):
+    encoder, x = CausalEncoder(SHORT), torch.randn(2, 1, slices, 6, 4)
+    for last in (encoder.down[-1], encoder.up[-1]):
+        for parameter in last.parameters():
+            torch.nn.init.zeros_(parameter)
+    with torch.no_grad():
+        assert torch.equal(encoder.reconstruct(encoder.posterior(x)[0], slices), x)
+
+
+def test_a_shortcut_needs_a_channel_a_voxel():
+    with pytest.raises(UserError, match="needs 8 latent channels"):
+        CausalEncoder(replace(TINY, encoder=replace(TINY.encoder, shortcut=True)))
+
+
+@pytest.mark.parametrize("slices", [8, 9])
+def test_a_shortcuts_channels_reach_the_decoder_at_their_own_voxels(slices: int):
+    config = replace(SHORT, shape=(slices, *SHORT.shape[1:]))
+    x = torch.randn(1, 1, *config.shape)
+    encoder = CausalEncoder(config)
+    for parameter in encoder.down[-1].parameters():
+        torch.nn.init.zeros_(parameter)
+    with torch.no_grad():
+        latent = upsample_latent(encoder.encode(x), config)
+    assert latent.shape == (1, 9, *config.shape)
+    assert torch.equal(latent[:, 8:], x)
+
+
+def test_a_lobes_guidance_holds_in_it_and_fades_into_the_others():
+    mask = torch.zeros(1, 8, 16, 16, 16)
+    mask[:, 0, :8] = 1
+    mask[:, 5, 8:] = 1
+    weights = lobe_weights(mask, (2.0, 9.0, 9.0, 9.0, 9.0, 4.0), 1.0, (8, 8, 8))[0, 0, :, 4, 4]
+    assert weights[0] == pytest.approx(2.0, abs=0.02)
+    assert weights[-1] == pytest.approx(4.0, abs=0.04)
+    assert (weights.diff() >= -1e-5).all()
+    assert lobe_weights(0 * mask, (2.0,) * 6, 1.5, (8, 8, 8)).unique().tolist() == [1.5]
+    with pytest.raises(UserError, match="one for each of frontal"):
+        lobe_weights(mask, (1.0, 2.0), 1.0, (8, 8, 8))
 
 
 def test_calibration_standardises():
@@ -175,8 +222,8 @@ def test_decoder_uses_latent_and_keeps_shape():
     decoder = awaken(DiffusionDecoder(TINY))
     x, z, t = torch.randn(1, 1, *TINY.shape), torch.randn(1, 4, *TINY.latent_shape), torch.tensor([0.5])
     with torch.no_grad():
-        one = decoder(x, upsample_latent(z, TINY.shape), t)
-        two = decoder(x, upsample_latent(z + 1, TINY.shape), t)
+        one = decoder(x, upsample_latent(z, TINY), t)
+        two = decoder(x, upsample_latent(z + 1, TINY), t)
     assert one.shape == x.shape
     assert float((one - two).abs().max()) > 1e-4
 

@@ -15,10 +15,12 @@ import itertools
 import math
 
 import torch
+from einops import rearrange
 from torch import Tensor
 from torch import nn
 from torch.nn import functional as nnf
 
+from pcgm_bench.contracts import UserError
 from pcgm_bench.methods.pcgm.config import MGDConfig
 from pcgm_bench.methods.pcgm.config import Norm
 from pcgm_bench.methods.pcgm.config import Shape
@@ -38,6 +40,18 @@ def permute_planes(volume: Tensor, order: tuple[int, int, int]) -> Tensor:
 def _front(x: Tensor, n: int) -> Tensor:
     """Repeat the first slice ``n`` times in front."""
     return torch.cat([x[:, :, :1]] * n + [x], dim=2) if n else x
+
+
+def space_to_channel(x: Tensor, patch: Shape) -> Tensor:
+    """``(B, C, p D, q H, r W)`` -> ``(B, C p q r, D, H, W)``; `channel_to_space` is its inverse."""
+    p, q, r = patch
+    return rearrange(x, "b c (d p) (h q) (w r) -> b (c p q r) d h w", p=p, q=q, r=r)
+
+
+def channel_to_space(x: Tensor, patch: Shape) -> Tensor:
+    """``(B, C p q r, D, H, W)`` -> ``(B, C, p D, q H, r W)``."""
+    p, q, r = patch
+    return rearrange(x, "b (c p q r) d h w -> b c (d p) (h q) (w r)", p=p, q=q, r=r)
 
 
 class CausalConv3d(nn.Module):
@@ -90,7 +104,7 @@ class CausalUpsample(nn.Module):
 
 
 class CausalEncoder(nn.Module):
-    """Image ``(B, 1, *shape)`` in [-1, 1] to latent ``(B, 4, *latent_shape)`` and, by the head, back.
+    """Image ``(B, 1, *shape)`` in [-1, 1] to latent ``(B, C, *latent_shape)`` and, by the head, back.
 
     `encode` standardises the latent by `calibrate`'s per-channel mean and s.d. over training images (the released
     code multiplies by 0.19), and uses the posterior mean, so that encoding is deterministic (the released code
@@ -100,13 +114,17 @@ class CausalEncoder(nn.Module):
     def __init__(self, config: MGDConfig) -> None:
         super().__init__()
         c = config.encoder
-        self.factor = math.prod(along for along, _ in c.strides)
+        self.patch = config.patch
+        self.factor = self.patch[0]
+        self.shortcut = c.shortcut
+        if c.shortcut and math.prod(self.patch) != c.latent_channels:
+            raise UserError(f"a shortcut past {self.patch} voxels needs {math.prod(self.patch)} latent channels")
         down: list[nn.Module] = [CausalConv3d(1, c.widths[0])]
         for level, width in enumerate(c.widths):
             if level:
-                along, across = c.strides[level - 1]
-                kernel = (3 if along > 1 else 1, 4 if across > 1 else 3)
-                down.append(CausalConv3d(c.widths[level - 1], width, kernel, (along, across)))
+                step = c.strides[level - 1]
+                kernel = (3 if step[0] > 1 else 1, 4 if step[1] > 1 else 3)
+                down.append(CausalConv3d(c.widths[level - 1], width, kernel, step))
             down += [CausalResBlock(width, config.norm, config.groups) for _ in range(c.blocks[level])]
         last = c.widths[-1]
         self.down = nn.Sequential(
@@ -128,14 +146,20 @@ class CausalEncoder(nn.Module):
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the raw latent."""
         extra = self.factor > 1 and x.shape[2] % self.factor == 0
-        moments = self.down(_front(x, 1) if extra else x)
-        mean, log_variance = moments[:, :, 1 if extra else 0 :].chunk(2, dim=1)
-        return mean, log_variance.clamp(-30.0, 20.0)
+        x = _front(x, 1) if extra else x
+        mean, log_variance = self.down(x).chunk(2, dim=1)
+        if self.shortcut:
+            mean = mean + space_to_channel(_front(x, self.factor - 1), self.patch)
+        first = 1 if extra else 0
+        return mean[:, :, first:], log_variance[:, :, first:].clamp(-30.0, 20.0)
 
     def reconstruct(self, z: Tensor, slices: int) -> Tensor:
         """Image of ``slices`` slices from a raw latent, by the feed-forward head."""
         extra = self.factor > 1 and slices % self.factor == 0
-        x = self.up(_front(z, 1) if extra else z)
+        z = _front(z, 1) if extra else z
+        x = self.up(z)
+        if self.shortcut:
+            x = x + channel_to_space(z, self.patch)[:, :, self.factor - 1 :]
         return x[:, :, 1:] if extra else x
 
     def encode(self, x: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch import nn
 from torch.nn import functional as nnf
 
+from pcgm_bench.methods.pcgm.causal_encoder import channel_to_space
 from pcgm_bench.methods.pcgm.config import MGDConfig
 from pcgm_bench.methods.pcgm.config import Shape
 from pcgm_bench.methods.pcgm.diffusion import add_noise
@@ -24,10 +25,17 @@ from pcgm_bench.methods.pcgm.layers import TimeEmbedding
 from pcgm_bench.methods.pcgm.layers import resize
 
 
-def upsample_latent(z: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """Trilinear, to the image's grid: half-voxel aligned where the factor is whole, corner-aligned otherwise."""
-    corners = any(n % m for n, m in zip(shape, z.shape[2:], strict=True))
-    return nnf.interpolate(z, size=shape, mode="trilinear", align_corners=corners)
+def upsample_latent(z: Tensor, config: MGDConfig) -> Tensor:
+    """Latent ``(B, C, *latent_shape)`` on the image's grid ``(B, C, *shape)``, trilinear.
+
+    Half-voxel aligned where the factor is whole, corner-aligned otherwise. Where the encoder has a shortcut, one more
+    channel puts every channel's value at the voxel that it stands for: interpolation blurs them.
+    """
+    corners = any(n % m for n, m in zip(config.shape, z.shape[2:], strict=True))
+    upsampled = nnf.interpolate(z, size=config.shape, mode="trilinear", align_corners=corners)
+    if not config.encoder.shortcut:
+        return upsampled
+    return torch.cat([upsampled, channel_to_space(z, config.patch)[:, :, -config.shape[0] :]], dim=1)
 
 
 class SliceAttention(nn.Module):
@@ -58,7 +66,7 @@ class DiffusionDecoder(nn.Module):
         d = config.decoder
         self.prediction = d.prediction
         self.time = TimeEmbedding(d.time_dim)
-        self.stem = Conv3d(1 + config.encoder.latent_channels, d.widths[0], 3, padding=1)
+        self.stem = Conv3d(1 + config.encoder.latent_channels + config.encoder.shortcut, d.widths[0], 3, padding=1)
 
         def blocks(width: int, n: int) -> BlockStack:
             return BlockStack(FiLMResBlock(width, width, d.time_dim, config.norm, config.groups) for _ in range(n))
@@ -79,7 +87,7 @@ class DiffusionDecoder(nn.Module):
 
         Args:
             x: Noisy image ``(B, 1, D, H, W)``.
-            latent: `upsample_latent` of the latent, ``(B, 4, D, H, W)``.
+            latent: `upsample_latent` of the latent, ``(B, C, D, H, W)``.
             t: Times ``(B,)`` in [0, 1].
         """
         time = self.time(t)
@@ -113,7 +121,7 @@ def decoder_loss(decoder: DiffusionDecoder, x0: Tensor, latent: Tensor, noise: T
     Args:
         decoder: The network.
         x0: Images or crops ``(B, 1, D, H, W)`` in [-1, 1].
-        latent: Upsampled latents of the same crops ``(B, 4, D, H, W)``, augmentation noise added.
+        latent: Upsampled latents of the same crops ``(B, C, D, H, W)``, augmentation noise added.
         noise: Standard normal, like ``x0``.
         t: Times ``(B,)``.
     """

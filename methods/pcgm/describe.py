@@ -84,7 +84,7 @@ def describe(config: MGDConfig) -> list[NetworkCost]:
         plain, _ = _measure("unet", unet, z, t, condition)
         control, residuals = _measure("controlnet", controlnet, z, t, condition, hint)
         _measure("controlled", unet, z, t, condition, None, residuals)
-        decoder, _ = _measure("decoder", DiffusionDecoder(config), x, upsample_latent(z, config.shape), t)
+        decoder, _ = _measure("decoder", DiffusionDecoder(config), x, upsample_latent(z, config), t)
     hint_activations = hint_cost.training_gib - 16 * hint_cost.parameters / 2**30
     control = NetworkCost(
         control.name,

@@ -196,13 +196,13 @@ def generate(predict: Denoiser, start: Inverted, grid: tuple[float, ...], k: int
     return predict(x, grid[0]) if denoise_last else x / coefficients(grid[0])[0]
 
 
-def guided(conditional: Denoiser, unconditional: Denoiser, weight: float) -> Denoiser:
-    """Classifier-free guidance ``eps = eps_u + w (eps_c - eps_u)``.
+def guided(conditional: Denoiser, unconditional: Denoiser, weight: float | Tensor) -> Denoiser:
+    """Classifier-free guidance ``eps = eps_u + w (eps_c - eps_u)``; a tensor weighs every place by itself.
 
     At one ``x_t`` the noise is affine in ``x_0``, so the same weights on the ``x_0`` estimates give exactly this
     (no clipping in between). ``weight`` 1 costs one evaluation.
     """
-    if weight == 1.0:
+    if isinstance(weight, float) and weight == 1.0:
         return conditional
 
     def predict(x: Tensor, t: float) -> Tensor:

@@ -23,6 +23,7 @@ from torch import Tensor
 from pcgm_bench.methods.pcgm.causal_encoder import CausalEncoder
 from pcgm_bench.methods.pcgm.config import MGDConfig
 from pcgm_bench.methods.pcgm.controlnet import ControlNet
+from pcgm_bench.methods.pcgm.controlnet import lobe_weights
 from pcgm_bench.methods.pcgm.decoder import DiffusionDecoder
 from pcgm_bench.methods.pcgm.decoder import upsample_latent
 from pcgm_bench.methods.pcgm.diffusion import Denoiser
@@ -155,10 +156,10 @@ class MGD:
         condition: np.ndarray,
         mask: np.ndarray | None,
         old: tuple[np.ndarray, np.ndarray | None],
-        weight: float,
+        weight: float | Tensor,
     ) -> Denoiser:
         conditional = self._latent_denoiser(condition, mask)
-        if weight == 1.0:
+        if isinstance(weight, float) and weight == 1.0:
             return conditional
         null = np.full(len(FIELDS), np.nan, np.float32)
         branch = {
@@ -169,7 +170,7 @@ class MGD:
         return guided(conditional, self._latent_denoiser(*branch), weight)
 
     def _image_denoiser(self, z: Tensor) -> Denoiser:
-        latent = upsample_latent(z, self.config.shape)
+        latent = upsample_latent(z, self.config)
 
         def predict(x: Tensor, t: float) -> Tensor:
             time = self._time(t)
@@ -179,7 +180,7 @@ class MGD:
 
     @torch.inference_mode()
     def encode(self, image: np.ndarray) -> Tensor:
-        """Image ``(X, Y, Z)`` -> standardised latent ``(1, 4, *latent_shape)``: the posterior mean."""
+        """Image ``(X, Y, Z)`` -> standardised latent ``(1, C, *latent_shape)``: the posterior mean."""
         return self.encoder.encode(self._tensor(to_model(image, self.config)[None]))
 
     @torch.inference_mode()
@@ -201,10 +202,14 @@ class MGD:
     ) -> Tensor:
         """Clean latent from the state at index k under the new condition and mask.
 
-        The old ones serve guidance with ``unconditional = "old"`` only.
+        The old ones serve guidance: as the branch to move away from with ``unconditional = "old"``, and the old mask
+        says where which lobe's weight holds.
         """
         s = self.config.sampler
-        predict = self._guided(condition, mask, (old_condition, old_mask), s.guidance)
+        weight: float | Tensor = s.guidance
+        if s.lobe_guidance and old_mask is not None:
+            weight = lobe_weights(self._tensor(old_mask), s.lobe_guidance, s.guidance, self.config.latent_shape)
+        predict = self._guided(condition, mask, (old_condition, old_mask), weight)
         return generate(predict, z_k, ddim_grid(s.steps, s.t_min), start_index(s.strength, s.steps))
 
     @torch.inference_mode()
@@ -220,27 +225,26 @@ class MGD:
         """Image ``(X, Y, Z)`` float32 from a latent.
 
         Args:
-            z: Standardised latent ``(1, 4, *latent_shape)``.
-            start: From `invert_image`; None draws the start noise from ``seed`` and runs all steps.
+            z: Standardised latent ``(1, C, *latent_shape)``.
+            start: From `invert_image`; None draws the start noise from ``seed`` and takes ``drawing.decoder_steps``.
             seed: Of the noise.
         """
-        d = self.config.decoder_sampler
-        grid, predict = ddim_grid(d.steps, d.t_min), self._image_denoiser(z)
+        d, predict = self.config.decoder_sampler, self._image_denoiser(z)
         if start is None:
+            steps = self.config.drawing.decoder_steps
             noise = self._noise((1, 1, *self.config.shape), seed)
-            image = generate(predict, Inverted(noise), grid, d.steps, denoise_last=True)
+            image = generate(predict, Inverted(noise), ddim_grid(steps, d.t_min), steps, denoise_last=True)
         else:
-            image = generate(predict, start, grid, start_index(d.strength, d.steps))
+            image = generate(predict, start, ddim_grid(d.steps, d.t_min), start_index(d.strength, d.steps))
         return from_model(image[0, 0].cpu().numpy(), self.config)
 
     @torch.inference_mode()
     def sample(self, condition: np.ndarray, mask: np.ndarray | None, seed: int) -> np.ndarray:
-        """A new brain from noise, with guidance towards ``condition`` (all NaN: unconditional) and ``mask``."""
-        s = self.config.sampler
+        """A new brain from noise, under ``condition`` (all NaN: unconditional) and ``mask``."""
+        steps = self.config.drawing.steps
         shape = (1, self.config.encoder.latent_channels, *self.config.latent_shape)
-        predict = self._guided(condition, mask, (condition, mask), s.guidance)
-        noise = Inverted(self._noise(shape, seed))
-        z = generate(predict, noise, ddim_grid(s.steps, s.t_min), s.steps, denoise_last=True)
+        grid, noise = ddim_grid(steps, self.config.sampler.t_min), Inverted(self._noise(shape, seed))
+        z = generate(self._latent_denoiser(condition, mask), noise, grid, steps, denoise_last=True)
         return self.decode(z, seed=seed + 1)
 
     def draw(self, people: np.ndarray, n: int, seed: int, first: int = 0) -> Iterator[np.ndarray]:

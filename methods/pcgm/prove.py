@@ -101,13 +101,15 @@ def report(asked: np.ndarray, measured: np.ndarray) -> pd.DataFrame:
 
 
 def with_settings(config: MGDConfig, settings: list[str]) -> MGDConfig:
-    """Sampler settings changed: ``sampler.steps=10``, ``decoder_sampler.strength=0.5``."""
+    """Sampler settings changed: ``sampler.steps=10``, ``sampler.lobe_guidance=3,3,3,3,2,3``."""
     for setting in settings:
         where, _, value = setting.partition("=")
         part, _, name = where.partition(".")
         old = getattr(config, part)
         kind = type(getattr(old, name))
-        new = value == "True" if kind is bool else kind(value)
+        new: object = value == "True" if kind is bool else kind(value)
+        if kind is tuple:
+            new = tuple(float(one) for one in value.split(",") if one)
         config = dataclasses.replace(config, **{part: dataclasses.replace(old, **{name: new})})
     return config
 

@@ -28,6 +28,7 @@ from pcgm_bench.methods.pcgm.causal_encoder import CausalEncoder
 from pcgm_bench.methods.pcgm.causal_encoder import encoder_loss
 from pcgm_bench.methods.pcgm.causal_encoder import permute_planes
 from pcgm_bench.methods.pcgm.config import MGDConfig
+from pcgm_bench.methods.pcgm.config import Shape
 from pcgm_bench.methods.pcgm.controlnet import ControlNet
 from pcgm_bench.methods.pcgm.controlnet import denoiser_loss
 from pcgm_bench.methods.pcgm.controlnet import random_drop
@@ -111,12 +112,12 @@ def _mirror(x: Tensor, flip: bool) -> Tensor:
     return x.flip(1) if flip else x
 
 
-def _crop(generator: torch.Generator, volume: Tensor, edge: int | None) -> Tensor:
-    """A random cube of ``(C, X, Y, Z)``; the whole volume with ``edge`` None."""
+def _crop(generator: torch.Generator, volume: Tensor, edge: int | None, steps: Shape = (1, 1, 1)) -> Tensor:
+    """A random cube of ``(C, X, Y, Z)`` that starts at multiples of ``steps``; the whole volume with ``edge`` None."""
     if edge is None:
         return volume
-    for axis in (1, 2, 3):
-        start = int(torch.randint(volume.shape[axis] - edge + 1, (1,), generator=generator))
+    for axis, step in enumerate(steps, 1):
+        start = step * int(torch.randint((volume.shape[axis] - edge) // step + 1, (1,), generator=generator))
         volume = volume.narrow(axis, start, edge)
     return volume
 
@@ -189,7 +190,7 @@ def train_encoder(
             items.append(_crop(generator, volume, settings.crop))
         x = _layout(items, settings)
         noise = torch.randn(
-            len(items), e.latent_channels, *(-(-n // s) for n, s in zip(x.shape[2:], _reduction(config), strict=True)),
+            len(items), e.latent_channels, *(-(-n // s) for n, s in zip(x.shape[2:], config.patch, strict=True)),
             generator=generator,
         )  # fmt: skip
         terms, reconstruction = encoder_loss(encoder, config, x, noise.to(settings.device))
@@ -207,17 +208,11 @@ def train_encoder(
     return encoder.requires_grad_(False)
 
 
-def _reduction(config: MGDConfig) -> tuple[int, int, int]:
-    along = int(np.prod([a for a, _ in config.encoder.strides]))
-    across = int(np.prod([b for _, b in config.encoder.strides]))
-    return along, across, across
-
-
 @torch.inference_mode()
 def encode_dataset(
     encoder: CausalEncoder, data: TrainingData, config: MGDConfig, settings: TrainSettings, folder: Path
 ) -> Tensor:
-    """Latents ``(M, 4, *latent_shape)`` float16 of all scans in canonical order, kept in ``folder``.
+    """Latents ``(M, C, *latent_shape)`` float16 of all scans in canonical order, kept in ``folder``.
 
     M is N; with ``settings.flip`` 2 N, the mirrored scans behind.
     """
@@ -310,8 +305,13 @@ def train_decoder(
     folder: Path,
     report: Report = print,
 ) -> DiffusionDecoder:
-    """Diffusion decoder on crops (or whole volumes); the latent gets noise of s.d. up to ``latent_noise``."""
+    """Diffusion decoder on crops (or whole volumes); the latent gets noise of s.d. up to ``latent_noise``.
+
+    Crops begin where the decoder's coarsest voxels do: which of the voxels of a patch is which, it can know by nothing
+    but their place in its own strides.
+    """
     data.check(config)
+    steps: Shape = tuple(np.prod(config.decoder.strides, axis=0).tolist())
     latents = encode_dataset(encoder, data, config, settings, folder)
     decoder: DiffusionDecoder = _build(lambda: DiffusionDecoder(config), settings)  # type: ignore[assignment]
 
@@ -321,8 +321,8 @@ def train_decoder(
             z = latents[i + len(data) * flip].float()
             strength = config.decoder.latent_noise * float(torch.rand(1, generator=generator))
             z = z + strength * torch.randn(z.shape, generator=generator)
-            pair = torch.cat([_mirror(data.image(i, config), flip), upsample_latent(z[None], config.shape)[0]])
-            crops.append(_crop(generator, pair, settings.crop))
+            pair = torch.cat([_mirror(data.image(i, config), flip), upsample_latent(z[None], config)[0]])
+            crops.append(_crop(generator, pair, settings.crop, steps))
         batch = _layout(crops, settings)
         x0, latent = batch[:, :1].contiguous(memory_format=torch.channels_last_3d), batch[:, 1:]
         t = _times(generator, len(crops), settings.device)
