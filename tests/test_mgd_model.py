@@ -98,8 +98,8 @@ def test_a_new_mask_changes_the_image_and_seed_does_not(mgd: MGD, person: tuple[
 def test_guidance_from_the_old_condition_is_neutral_in_the_null_intervention(mgd: MGD, person: tuple[np.ndarray, ...]):
     image, condition, mask = person
     config = mgd.config
-    for weights in ((), (2.0, 3.0, 4.0, 5.0, 6.0, 7.0)):
-        sampler = replace(config.sampler, guidance=3.0, lobe_guidance=weights, unconditional="old")
+    for by_lobe in ((), (2.0, 3.0, 4.0, 5.0, 6.0, 7.0)):
+        sampler = replace(config.sampler, guidance=3.0, lobe_guidance=by_lobe, unconditional="old")
         mgd.config = replace(config, sampler=sampler)
         try:
             result = mgd.counterfactual(image, condition, mask, condition, mask, seed=0)
