@@ -133,6 +133,12 @@ def test_runs_that_differ_otherwise_do_not_overwrite_each_other(tmp_path: Path) 
     assert all(path.stem.endswith(from_folder(tmp_path).results[i].key) for i, path in enumerate(sorted(paths)))
 
 
+def test_two_studies_of_one_cohort_are_told_apart_by_their_folder(tmp_path: Path) -> None:
+    first, second = export([result(), result(study="recovery")], tmp_path)
+    assert first.name == second.name
+    assert [path.parent.name for path in (first, second)] == ["aud", "recovery"]
+
+
 def test_no_persons_score_leaves_a_real_cohorts_home(tmp_path: Path) -> None:
     export([result(is_phantom=False, cohort="lab"), result()], tmp_path)
     kept = {one.is_phantom: [entry.by_unit for entry in one.entries] for one in from_folder(tmp_path).results}

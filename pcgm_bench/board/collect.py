@@ -198,14 +198,14 @@ def export(results: Sequence[Result], folder: Path) -> list[Path]:
     A file says everything that the leaderboard needs, and no more: scores by person leave a real cohort's home only
     as their means, so that verdicts on real cohorts made from exported files compare intervals.
 
-    Runs that differ in neither method, cohort nor seed (another segmenter, an edited method) have the run's key at the
-    end of the file's name.
+    Runs of a study that differ in neither method, cohort nor seed (another segmenter, an edited method) have the run's
+    key at the end of the file's name.
     """
-    names = [_name(result) for result in results]
+    names = [f"{plain(result.identity.study)}/{_name(result)}" for result in results]
     paths = []
     for result, name in zip(results, names, strict=True):
         suffix = f"--{result.key}" if names.count(name) > 1 else ""
-        path = folder / plain(result.identity.study) / f"{name}{suffix}.json"
+        path = folder / f"{name}{suffix}.json"
         kept = result if result.is_phantom else _without_people(result)
         atomic.write_json(path, kept.model_dump(mode="json"))
         paths.append(path)
