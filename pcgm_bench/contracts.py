@@ -23,6 +23,8 @@ from typing import Protocol
 
 import numpy as np
 
+from pcgm_bench.anatomy import CHANNELS
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -56,6 +58,12 @@ class Segmentation:
     volumes: Mapping[str, float]
     head_size: float
     qc: float
+
+    @classmethod
+    def of_volumes(cls, volumes: Mapping[str, float], head_size: float, qc: float) -> Segmentation:
+        """Volumes alone: no voxels."""
+        nothing = np.empty((len(CHANNELS), 0, 0, 0), np.float32)
+        return cls(nothing, nothing[0].astype(np.int16), volumes, head_size, qc)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import pandas as pd
 
 from pcgm_bench import __version__
@@ -129,8 +128,7 @@ class Unread(Segmenter):
 
     def segment(self, scan: Scan) -> Segmentation:
         """No volumes, no voxels, no quality."""
-        nothing = np.empty((0, 0, 0), np.float32)
-        return Segmentation(nothing, nothing.astype(np.int16), {}, float("nan"), float("nan"))
+        return Segmentation.of_volumes({}, float("nan"), float("nan"))
 
 
 def units_of(table: pd.DataFrame) -> list[Unit]:

@@ -19,6 +19,7 @@ from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import UserError
+from pcgm_bench.store import Unit
 from pcgm_bench.store import atomic
 
 TISSUE_OF_LABEL: dict[str, tuple[int, ...]] = {
@@ -70,7 +71,7 @@ class FolderSegmenter(Segmenter):
             UserError: none, or several.
         """
         kinds = ("dseg", "aparc", "synthseg")
-        stem = scan.key + (f"_desc-{scan.description}" if scan.description else "")
+        stem = Unit(scan.subject, scan.session, scan.description).stem
         found = sorted(
             path
             for path in self._folder.rglob(f"{stem}_*.nii*")

@@ -23,6 +23,7 @@ from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import UserError
 from pcgm_bench.registry import suggestion
+from pcgm_bench.store import Unit
 
 WHO = ("subject", "session", "desc")
 NEEDED = (*LOBE_NAMES, "ventricles", "head_size")
@@ -76,14 +77,13 @@ class TableSegmenter(Segmenter):
         Raises:
             UserError: there is none.
         """
-        stem = scan.key + (f"_desc-{scan.description}" if scan.description else "")
+        stem = Unit(scan.subject, scan.session, scan.description).stem
         if stem not in self._rows:
             there = ", ".join(list(self._rows)[:3])
             raise UserError(f"{self._path}: no row for {stem} among {len(self._rows)} ({there}, ...); add it")
         values = dict(self._rows[stem])
         head, qc = values.pop("head_size"), values.pop("qc", float("nan"))
-        nothing = np.empty((len(CHANNELS), 0, 0, 0), np.float32)
-        return Segmentation(nothing, np.empty((0, 0, 0), np.int16), values, head, qc)
+        return Segmentation.of_volumes(values, head, qc)
 
 
 def read_table(path: Path) -> dict[str, dict[str, float]]:
@@ -151,7 +151,7 @@ def _stem(row: Mapping[Hashable, str]) -> str:
         return ""
     session = row.get("session", "").strip().removeprefix("ses-")
     description = row.get("desc", "").strip().removeprefix("desc-")
-    return f"sub-{subject}" + (f"_ses-{session}" if session else "") + (f"_desc-{description}" if description else "")
+    return Unit(subject, session, description).stem
 
 
 def _faults(stems: list[str], texts: pd.DataFrame, values: pd.DataFrame) -> Iterator[str]:
