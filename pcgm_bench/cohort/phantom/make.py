@@ -154,13 +154,17 @@ def noise_seed(visit: Visit, do: Do, seed: int | None) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1)[0])
 
 
+def draw(recipe: Recipe, visit: Visit, home: Path | None) -> tuple[np.ndarray, Anatomy]:
+    """The factual image ``(X, Y, Z)`` of a visit, and the anatomy that is on it."""
+    anatomy = anatomy_of(recipe, visit, {}, home)
+    return render(anatomy, visit.person.seed, noise_seed(visit, {}, None)), anatomy
+
+
 def _one(job: tuple[Recipe, Visit, Path | None]) -> tuple[np.ndarray, Anatomy]:
     import torch
 
     torch.set_num_threads(1)
-    recipe, visit, home = job
-    anatomy = anatomy_of(recipe, visit, {}, home)
-    return render(anatomy, visit.person.seed, noise_seed(visit, {}, None)), anatomy
+    return draw(*job)
 
 
 def _all(recipe: Recipe, visits: Sequence[Visit], home: Path | None) -> Iterator[tuple[np.ndarray, Anatomy]]:
@@ -218,12 +222,7 @@ def make(
         out, recipe.name, PHANTOM, settings=settings, readme=note, needed_bytes=bytes_needed(len(visits), voxels)
     ) as writer:
         for index, (visit, (image, anatomy)) in enumerate(zip(visits, _all(recipe, visits, home), strict=True)):
-            who = visit.person
-            scan = Scan(
-                subject=who.subject, session=visit.session, image=image, affine=frame.affine,
-                age=round(who.age + visit.years, 4), sex=who.sex, diagnosis=who.diagnosis, head_size=who.icv,
-            )  # fmt: skip
-            writer.add(scan, labels=anatomy.labels)
+            writer.add(visit.scan(image, frame.affine), labels=anatomy.labels)
             truth.append(_truth_row(recipe, visit, anatomy))
             progress("make phantom", index + 1, len(visits))
         writer.table("truth.tsv", pd.DataFrame(truth))

@@ -16,6 +16,7 @@ from pcgm_bench.cohort.phantom.population import HIV
 from pcgm_bench.cohort.phantom.population import Person
 from pcgm_bench.cohort.phantom.population import person
 from pcgm_bench.cohort.phantom.population import planned_volumes
+from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
 
 TRAINING_SEED = 1000
@@ -48,6 +49,16 @@ class Visit:
     def session(self) -> str:
         """BIDS session label, ``01`` for the first visit."""
         return f"{self.number + 1:02d}"
+
+    @property
+    def age(self) -> float:
+        """At the visit, years."""
+        return round(self.person.age + self.years, 4)
+
+    def scan(self, image: np.ndarray, affine: np.ndarray) -> Scan:
+        """An image ``(X, Y, Z)`` as the scan of this visit; head size is the phantom's ICV."""
+        who = self.person
+        return Scan(who.subject, self.session, image, affine, self.age, who.sex, who.diagnosis, who.icv)
 
 
 def _ages(rng: np.random.Generator, n: int, mean: float, sd: float, low: float, high: float) -> np.ndarray:

@@ -8,9 +8,7 @@ import pandas as pd
 
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.phantom.make import Recipe
-from pcgm_bench.cohort.phantom.make import anatomy_of
-from pcgm_bench.cohort.phantom.make import noise_seed
-from pcgm_bench.cohort.phantom.render import render
+from pcgm_bench.cohort.phantom.make import draw
 from pcgm_bench.cohort.phantom.roster import TRAINING_SEED
 from pcgm_bench.contracts import Scan
 
@@ -35,7 +33,7 @@ class TrainingScans:
                 {
                     "subject": visit.person.subject,
                     "session": visit.session,
-                    "age": round(visit.person.age + visit.years, 4),
+                    "age": visit.age,
                     "sex": visit.person.sex,
                     "diagnosis": visit.person.diagnosis,
                 }
@@ -48,9 +46,5 @@ class TrainingScans:
 
     def __getitem__(self, index: int) -> Scan:
         visit = self._visits[index]
-        who = visit.person
-        anatomy = anatomy_of(self._recipe, visit, {}, self._home)
-        image = render(anatomy, who.seed, noise_seed(visit, {}, None))
-        years = round(who.age + visit.years, 4)
-        affine = grid_called(self._recipe.grid).affine
-        return Scan(who.subject, visit.session, image, affine, years, who.sex, who.diagnosis, who.icv)
+        image, _anatomy = draw(self._recipe, visit, self._home)
+        return visit.scan(image, grid_called(self._recipe.grid).affine)
