@@ -17,8 +17,10 @@ from typing import Any
 
 from pcgm_bench.contracts import BoardEntry
 from pcgm_bench.plain import plain_json
+from pcgm_bench.studies.controls import beaten_by_controls
+from pcgm_bench.studies.controls import beaten_notes
+from pcgm_bench.studies.controls import methods_first
 from pcgm_bench.studies.recovery_rules import IMPOSSIBLE
-from pcgm_bench.studies.synthesis_tables import beaten_by_controls
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
@@ -113,7 +115,7 @@ def table(scores: Mapping[str, Any], controls: Sequence[str]) -> Table:
     """Lines down, rows across, estimates with intervals and people; flagged where a useless control stands first."""
     stored = scores["axioms"]
     title = "Axioms: nothing asked again and again, and there and back"
-    names = [row for row in scores["rows"] if row not in controls] + [row for row in controls if row in scores["rows"]]
+    names = methods_first(scores["rows"], controls)
     heads = [Column("axiom"), Column("perfect"), Column("useless"), *map(Column, names)]
     if stored is None:
         cells: list[Cell] = ["composition, reversibility", None, None, *[IMPOSSIBLE] * len(names)]
@@ -135,7 +137,7 @@ def table(scores: Mapping[str, Any], controls: Sequence[str]) -> Table:
 
 
 def _notes(stored: Mapping[str, Any]) -> list[str]:
-    notes = [
+    return [
         "Estimate [95 %] (people; images where voxels are compared). Less is better. Every image is read by the run's "
         "segmenter, given back as a scan, and changed again.",
         f"Composition: nothing is asked, once and {stored['cycles']} times in a row; mean absolute change of volumes, "
@@ -145,11 +147,8 @@ def _notes(stored: Mapping[str, Any]) -> list[str]:
         "draws fresh noise. A useless one, such as random-other, is another person away in composition, which has no "
         "bound, and keeps about 1 of the way in reversibility, which has no value where nothing moved (0.5 % or less).",
         "copy-input is perfect in composition by standing still, and has no way back to go: read both beside slopes.",
+        *beaten_notes(stored["beaten"]),
     ]
-    if stored["beaten"]:
-        which = "; ".join(f"{line}: {', '.join(better)}" for line, better in stored["beaten"].items())
-        notes.append(f"(!) ranks a useless control above the method, so it cannot be read alone: {which}.")
-    return notes
 
 
 def _text(cell: Mapping[str, Any] | None) -> str | None:

@@ -25,6 +25,8 @@ from pcgm_bench.contracts import Measurement
 from pcgm_bench.contracts import Plot
 from pcgm_bench.contracts import UserError
 from pcgm_bench.studies import synthesis_tables
+from pcgm_bench.studies.controls import beaten_by_controls
+from pcgm_bench.studies.synthesis_tables import base
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,7 +134,7 @@ class SynthesisStudy:
             "n": len(reference),
             "records": {name: dict(record) for name, record in records.items()},
             "rows": rows,
-            "beaten": synthesis_tables.beaten_by_controls(entries, FLOOR),
+            "beaten": beaten_by_controls(entries, FLOOR),
         }
 
     def tables(self, scores: Mapping[str, Any]) -> list[Table]:
@@ -181,7 +183,7 @@ def _entry(rows: Mapping[str, Any], row: str, name: str, record: Mapping[str, An
         low=_number(result.get("low")),
         high=_number(result.get("high")),
         n=result.get("n"),
-        floor=None if _base(name) == PRIVACY else _number(rows.get(FLOOR, {}).get(name, {}).get("value")),
+        floor=None if base(name) == PRIVACY else _number(rows.get(FLOOR, {}).get(name, {}).get("value")),
         target=record["perfect"] if nearest else None,
         rule=record["rule"],
         is_control=row in CONTROLS,
@@ -194,13 +196,8 @@ def heading(name: str, rule: str) -> str:
     >>> heading("fid (uncnn)", "sound"), heading("paper-mmd (uncnn)", "paper")
     ('realism: fid (uncnn)', 'paper-mmd (uncnn)')
     """
-    topic = next((topic for topic, names in TOPICS.items() if _base(name) in names), "")
+    topic = next((topic for topic, names in TOPICS.items() if base(name) in names), "")
     return f"{topic}: {name}" if topic and rule == "sound" else name
-
-
-def _base(name: str) -> str:
-    """``fid`` of ``fid (uncnn)``."""
-    return name.split(" (")[0]
 
 
 def _number(value: Any) -> float | None:

@@ -6,33 +6,17 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-from pcgm_bench.contracts import BoardEntry
+from pcgm_bench.studies.controls import beaten_notes
+from pcgm_bench.studies.controls import methods_first
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
 from pcgm_bench.tables import interval
 
 
-def beaten_by_controls(entries: Mapping[str, Sequence[BoardEntry]], floor: str) -> dict[str, list[str]]:
-    """Metric -> controls, the floor aside, that it ranks above every method: it measures something else there.
-
-    Args:
-        entries: metric -> the values of all rows.
-        floor: the control that may stand above.
-    """
-    found: dict[str, list[str]] = {}
-    for name, cells in entries.items():
-        known = [cell for cell in cells if cell.value is not None]
-        best = min((cell.loss for cell in known if not cell.is_control), default=None)
-        if best is None:
-            continue
-        if better := [cell.row for cell in known if cell.is_control and cell.row != floor and cell.loss < best]:
-            found[name] = better
-    return found
-
-
-def _order(rows: Mapping[str, Any], controls: Sequence[str]) -> list[str]:
-    return [row for row in rows if row not in controls] + [row for row in controls if row in rows]
+def base(name: str) -> str:
+    """``fid`` of ``fid (uncnn)``."""
+    return name.split(" (")[0]
 
 
 def rule_table(
@@ -40,7 +24,7 @@ def rule_table(
 ) -> Table:
     """Metrics down, rows across: estimate and interval, with what a perfect generator would score."""
     rows = scores["rows"]
-    order = _order(rows, controls)
+    order = methods_first(rows, controls)
     lines: list[list[Cell]] = []
     for metric, record in scores["records"].items():
         if record["rule"] != rule:
@@ -54,7 +38,7 @@ def rule_table(
 def regions_table(scores: Mapping[str, Any], controls: Sequence[str]) -> Table | None:
     """Cohen's d of every Desikan-Killiany region, left and right averaged, by row."""
     rows = scores["rows"]
-    order = [row for row in _order(rows, controls) if rows[row].get("cohens-d", {}).get("regions")]
+    order = [row for row in methods_first(rows, controls) if rows[row].get("cohens-d", {}).get("regions")]
     if not order:
         return None
     regions = list(rows[order[0]]["cohens-d"]["regions"])
@@ -72,7 +56,7 @@ def regions_ln_d(scores: Mapping[str, Any], controls: Sequence[str]) -> dict[str
     rows = scores["rows"]
     return {
         row: {region: one["ln_abs_d"] for region, one in rows[row]["cohens-d"]["regions"].items()}
-        for row in _order(rows, controls)
+        for row in methods_first(rows, controls)
         if rows[row].get("cohens-d", {}).get("regions")
     }
 
@@ -82,7 +66,7 @@ def _unknown(scores: Mapping[str, Any], metric: str) -> dict[str, str]:
     found = {}
     for row, results in scores["rows"].items():
         for name, one in results.items():
-            if name.split(" (")[0] == metric and one.get("reason"):
+            if base(name) == metric and one.get("reason"):
                 found[row] = one["reason"]
     return found
 
@@ -90,8 +74,8 @@ def _unknown(scores: Mapping[str, Any], metric: str) -> dict[str, str]:
 def privacy_table(scores: Mapping[str, Any], controls: Sequence[str], metric: str) -> Table | None:
     """A line a row and feature space: nearer to training people than to strangers, and as near as a second scan?"""
     rows, lines = scores["rows"], []
-    for name in (name for name in scores["records"] if name.split(" (")[0] == metric):
-        for row in (row for row in _order(rows, controls) if name in rows[row]):
+    for name in (name for name in scores["records"] if base(name) == metric):
+        for row in (row for row in methods_first(rows, controls) if name in rows[row]):
             one = rows[row][name]
             if one.get("reason"):
                 lines.append([row, name, f"not known: {one['reason']}", *[None] * 9])
@@ -131,9 +115,7 @@ def all_tables(scores: Mapping[str, Any], floor: str, controls: Sequence[str], p
         "the floor of every row (for privacy it is a row of copies).",
     ]
     notes += [f"No privacy of {row}: {reason}." for row, reason in _unknown(scores, privacy).items()]
-    if scores["beaten"]:
-        which = "; ".join(f"{metric}: {', '.join(better)}" for metric, better in scores["beaten"].items())
-        notes.append(f"(!) ranks a useless control above the method, so it cannot be read alone: {which}.")
+    notes += beaten_notes(scores["beaten"])
     sound = rule_table(scores, "sound", "overview", "New brains against held-out real ones", controls, notes)
     paper = rule_table(
         scores,
