@@ -40,21 +40,19 @@ def write_asks(
         UserError: unknown study or cohort, nothing to answer, or a folder that cannot be written to.
     """
     study = registry.get("studies", study_name)()
-    population = getattr(study, "population", request.population)
-    cohort = build.open_cohort(dataclasses.replace(request, population=population), home, seed, quick, progress)
+    cohort = build.open_people(study, request, home, seed, quick, progress)
     if job_of(study) == "sample":
         return None, len(study.real_rows(cohort.table, seed))
     if job_of(study) != "counterfactual":
         raise UserError(f"{study_name} takes no images made elsewhere; see `pcgm-bench list studies`")
     asks = study.interventions(cohort.table)
-    _write_scans(cohort, sorted({index for index, _do in asks}), out, progress)
     units = units_of(cohort.table)
+    _write_scans(cohort, units, sorted({index for index, _do in asks}), out, progress)
     atomic.write_text(out / LIST, _list(cohort, asks, units).to_csv(index=False, lineterminator="\n"))
     return out / LIST, len(asks)
 
 
-def _write_scans(cohort: Cohort, rows: list[int], out: Path, progress: Progress) -> None:
-    units = units_of(cohort.table)
+def _write_scans(cohort: Cohort, units: list[Unit], rows: list[int], out: Path, progress: Progress) -> None:
     for done, index in enumerate(rows):
         progress("write scans", done, len(rows))
         path = out / _scan(units[index])

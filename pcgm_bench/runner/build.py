@@ -6,6 +6,7 @@ import inspect
 import json
 import sys
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,12 @@ class CohortRequest:
     mechanism: str = "pial"
     grid: str = "3mm"
     population: str = "aud"
+
+
+def open_people(study: Any, request: CohortRequest, home: Path, seed: int, quick: bool, progress: Progress) -> Cohort:
+    """`open_cohort` of the population that a study is about, if it names one."""
+    population = getattr(study, "population", request.population)
+    return open_cohort(replace(request, population=population), home, seed, quick, progress)
 
 
 def open_cohort(request: CohortRequest, home: Path, seed: int, quick: bool, progress: Progress) -> Cohort:

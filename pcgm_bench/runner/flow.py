@@ -95,7 +95,7 @@ def run(request: Request, progress: Progress = silent) -> scoring.Scored:
 def _read(request: Request, share: Share) -> None:
     """A helper's share of the readings."""
     with pinned_threads(request.threads):
-        cohort, segmenter = _people(request, silent)
+        cohort, segmenter = _people(request, registry.get("studies", request.study), silent)
         read_share(request.home, cohort, segmenter, lambda: None, share)
 
 
@@ -113,10 +113,8 @@ def _take_given(request: Request) -> None:
         build.GIVEN[request.method] = generator_of(request.given)
 
 
-def _people(request: Request, progress: Progress) -> tuple[Cohort, Segmenter]:
-    population = getattr(registry.get("studies", request.study), "population", request.cohort.population)
-    wanted = dataclasses.replace(request.cohort, population=population)
-    cohort = build.open_cohort(wanted, request.home, request.seed, request.quick, progress)
+def _people(request: Request, study: Any, progress: Progress) -> tuple[Cohort, Segmenter]:
+    cohort = build.open_people(study, request.cohort, request.home, request.seed, request.quick, progress)
     segmenter = build.open_segmenter(
         request.segmenter,
         cohort=cohort,
@@ -137,7 +135,7 @@ class _Job:
         self.work = open_work(study, request.seed, request.quick)
         self.image_metrics = image_metrics(study)  # before minutes go into images: are they all there?
         self.axioms = axioms_of(study)
-        self.cohort, self.segmenter = _people(request, progress)
+        self.cohort, self.segmenter = _people(request, study, progress)
         self.made = 0
         rows = list(study.rows(request.method))
         volume_rows: list[str] = list(study.volume_rows(request.method)) if hasattr(study, "volume_rows") else []
@@ -167,14 +165,14 @@ class _Job:
         measurements = scoring.real_measurements(cohort)
         plans, remarks = self.plan(cohort)
         stages = {row: self.folder.stage(row) for row in self.weights}
-        self._image_rows(cohort, plans, stages)
+        asked = {row: self.row_plan(row, plans) for row in stages}
+        self._image_rows(cohort, plans, asked, stages)
         for row, stage in stages.items():
-            read = self.work.measurements(row, cohort, self.row_plan(row, plans), stage)
+            read = self.work.measurements(row, cohort, asked[row], stage)
             measurements += [one for one in read if one.volumes]
         measurements += self._volume_rows(cohort, folds)
         examples = self.work.examples(cohort, plans, stages)
         measured = scoring.write_measurements(self.folder, measurements)
-        asked = {row: self.row_plan(row, plans) for row in stages}
         chained = write_chains(self.folder, asked, stages)
         metrics = [*self.image_metrics, *self.axioms.metrics]
         warnings = [*getattr(self.cohort, "notes", ()), *remarks, *self.study.warnings(table, self.cohort)]
@@ -255,8 +253,14 @@ class _Job:
                 segmenter = self.segmenter if self._can_read(row) else Unread()
                 self.work.make(row, generator, cohort, folds, segmenter, stage, context, count, share)
 
-    def _image_rows(self, cohort: ReadCohort, plans: Sequence[Fold], stages: Mapping[str, Stage]) -> None:
-        units = {row: [unit for fold in self.row_plan(row, plans) for unit in fold.units] for row in stages}
+    def _image_rows(
+        self,
+        cohort: ReadCohort,
+        plans: Sequence[Fold],
+        asked: Mapping[str, Sequence[Fold]],
+        stages: Mapping[str, Stage],
+    ) -> None:
+        units = {row: [unit for fold in folds for unit in fold.units] for row, folds in asked.items()}
         before = {row: stage.count_done(units[row]) for row, stage in stages.items()}
 
         def count() -> None:
@@ -286,7 +290,7 @@ class _Job:
         held_out = real_rows(study, cohort.table, seed)
         spaces = getattr(study, "feature_spaces", ())
         training = TrainingSets(cohort, held_out, self.learnt, spaces, features, request.cohort.grid, seed)
-        return image_scores(self.image_metrics, study, cohort, asked, stages, measurements, seed, features, training)
+        return image_scores(self.image_metrics, study, cohort, asked, stages, measurements, features, training)
 
     def _helped(
         self, target: Callable[..., None], waiting: Callable[[], object]

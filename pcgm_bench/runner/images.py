@@ -86,7 +86,7 @@ def image_metrics(study: Any) -> list[ImageMetric]:
         if metric.record.inputs in ("features", TRAINING):
             found += [ImageMetric(f"{name} ({space})", metric, space, identity) for space, identity in spaces.items()]
         else:
-            found.append(ImageMetric(name, metric))
+            found += named_metrics([name])
     return found
 
 
@@ -137,29 +137,26 @@ def image_scores(
     plans: Mapping[str, Sequence[Fold]],
     stages: Mapping[str, Stage],
     measurements: Sequence[Measurement],
-    seed: int,
     features: Features,
     training: TrainingSets,
 ) -> dict[str, dict[str, Any]]:
-    """Row -> metric -> what it says about the row's images, against those of `real_rows`.
+    """Row -> metric -> what it says about the row's images, against the real ones: ``training.held_out``.
 
     Args:
         metrics: of the study.
-        study: whose ``real_rows`` are asked.
+        study: that asks; its name is in messages.
         cohort: the factual scans.
         plans: row -> what was asked; every image must be there.
         stages: rows with images.
         measurements: of the real scans and of every row.
-        seed: of the run.
         features: where features come from.
-        training: whom the rows have learnt from, for metrics that ask.
+        training: which scans are the real ones, and whom the rows have learnt from, for metrics that ask.
     """
     if not metrics:
         return {}
-    table = cohort.table
-    rows = real_rows(study, table, seed)
+    rows = training.held_out
     real = Images([partial(image_of, cohort, index) for index in rows])
-    people = list(table["subject"].astype(str).to_numpy()[rows])
+    people = list(cohort.table["subject"].astype(str).to_numpy()[rows])
     real_table = volumes_table([one for one in measurements if one.row == "real"]).iloc[rows].reset_index(drop=True)
     spaces = list(dict.fromkeys(one.space for one in metrics if one.space))
     real_features = features.of(real, spaces)
