@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from pcgm_bench.runner.scoring import Scored
     from pcgm_bench.store import RunFolder
     from pcgm_bench.tables import Table
 
@@ -19,13 +18,6 @@ def console() -> Console:
     """For stdout; wide when it is a file or a pipe, so that no table is cut there."""
     plain = Console()
     return plain if plain.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL)
-
-
-def draw(scored: Scored) -> None:
-    """Draw a run's figures into its folder."""
-    from pcgm_bench.report.run_figures import run_figures
-
-    run_figures(scored)
 
 
 def print_scored(

@@ -32,7 +32,6 @@ def run(
 
     Interrupted or killed, the same command goes on where it stopped; finished, it reads the result from the store.
     """
-    from pcgm_bench.cli.printing import draw
     from pcgm_bench.cli.printing import print_scored
     from pcgm_bench.progress import Reporter
     from pcgm_bench.runner import CohortRequest
@@ -58,5 +57,7 @@ def run(
     )
     with Reporter(quiet=quiet) as progress:
         scored = run_it(request, progress)
-    draw(scored)
+    from pcgm_bench.report.run_figures import run_figures
+
+    run_figures(scored)
     print_scored(scored.folder, scored.tables, scored.warnings)

@@ -44,7 +44,6 @@ def score(
     desc-cfAUD, desc-cfcontrol, desc-cfAge71p5. `pcgm-bench ask` writes those scans and a list of all names. Every file
     is read before anything is scored; wrong grids, missing people, NaN and damaged files are named.
     """
-    from pcgm_bench.cli.printing import draw
     from pcgm_bench.cli.printing import print_scored
     from pcgm_bench.progress import Reporter
     from pcgm_bench.runner import CohortRequest
@@ -69,5 +68,7 @@ def score(
     )
     with Reporter(quiet=quiet) as progress:
         scored = run_it(request, progress)
-    draw(scored)
+    from pcgm_bench.report.run_figures import run_figures
+
+    run_figures(scored)
     print_scored(scored.folder, scored.tables, scored.warnings)
