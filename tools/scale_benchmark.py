@@ -14,7 +14,6 @@ import time
 from functools import partial
 from pathlib import Path
 
-import nibabel
 import numpy as np
 
 from pcgm_bench import registry
@@ -22,6 +21,7 @@ from pcgm_bench.cohort.phantom.make import ensure_default
 from pcgm_bench.runner.images import Features
 from pcgm_bench.runner.images import Images
 from pcgm_bench.runner.images import image_metrics
+from pcgm_bench.store import atomic
 from pcgm_bench.store.home import default_home
 
 POOL = 40
@@ -29,7 +29,7 @@ POOL = 40
 
 def read(path: Path) -> np.ndarray:
     """One stored volume."""
-    return np.asarray(nibabel.load(path).dataobj, np.float32)  # type: ignore[attr-defined]
+    return atomic.read_nifti(path, np.float32, "remove it and run again")[0]
 
 
 def stored(folder: Path, n: int, seed: int) -> Images:
@@ -45,7 +45,7 @@ def stored(folder: Path, n: int, seed: int) -> Images:
             rng = np.random.default_rng([seed, i])
             scan = people[int(rng.integers(min(POOL, len(people))))]
             image = scan.image ** rng.uniform(0.9, 1.1) + rng.normal(0, 0.02, scan.image.shape) * (scan.image > 0)
-            nibabel.save(nibabel.Nifti1Image(np.maximum(image, 0).astype(np.float32), scan.affine), path)  # type: ignore[attr-defined]
+            atomic.write_nifti(path, np.maximum(image, 0).astype(np.float32), scan.affine)
     return Images([partial(read, path) for path in paths])
 
 
