@@ -69,19 +69,19 @@ def test_condition_is_null_for_what_training_never_saw():
 
 
 @pytest.mark.parametrize("carry", [False, True])
-def test_null_intervention_returns_the_image(mgd: MGD, person: tuple[np.ndarray, ...], carry: bool):
+def test_null_intervention_returns_the_image(
+    mgd: MGD, person: tuple[np.ndarray, ...], monkeypatch: pytest.MonkeyPatch, carry: bool
+):
     image, condition, mask = person
     config = mgd.config
     n = 0 if carry else 30
-    mgd.config = replace(
+    changed = replace(
         config,
         sampler=replace(config.sampler, carry_defects=carry, n_fixed_point=n),
         decoder_sampler=replace(config.decoder_sampler, carry_defects=carry, n_fixed_point=n),
     )
-    try:
-        result = mgd.counterfactual(image, condition, mask, condition, mask, seed=0)
-    finally:
-        mgd.config = config
+    monkeypatch.setattr(mgd, "config", changed)
+    result = mgd.counterfactual(image, condition, mask, condition, mask, seed=0)
     assert np.abs(result - image).max() < 2e-5
 
 
@@ -95,30 +95,28 @@ def test_a_new_mask_changes_the_image_and_seed_does_not(mgd: MGD, person: tuple[
     np.testing.assert_array_equal(one, two)
 
 
-def test_guidance_from_the_old_condition_is_neutral_in_the_null_intervention(mgd: MGD, person: tuple[np.ndarray, ...]):
+@pytest.mark.parametrize("by_lobe", [(), (2.0, 3.0, 4.0, 5.0, 6.0, 7.0)], ids=["one weight", "by lobe"])
+def test_guidance_from_the_old_condition_is_neutral_in_the_null_intervention(
+    mgd: MGD, person: tuple[np.ndarray, ...], monkeypatch: pytest.MonkeyPatch, by_lobe: tuple[float, ...]
+):
     image, condition, mask = person
-    config = mgd.config
-    for by_lobe in ((), (2.0, 3.0, 4.0, 5.0, 6.0, 7.0)):
-        sampler = replace(config.sampler, guidance=3.0, lobe_guidance=by_lobe, unconditional="old")
-        mgd.config = replace(config, sampler=sampler)
-        try:
-            result = mgd.counterfactual(image, condition, mask, condition, mask, seed=0)
-        finally:
-            mgd.config = config
-        assert np.abs(result - image).max() < 2e-5
+    sampler = replace(mgd.config.sampler, guidance=3.0, lobe_guidance=by_lobe, unconditional="old")
+    monkeypatch.setattr(mgd, "config", replace(mgd.config, sampler=sampler))
+    result = mgd.counterfactual(image, condition, mask, condition, mask, seed=0)
+    assert np.abs(result - image).max() < 2e-5
 
 
-def test_a_new_brain_takes_the_steps_of_drawing_and_no_others(mgd: MGD, person: tuple[np.ndarray, ...]):
+def test_a_new_brain_takes_the_steps_of_drawing_and_no_others(
+    mgd: MGD, person: tuple[np.ndarray, ...], monkeypatch: pytest.MonkeyPatch
+):
     _, condition, mask = person
     config, plain = mgd.config, mgd.sample(condition, mask, 0)
-    try:
-        mgd.config = replace(config, sampler=replace(config.sampler, steps=3, strength=0.5, guidance=3.0))
-        np.testing.assert_array_equal(mgd.sample(condition, mask, 0), plain)
-        for part in ("steps", "decoder_steps"):
-            mgd.config = replace(config, drawing=replace(config.drawing, **{part: 2}))
-            assert np.abs(mgd.sample(condition, mask, 0) - plain).max() > 1e-4
-    finally:
-        mgd.config = config
+    other = replace(config.sampler, steps=3, strength=0.5, guidance=3.0)
+    monkeypatch.setattr(mgd, "config", replace(config, sampler=other))
+    np.testing.assert_array_equal(mgd.sample(condition, mask, 0), plain)
+    for part in ("steps", "decoder_steps"):
+        monkeypatch.setattr(mgd, "config", replace(config, drawing=replace(config.drawing, **{part: 2})))
+        assert np.abs(mgd.sample(condition, mask, 0) - plain).max() > 1e-4
 
 
 def test_random_start_depends_on_the_seed(mgd: MGD, person: tuple[np.ndarray, ...]):

@@ -202,7 +202,7 @@ def guided(conditional: Denoiser, unconditional: Denoiser, weight: float | Tenso
     At one ``x_t`` the noise is affine in ``x_0``, so the same weights on the ``x_0`` estimates give exactly this
     (no clipping in between). ``weight`` 1 costs one evaluation.
     """
-    if isinstance(weight, float) and weight == 1.0:
+    if not isinstance(weight, Tensor) and weight == 1:
         return conditional
 
     def predict(x: Tensor, t: float) -> Tensor:

@@ -159,7 +159,7 @@ class MGD:
         weight: float | Tensor,
     ) -> Denoiser:
         conditional = self._latent_denoiser(condition, mask)
-        if isinstance(weight, float) and weight == 1.0:
+        if not isinstance(weight, Tensor) and weight == 1:
             return conditional
         null = np.full(len(FIELDS), np.nan, np.float32)
         branch = {
