@@ -1,6 +1,9 @@
 """Precision, recall, density and coverage: are made images among the real ones, and are all kinds there?
 
 All four ask who lies within whose distance to the k-th neighbour of the own set, k = 5.
+
+Where nobody or everybody does, all halves of the sets say the same, and an interval from halves is one point. It is
+therefore never narrower than Wilson's for a share of as many images (or people).
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import numpy as np
 from pcgm_bench.contracts import MetricRecord
 from pcgm_bench.metrics.fid import check_features
 from pcgm_bench.metrics.mmd import squared_distances
+from pcgm_bench.statistics.proportion import wilson
 from pcgm_bench.statistics.resampling import half_interval
 
 NEAREST = 5
@@ -24,7 +28,7 @@ RELIABLE = "Naeem et al. 2020, arXiv 2002.09797"
 
 def _record(name: str, reference: str, most: float) -> MetricRecord:
     direction = "perfect" if most > 1 else "higher"
-    return MetricRecord(name, "1", direction, (0.0, most), "share", reference, 1.0, 0.0, "features")
+    return MetricRecord(name, "2", direction, (0.0, most), "share", reference, 1.0, 0.0, "features")
 
 
 def radii(squared: np.ndarray) -> np.ndarray:
@@ -37,6 +41,8 @@ class _Neighbours(ABC):
     """What the four share: distances once, then a function of rows."""
 
     record: ClassVar[MetricRecord]
+    of_made: ClassVar[bool]
+    """Whether it is a share of the made images; else of the real ones."""
 
     def __call__(self, real: np.ndarray, made: np.ndarray, seed: int = 0, people: Any = None) -> dict[str, Any]:
         """Score made features; arguments, result and errors as `pcgm_bench.metrics.fid.FID`'s."""
@@ -51,6 +57,10 @@ class _Neighbours(ABC):
         value, low, high = half_interval(
             statistic, len(x), len(y), seed, least=low_end, most=high_end, real_units=people, rough=True
         )
+        independent = len(y) if self.of_made else len(x) if people is None else len(np.unique(people))
+        least, most = wilson(min(value, 1.0) * independent, independent)
+        if high_end <= 1 or value == 0:  # density is a share at 0 alone
+            low, high = min(low, least), max(high, most)
         return {"value": value, "low": low, "high": high, "n": len(y), "n_real": len(x), "k": NEAREST}
 
     @staticmethod
@@ -71,6 +81,7 @@ class Precision(_Neighbours):
     """
 
     record: ClassVar[MetricRecord] = _record("precision", IMPROVED, 1.0)
+    of_made: ClassVar[bool] = True
 
     @staticmethod
     def of(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> float:
@@ -89,6 +100,7 @@ class Recall(_Neighbours):
     """
 
     record: ClassVar[MetricRecord] = _record("recall", IMPROVED, 1.0)
+    of_made: ClassVar[bool] = False
 
     @staticmethod
     def of(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> float:
@@ -107,6 +119,7 @@ class Density(_Neighbours):
     """
 
     record: ClassVar[MetricRecord] = _record("density", RELIABLE, float("inf"))
+    of_made: ClassVar[bool] = True
 
     @staticmethod
     def of(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> float:
@@ -125,6 +138,7 @@ class Coverage(_Neighbours):
     """
 
     record: ClassVar[MetricRecord] = _record("coverage", RELIABLE, 1.0)
+    of_made: ClassVar[bool] = False
 
     @staticmethod
     def of(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> float:

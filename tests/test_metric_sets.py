@@ -28,6 +28,7 @@ from pcgm_bench.metrics.prdc import Coverage
 from pcgm_bench.metrics.prdc import Density
 from pcgm_bench.metrics.prdc import Precision
 from pcgm_bench.metrics.prdc import Recall
+from pcgm_bench.statistics.proportion import wilson
 from pcgm_bench.statistics.resampling import half_interval
 
 FEATURE_METRICS = (FID, KID, MMD, Precision, Recall, Density, Coverage)
@@ -138,6 +139,20 @@ def test_mmd_is_the_u_statistic_of_gaussian_kernels_and_medmetrics() -> None:
     sigmas = [float(np.sqrt(median) * s) for s in SCALES]
     value = theirs.MMD(sigmas=sigmas, clamp_min=None)(torch.from_numpy(y), torch.from_numpy(x), squared=True)
     assert float(value) == pytest.approx(ours, abs=1e-6)
+
+
+def test_shares_at_an_end_of_their_range_have_an_interval() -> None:
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    for metric in (Precision, Recall, Density, Coverage):
+        none = metric()(x, x + 100)
+        assert (none["value"], none["low"]) == (0.0, 0.0)
+        assert none["high"] == pytest.approx(wilson(0, 40)[1])
+    for metric in (Precision, Recall, Coverage):
+        everybody = metric()(x, x + 1e-6)
+        assert (everybody["value"], everybody["high"]) == (1.0, 1.0)
+        assert everybody["low"] <= wilson(40, 40)[0]
+    people = np.repeat(np.arange(10), 4)
+    assert Recall()(x, x + 100, people=people)["high"] == pytest.approx(wilson(0, 10)[1])
 
 
 def test_prdc_is_prdcs() -> None:
