@@ -12,7 +12,6 @@ from sklearn.metrics.pairwise import rbf_kernel
 
 from pcgm_bench.metrics.fid import FID
 from pcgm_bench.metrics.kid import KID
-from pcgm_bench.metrics.mmd import BLOCK
 from pcgm_bench.metrics.mmd import MMD
 from pcgm_bench.metrics.mmd import SCALES
 from pcgm_bench.metrics.mmd import ImageMMD
@@ -163,13 +162,14 @@ def test_prdc_is_prdcs() -> None:
         assert metric()(x, y)["value"] == pytest.approx(theirs[metric.record.name], abs=1e-12)
 
 
-def test_image_mmd_is_mmd_of_flat_images_whatever_the_block() -> None:
+def test_image_mmd_is_mmd_of_flat_images_whatever_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     real, made = images(0, 9, 8), images(1, 7, 8)
     flat = [np.stack([x.ravel() for x in one]).astype(np.float64) for one in (real, made)]
     assert ImageMMD()(real, made)["value"] == pytest.approx(MMD()(*flat)["value"], abs=1e-5)
-    many = [np.full((2, 2, 2), float(i)) for i in range(BLOCK + 3)]
+    monkeypatch.setattr("pcgm_bench.metrics.mmd.BLOCK_BYTES", 5 * 8 * 4)
+    many = [np.full((2, 2, 2), float(i)) for i in range(13)]
     squared = image_distances(many)
-    assert squared[0, BLOCK + 2] == pytest.approx(8 * (BLOCK + 2) ** 2)
+    assert squared[0, 12] == pytest.approx(8 * 12**2)
     np.testing.assert_allclose(squared, squared.T)
 
 

@@ -56,7 +56,8 @@ def features_of(
     if not len(images):
         raise ValueError("features need at least one image")
     home = folder / plain(extractor.identity)
-    paths = [home / f"{_digest(images[number])}.npy" for number in range(len(images))]
+    with ThreadPoolExecutor(workers) as pool:
+        paths = list(pool.map(lambda number: home / f"{_digest(images[number])}.npy", range(len(images))))
     missing: dict[Path, int] = {}
     for number, path in enumerate(paths):
         if path not in missing and not path.exists():
