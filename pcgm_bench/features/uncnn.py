@@ -14,7 +14,6 @@ from pcgm_bench.contracts import FeatureExtractor
 from pcgm_bench.contracts import UserError
 from pcgm_bench.features.forward import checked
 from pcgm_bench.features.forward import features
-from pcgm_bench.segmenters.network import window
 
 HAZE = 0.02
 """Intensities up to here (white matter is about 1) are background, and are set to 0."""
@@ -29,11 +28,10 @@ class UncnnExtractor(FeatureExtractor):
     three channels: the image scaled by median and interquartile range of the head, its 3 x 3 x 3 median, and its Sobel
     gradient; network and channels are the package's own (``config="robust"``).
 
-    Three differences to the package. The image stays on its own grid instead of going to 91 x 109 x 91 voxels: at 3 mm
-    there is nothing between the voxels, and it would take five times longer. It is cut to the window of the head that
-    the segmenter cuts: a third less air to look at, and where in the grid a head lies does not matter. And what is
-    hardly above 0 counts as background (`HAZE`): the package takes as head whatever is above the 5th percentile, so a
-    background of 0.001 instead of 0 would change the scale of the whole image.
+    Two differences to the package. The image stays on its own grid instead of going to 91 x 109 x 91 voxels: at 3 mm
+    there is nothing between the voxels, and it would take five times longer. And what is hardly above 0 counts as
+    background (`HAZE`): the package takes as head whatever is above the 5th percentile, so a background of 0.001
+    instead of 0 would change the scale of the whole image.
 
     Known failure: nothing taught it what matters in a brain; a difference that people do not see (noise, sharpness,
     contrast) weighs as much as one of anatomy.
@@ -41,12 +39,12 @@ class UncnnExtractor(FeatureExtractor):
     Reference: Encin et al. 2026, doi 10.64898/2026.06.07.730652 (PyPI ``uncnn``, MIT).
 
     >>> UncnnExtractor().identity
-    'uncnn-1.0.0-robust-seed0-own-grid-2'
+    'uncnn-1.0.0-robust-seed0-own-grid-1'
     """
 
     name: ClassVar[str] = "uncnn"
     title: ClassVar[str] = "un-CNN (untrained, fixed random weights)"
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 1
     """Raised whenever this module gives other features for the same image."""
 
     def __init__(self, *, seed: int = uncnn.WEIGHT_SEED, device: str = "cpu") -> None:
@@ -79,7 +77,6 @@ class UncnnExtractor(FeatureExtractor):
         image = checked(image)
         if min(image.shape) < LEAST:
             raise UserError(f"uncnn features need sides of at least {LEAST} voxels, not {image.shape}")
-        image = np.where(image > HAZE, image, np.float32(0))[window(torch.from_numpy(image), HAZE)]
-        scaled = uncnn.scale_robust(image)
+        scaled = uncnn.scale_robust(np.where(image > HAZE, image, np.float32(0)))
         channels = np.stack([scaled, uncnn.rank_filter(scaled, size=3), uncnn.norm(uncnn.sobel_mag(scaled))])
         return features(self._net, torch.from_numpy(channels).float()[None], self.device)
