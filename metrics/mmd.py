@@ -91,11 +91,11 @@ def image_distances(first: Sequence[np.ndarray], second: Sequence[np.ndarray] | 
     """``(n, m)`` squared distances of images, block by block; of a set to itself without ``second``."""
     other = first if second is None else second
     found = np.zeros((len(first), len(other)))
-    block = max(1, BLOCK_BYTES // (np.dtype(np.float32).itemsize * first[0].size))
+    block = block_size(first[0])
     for i in range(0, len(first), block):
-        x = _rows(first, i, block)
+        x = flat_block(first, i, block)
         for j in range(i if second is None else 0, len(other), block):
-            y = x if second is None and i == j else _rows(other, j, block)
+            y = x if second is None and i == j else flat_block(other, j, block)
             norms = np.einsum("ij,ij->i", x, x, dtype=np.float64)[:, None] + np.einsum(
                 "ij,ij->i", y, y, dtype=np.float64
             )
@@ -106,8 +106,14 @@ def image_distances(first: Sequence[np.ndarray], second: Sequence[np.ndarray] | 
     return found
 
 
-def _rows(images: Sequence[np.ndarray], start: int, block: int) -> np.ndarray:
-    stop = min(start + block, len(images))
+def block_size(image: np.ndarray) -> int:
+    """How many such images are held at a time."""
+    return max(1, BLOCK_BYTES // (np.dtype(np.float32).itemsize * image.size))
+
+
+def flat_block(images: Sequence[np.ndarray], start: int, size: int) -> np.ndarray:
+    """Images from ``start`` on, ``size`` at most, as float32 rows."""
+    stop = min(start + size, len(images))
     return np.stack([np.asarray(images[i], np.float32).ravel() for i in range(start, stop)])
 
 

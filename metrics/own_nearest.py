@@ -9,10 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from pcgm_bench.contracts import MetricRecord
+from pcgm_bench.metrics.mmd import block_size
+from pcgm_bench.metrics.mmd import flat_block
 from pcgm_bench.statistics.proportion import wilson
-
-BLOCK = 200
-"""Images in memory at a time, of each kind (0.8 MB each at 3 mm): memory does not grow with the cohort."""
 
 
 class OwnNearest:
@@ -66,12 +65,13 @@ class OwnNearest:
             raise ValueError("own-nearest needs the name of the person of every image")
         best = np.full(len(counterfactual), np.inf)
         nearest = np.zeros(len(counterfactual), int)
-        for start in range(0, len(factual), BLOCK):
-            scans = _rows(factual, start)
+        block = block_size(factual[0])
+        for start in range(0, len(factual), block):
+            scans = flat_block(factual, start, block)
             norms = (scans.astype(np.float64) ** 2).sum(axis=1)
-            for begin in range(0, len(counterfactual), BLOCK):
+            for begin in range(0, len(counterfactual), block):
                 # |a - b|^2 without |b|^2, which is the same for every candidate.
-                distance = norms - 2 * _rows(counterfactual, begin) @ scans.T
+                distance = norms - 2 * flat_block(counterfactual, begin, block) @ scans.T
                 here = slice(begin, begin + len(distance))
                 closest = distance.argmin(axis=1)
                 value = distance[np.arange(len(distance)), closest]
@@ -81,8 +81,3 @@ class OwnNearest:
         share = right / len(nearest)
         low, high = wilson(right, len(nearest))
         return {"value": share, "low": low, "high": high, "n": len(nearest)}
-
-
-def _rows(images: Sequence[np.ndarray], start: int) -> np.ndarray:
-    stop = min(start + BLOCK, len(images))
-    return np.stack([np.asarray(images[i], np.float32).ravel() for i in range(start, stop)])

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcgm_bench.metrics.own_nearest import BLOCK
 from pcgm_bench.metrics.own_nearest import OwnNearest
 
 METRIC = OwnNearest()
@@ -17,14 +16,14 @@ def people(n: int, seed: int = 0) -> list[np.ndarray]:
     return list(np.random.default_rng(seed).random((n, 4, 4, 4)).astype(np.float32))
 
 
-@given(n=st.integers(2, 20), wrong=st.integers(0, 5), seed=st.integers(0, 99), block=st.sampled_from([3, BLOCK]))
+@given(n=st.integers(2, 20), wrong=st.integers(0, 5), seed=st.integers(0, 99), block=st.sampled_from([3, 200]))
 def test_it_counts_the_people_that_are_mistaken(n: int, wrong: int, seed: int, block: int) -> None:
     factual = people(n, seed)
     names = [str(i) for i in range(n)]
     wrong = min(wrong, n)
     made = [factual[(i + 1) % n] if i < wrong else factual[i] + 0.01 for i in range(n)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pcgm_bench.metrics.own_nearest.BLOCK", block)
+        patch.setattr("pcgm_bench.metrics.mmd.BLOCK_BYTES", block * factual[0].nbytes)
         found = METRIC(factual, made, names, names)
     assert found["value"] == pytest.approx(1 - wrong / n)
     assert found["n"] == n

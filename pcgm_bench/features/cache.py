@@ -34,9 +34,9 @@ def features_of(
 ) -> np.ndarray:
     """Features of every image; from ``folder`` if they are there, else computed and kept there.
 
-    The images are read twice, one at a time: for their hash, then, if their features are not there, for those. An image
-    that occurs again, here or in another set, is not computed again. Killed at any moment, the same call goes on after
-    the last image; two processes that do the same image write the same bytes.
+    The images are read twice, ``workers`` at a time: for their hash, then, if their features are not there, for those.
+    An image that occurs again, here or in another set, is not computed again. Killed at any moment, the same call goes
+    on after the last image; two processes that do the same image write the same bytes.
 
     Args:
         images: volumes ``(X, Y, Z)``, in any sequence that loads one when it is asked for.
