@@ -27,6 +27,8 @@ from pcgm_bench.features.medicalnet import network
 from pcgm_bench.features.segmenter import SegmenterEncoder
 from pcgm_bench.features.uncnn import HAZE
 from pcgm_bench.features.uncnn import UncnnExtractor
+from pcgm_bench.segmenters.atlas import ATLAS
+from pcgm_bench.segmenters.atlas import load_atlas
 from pcgm_bench.segmenters.network import build
 from pcgm_bench.segmenters.unet import WEIGHTS
 
@@ -153,10 +155,10 @@ def test_what_is_no_image_is_refused(image: np.ndarray, message: str) -> None:
 
 
 def test_the_segmenters_features_are_what_its_deepest_block_says() -> None:
-    net = build().eval()
+    net = build(load_atlas(WEIGHTS / ATLAS)).eval()
     net.load_state_dict({key: value.float() for key, value in load_file(WEIGHTS / "segmenter.safetensors").items()})
     seen: list[torch.Tensor] = []
-    net.down[-1].register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    net.encoder.down[-1].register_forward_hook(lambda _module, _inputs, output: seen.append(output))
     from pcgm_bench.segmenters.synthesis import normalise
 
     with torch.inference_mode():

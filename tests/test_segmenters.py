@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +20,11 @@ from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.anatomy import LOBE_OF
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
+from pcgm_bench.segmenters.atlas import ATLAS
+from pcgm_bench.segmenters.atlas import CELL_MM
+from pcgm_bench.segmenters.atlas import load_atlas
+from pcgm_bench.segmenters.atlas import make_atlas
+from pcgm_bench.segmenters.atlas import save_atlas
 from pcgm_bench.segmenters.calibration import calibrated
 from pcgm_bench.segmenters.calibration import fit_calibration
 from pcgm_bench.segmenters.folder import FolderSegmenter
@@ -64,11 +70,11 @@ def test_normalisation_does_not_see_the_units(gain: float) -> None:
 def test_window_holds_the_head() -> None:
     image = torch.full((56, 64, 56), -0.5)
     image[5:50, 4:60, 6:50] = 1.0
-    box = window(image, -0.4)
+    box = window(image > 0)
     assert [b.stop - b.start for b in box] == [48, 56, 48]
     assert all(b.start <= low and b.stop >= high for b, low, high in zip(box, (5, 4, 6), (50, 60, 50), strict=True))
     image[2:54] = 1.0
-    assert window(image, -0.4)[0] == slice(0, 56)
+    assert window(image > 0)[0] == slice(0, 56)
 
 
 def test_volume_loss_sees_a_missed_change() -> None:
@@ -90,19 +96,22 @@ def pair() -> Pair:
         fractions[:, channel] = 255 * (owner == channel)
     labels = np.where(owner >= 6, 1035, 0).astype(np.int16)
     labels[12:] += np.where(labels[12:] > 0, 1000, 0).astype(np.int16)
-    return Pair(fractions, np.stack([labels] * 2), np.zeros((2, 24, 24, 24), np.float16))
+    place = (3.0 * (np.indices((24, 24, 24)) - 12)).astype(np.float16)
+    return Pair(fractions, np.stack([labels] * 2), np.zeros((2, 24, 24, 24), np.float16), place)
 
 
 def test_training_resumes_where_it_stopped(pair: Pair, tmp_path: Path) -> None:
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     # The clock never binds here: steps end the training, so both runs see the same schedule.
-    train([pair], whole, minutes=1e9, steps=4, save_every=2)
-    train([pair], halves, minutes=1e9, steps=4, save_every=2, stop_after=2)
-    train([pair], halves, minutes=1e9, steps=4, save_every=2)
+    atlas = make_atlas([pair])
+    train([pair], atlas, whole, minutes=1e9, steps=4, save_every=2)
+    train([pair], atlas, halves, minutes=1e9, steps=4, save_every=2, stop_after=2)
+    train([pair], atlas, halves, minutes=1e9, steps=4, save_every=2)
     states = [torch.load(f / "checkpoint.pt", weights_only=True) for f in (whole, halves)]
     assert states[0]["done"] == states[1]["done"] == 4
     for key, value in states[0]["net"].items():
         assert torch.equal(value, states[1]["net"][key]), key
+    save_atlas(atlas, whole / ATLAS)
     export(whole, tmp_path / "out")
     assert (tmp_path / "out" / "segmenter.safetensors").stat().st_size < 4 * 2**20
     image = np.pad(np.ones((16, 16, 16)), 4)
@@ -113,12 +122,49 @@ def test_training_resumes_where_it_stopped(pair: Pair, tmp_path: Path) -> None:
     assert parcels == pytest.approx(lobes, rel=1e-4)
 
 
+@pytest.fixture(scope="module")
+def average_head() -> np.ndarray:
+    """The shipped average brain as a T1w image on the 3 mm grid."""
+    tissue = load_atlas(WEIGHTS / ATLAS).tissue
+    levels = torch.tensor([0.2, 1.0, 0.8, 0.8, 0.65])
+    image = torch.tensordot(levels, tissue, 1)[None, None]
+    sides = [round(side * CELL_MM / 3) for side in image.shape[2:]]
+    small = torch.nn.functional.interpolate(image, sides, mode="trilinear", antialias=False)[0, 0].numpy()
+    grid = np.zeros((56, 64, 56), np.float32)
+    grid[2:54, :, :] = small[:52, :64, :56]
+    return grid
+
+
+@pytest.mark.parametrize("haze", [0.01, 0.03])
+def test_noise_around_the_head_does_not_move_it(average_head: np.ndarray, haze: float) -> None:
+    rng = np.random.default_rng(5)
+    one, other = (haze * rng.standard_normal(average_head.shape) for _ in range(2))
+    segmenter = UNetSegmenter()
+    clean, noisy = (segmenter.segment(scan(image)) for image in (average_head, np.hypot(average_head + one, other)))
+    for lobe in LOBE_NAMES:
+        assert noisy.volumes[lobe] == pytest.approx(clean.volumes[lobe], rel=0.06), lobe
+    assert noisy.qc > 0.65
+
+
+def test_quality_knows_a_brain_from_what_is_none(average_head: np.ndarray) -> None:
+    segmenter = UNetSegmenter()
+    noise = np.abs(np.random.default_rng(6).standard_normal(average_head.shape))
+    assert segmenter.segment(scan(average_head)).qc > 0.9
+    assert segmenter.segment(scan(average_head[:, :, ::-1].copy())).qc < 0.3
+    assert segmenter.segment(scan(noise)).qc < 0.3
+    assert segmenter.segment(scan((noise > 3.5).astype(float))).qc == 0, "no voxel belongs to a head"
+
+
 def test_unet_refuses_what_it_cannot_read(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has no weights"):
         UNetSegmenter(tmp_path)
     segmenter = UNetSegmenter()
     with pytest.raises(UserError, match="sides dividing by 8"):
         segmenter.segment(scan(np.ones((20, 24, 24))))
+    with pytest.raises(UserError, match="sides dividing by 8"):
+        segmenter.segment(scan(np.ones((24, 8, 24))))
+    with pytest.raises(UserError, match="reads voxels of 3 mm, not 2 x 2 x 2 mm"):
+        segmenter.segment(replace(scan(np.ones((24, 24, 24))), affine=np.diag([2.0, 2.0, 2.0, 1.0])))
     with pytest.raises(UserError, match="empty or has values"):
         segmenter.segment(scan(np.full((24, 24, 24), np.nan)))
 
@@ -127,7 +173,7 @@ def test_shipped_weights_fit_the_code() -> None:
     segmenter = UNetSegmenter()
     assert segmenter.identity.startswith("unet-")
     assert segmenter.identity != UNetSegmenter(raw=True).identity
-    assert sum(p.numel() for p in build().parameters()) < 2**21
+    assert sum(p.numel() for p in build(load_atlas(WEIGHTS / ATLAS)).parameters()) < 2**21
 
 
 def test_calibration_undoes_a_linear_squeeze() -> None:

@@ -208,7 +208,7 @@ PHANTOM = MGDConfig(
         strength=0.05,
         n_fixed_point=1,
         guidance=3.5,
-        lobe_guidance=(3.95, 4.0, 3.65, 3.1, 3.15, 3.05),
+        lobe_guidance=(4.2, 4.75, 4.7, 3.9, 3.2, 3.9),
         unconditional="old",
     ),
     decoder_sampler=DecoderSamplerConfig(steps=3, strength=1.0, n_fixed_point=0),

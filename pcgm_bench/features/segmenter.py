@@ -13,35 +13,29 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 from torch import nn
-from torch.nn import functional
 
 from pcgm_bench.contracts import FeatureExtractor
 from pcgm_bench.contracts import UserError
 from pcgm_bench.features.forward import checked
 from pcgm_bench.features.forward import features
 from pcgm_bench.features.forward import one_thread
-from pcgm_bench.segmenters.network import SegmentationNet
-from pcgm_bench.segmenters.network import build
+from pcgm_bench.segmenters.network import Encoder
 from pcgm_bench.segmenters.network import window
+from pcgm_bench.segmenters.place import head_of
 from pcgm_bench.segmenters.synthesis import normalise
-from pcgm_bench.segmenters.unet import HEAD
 from pcgm_bench.segmenters.unet import WEIGHTS
 
 
 class Bottleneck(nn.Module):
     """The way down of the segmenter's UNet, and the mean over space of its deepest block: ``(1, 96)``."""
 
-    def __init__(self, net: SegmentationNet) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.stem = net.stem
-        self.down = net.down
+        self.encoder = Encoder()
 
     def forward(self, image: Tensor) -> Tensor:
         """``(B, 1, X, Y, Z)``, sides divisible by 8, to ``(B, 96)``."""
-        x = self.stem(image)
-        for block in self.down:
-            x = block(functional.avg_pool3d(x, 2))
-        return x.mean((2, 3, 4))
+        return self.encoder(image)[-1].mean((2, 3, 4))
 
 
 class SegmenterEncoder(FeatureExtractor):
@@ -89,13 +83,14 @@ class SegmenterEncoder(FeatureExtractor):
     @cached_property
     def _net(self) -> nn.Module:
         with torch.device("meta"):  # the weights come from the file; drawing others would touch the caller's seed
-            net = build().eval()
+            net = Bottleneck().eval()
         try:
-            net.load_state_dict({key: value.float() for key, value in load(self._bytes).items()}, assign=True)
+            weights = {key: value for key, value in load(self._bytes).items() if key.startswith("encoder.")}
+            net.load_state_dict({key: value.float() for key, value in weights.items()}, assign=True)
         except (RuntimeError, SafetensorError) as error:
             msg = f"{self.path}: these weights belong to another network: reinstall, or train them anew"
             raise UserError(msg) from error
-        return Bottleneck(net).to(self.device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        return net.to(self.device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def extract(self, image: np.ndarray) -> np.ndarray:
         """``(96,)`` float32.
@@ -110,5 +105,7 @@ class SegmenterEncoder(FeatureExtractor):
             raise UserError(msg)
         with one_thread():
             levels = normalise(torch.from_numpy(image))
-            part = levels[window(levels, HEAD)][None, None].contiguous(memory_format=torch.channels_last_3d)
+            part = levels[window(head_of(levels[None, None])[0, 0])][None, None].contiguous(
+                memory_format=torch.channels_last_3d
+            )
         return features(self._net, part, self.device)

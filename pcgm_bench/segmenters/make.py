@@ -1,9 +1,10 @@
-"""Make the shipped segmenter anew: ``python -m pcgm_bench.segmenters.make OUT`` (pairs, training, calibration)."""
+"""Make the shipped segmenter: ``python -m pcgm_bench.segmenters.make OUT`` (pairs, atlas, training, calibration)."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,10 @@ from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.phantom.anatomy import Anatomy
 from pcgm_bench.cohort.phantom.render import render
 from pcgm_bench.contracts import Scan
+from pcgm_bench.segmenters.atlas import ATLAS
+from pcgm_bench.segmenters.atlas import load_atlas
+from pcgm_bench.segmenters.atlas import make_atlas
+from pcgm_bench.segmenters.atlas import save_atlas
 from pcgm_bench.segmenters.calibration import fit_calibration
 from pcgm_bench.segmenters.pairs import Pair
 from pcgm_bench.segmenters.pairs import make_pairs
@@ -24,11 +29,16 @@ from pcgm_bench.segmenters.unet import UNetSegmenter
 CALIBRATED = (*CHANNELS[1:], "head_size")
 
 
+RECIPE = 2
+"""Raised when the material or the network changes: what an older recipe left in the folder is not gone on with."""
+
+
 def export(folder: Path, out: Path) -> None:
-    """Write the averaged weights of a training folder as fp16 safetensors."""
+    """Write the averaged weights of a training folder as fp16 safetensors, and its atlas beside them."""
     state = torch.load(folder / "checkpoint.pt", weights_only=True)["average"]
     out.mkdir(parents=True, exist_ok=True)
     save_file({key: value.half().contiguous() for key, value in state.items()}, out / "segmenter.safetensors")
+    shutil.copyfile(folder / ATLAS, out / ATLAS)
 
 
 def scan_of(anatomy: Anatomy, contrast_seed: int, noise_seed: int) -> Scan:
@@ -61,14 +71,17 @@ def calibrate(out: Path, pairs: list[Pair], count: int = 200) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=Path, help="folder for segmenter.safetensors and calibration.json")
+    parser.add_argument("out", type=Path, help="folder for the weights, the atlas and the calibration")
     parser.add_argument("--work", type=Path, default=Path("segmenter-work"), help="pairs and checkpoints; work resumes")
-    parser.add_argument("--minutes", type=float, default=40, help="training time on two cores")
+    parser.add_argument("--minutes", type=float, default=45, help="training time on two cores")
     options = parser.parse_args()
     torch.set_num_threads(2)
-    pairs = make_pairs(options.work / "pairs", options.work, lambda what, k, n: print(f"{what} {k}/{n}", end="\r"))
-    train(pairs, options.work / "training", options.minutes)
-    export(options.work / "training", options.out)
+    work, training = options.work, options.work / f"training-{RECIPE}"
+    pairs = make_pairs(work / f"pairs-{RECIPE}", work, lambda what, k, n: print(f"{what} {k}/{n}", end="\r"))
+    training.mkdir(parents=True, exist_ok=True)
+    save_atlas(make_atlas(pair for pair in pairs if not pair.strange), training / ATLAS)
+    train(pairs, load_atlas(training / ATLAS), training, options.minutes)
+    export(training, options.out)
     calibrate(options.out, pairs)
 
 

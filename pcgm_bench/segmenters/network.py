@@ -1,14 +1,25 @@
-"""The segmentation network: a small 3D UNet that says how much of every voxel each tissue fills."""
+"""The segmentation network: how much of every voxel each tissue fills, and where in the atlas the voxel lies."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 from torch import nn
 from torch.nn import functional
 
-from pcgm_bench.anatomy import CHANNELS
-from pcgm_bench.anatomy import DK_REGIONS
+from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.anatomy import TISSUES
+from pcgm_bench.segmenters.atlas import Atlas
+from pcgm_bench.segmenters.atlas import look_up
+from pcgm_bench.segmenters.place import head_of
+from pcgm_bench.segmenters.place import levels_of_atlas
+from pcgm_bench.segmenters.place import levels_of_image
+from pcgm_bench.segmenters.place import lucas_kanade
+from pcgm_bench.segmenters.place import rough
+from pcgm_bench.segmenters.refinement import Refinement
+from pcgm_bench.segmenters.refinement import doubled
 
 LEAST = (48, 56, 48)
 """Smallest window (voxels of 3 mm) that the network works on."""
@@ -36,59 +47,104 @@ class Block(nn.Module):
         return self.layers(x)
 
 
-class SegmentationNet(nn.Module):
-    """UNet with three halvings.
-
-    Input ``(B, 1, X, Y, Z)``, sides divisible by 8. Output ``(B, 12 + 34 + 1, X, Y, Z)``: logits of the tissue
-    channels, of the Desikan-Killiany regions (within cortex) and of the right hemisphere.
-    """
+class Encoder(nn.Module):
+    """The way down: the image alone, halved three times."""
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
+        self.stem = nn.Sequential(nn.Conv3d(1, widths[0], 3, padding=1), nn.LeakyReLU(0.1, inplace=True))
+        self.down = nn.ModuleList(Block(i, o) for i, o in pairwise(widths))
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Features at full, half, quarter and eighth resolution."""
+        levels = [self.stem(image)]
+        for block in self.down:
+            levels.append(block(functional.avg_pool3d(levels[-1], 2)))
+        return levels
+
+
+class SegmentationNet(nn.Module):
+    """A UNet with three halvings says how much of a voxel is which tissue; the atlas, laid on the head, which lobe.
+
+    Where one lobe ends and the next begins is not a matter of how a voxel looks but of where it lies. So the place is
+    found by registration (`pcgm_bench.segmenters.place`) and a learned last move, and cortex has the lobe that the
+    atlas has there.
+    """
+
+    known: Tensor
+    there: Tensor
+
+    def __init__(self, atlas: Atlas, widths: tuple[int, ...] = WIDTHS) -> None:
+        super().__init__()
+        self.register_buffer("known", levels_of_atlas(atlas), persistent=False)
+        self.register_buffer("there", torch.cat([atlas.tissue, atlas.lobes])[None], persistent=False)
         first, *rest = widths
-        self.stem = nn.Sequential(nn.Conv3d(1, first, 3, padding=1), nn.LeakyReLU(0.1, inplace=True))
-        self.down = nn.ModuleList(Block(i, o) for i, o in zip(widths, rest, strict=False))
+        self.encoder = Encoder(widths)
+        self.refinement = Refinement()
         self.up = nn.ModuleList(Block(rest[k] + rest[k + 1], rest[k]) for k in reversed(range(len(rest) - 1)))
         self.narrow = nn.Conv3d(rest[0], FULL, 1)
         # The image itself, once more at the end: a voxel's share of two tissues is close to linear in its intensity.
         self.last = nn.Sequential(
-            nn.Conv3d(FULL + first + 1, FULL, 3, padding=1),
+            nn.Conv3d(FULL + first + 1 + self.there.shape[1], FULL, 3, padding=1),
             nn.LeakyReLU(0.1, inplace=True),
             nn.Conv3d(FULL, FULL, 3, padding=1),
             nn.LeakyReLU(0.1, inplace=True),
         )
-        self.head = nn.Conv3d(FULL, len(CHANNELS) + len(DK_REGIONS) + 1, 1)
+        self.head = nn.Conv3d(FULL, len(TISSUES) + 1, 1)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Logits of tissues, regions and side; see the class."""
-        top = self.stem(image)
-        x, skips = top, []
-        for block in self.down:
-            x = block(functional.avg_pool3d(x, 2))
-            skips.append(x)
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Read normalised images.
+
+        Args:
+            image: ``(B, 1, X, Y, Z)``, sides divisible by 8.
+
+        Returns:
+            Logits of the six tissues and of cortex ``(B, 7, X, Y, Z)``, and the place of every voxel in the atlas
+            ``(B, 3, X, Y, Z)`` in mm.
+        """
+        with torch.no_grad():
+            levels = levels_of_image(image.float())
+            start = lucas_kanade(levels, self.known, rough(image, self.there[0, : -len(LOBE_NAMES)]))
+        place = self.refinement(levels, self.known, start)
+        there = look_up(self.there, place.detach())
+        top, *skips = self.encoder(image)
         x = skips.pop()
         for block in self.up:
-            x = block(torch.cat([functional.interpolate(x, scale_factor=2.0, mode="nearest"), skips.pop()], 1))
-        x = functional.interpolate(self.narrow(x), scale_factor=2.0, mode="nearest")
-        return self.head(self.last(torch.cat([x, top, image], 1)))
+            x = block(torch.cat([doubled(x), skips.pop()], 1))
+        x = doubled(self.narrow(x))
+        full = torch.cat([x, top, image, there.to(x)], 1)
+        return self.head(self.last(full.contiguous(memory_format=torch.channels_last_3d))), place
+
+    def misfit(self, image: Tensor, place: Tensor) -> float:
+        """Mean difference between image and atlas inside the head, in steps from one tissue to the next."""
+        difference = levels_of_image(image) - look_up(self.known[:, :2], place)
+        inside = difference.abs().sum(1, keepdim=True)[head_of(image)]
+        return float(inside.mean()) if inside.numel() else float("inf")
+
+    def fractions(self, logits: Tensor, place: Tensor) -> Tensor:
+        """Shares ``(B, 12, X, Y, Z)`` by `pcgm_bench.anatomy.CHANNELS`: cortex is shared between the lobes there."""
+        tissue = torch.softmax(logits.float(), 1)
+        lobes = look_up(self.there[:, -len(LOBE_NAMES) :], place)
+        return torch.cat([tissue[:, :-1], tissue[:, -1:] * lobes], 1)
 
 
-def build() -> SegmentationNet:
+def build(atlas: Atlas) -> SegmentationNet:
     """A fresh network in channels-last layout: its convolutions are three times faster on a CPU."""
-    return SegmentationNet().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    return SegmentationNet(atlas).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
 
-def window(image: Tensor, least: float = 0.0) -> tuple[slice, slice, slice]:
+def window(head: Tensor) -> tuple[slice, slice, slice]:
     """The box around the head ``(X, Y, Z)`` that the network is given: 48 x 56 x 48 voxels, more for a larger head.
 
-    Group norms see the share of background, so training and use must cut alike. ``least``: what counts as head.
+    Group norms see the share of background, so training and use must cut alike. ``head``: which voxels
+    belong to it, ``(X, Y, Z)``.
     """
     slices = []
     for axis, smallest in enumerate(LEAST):
         others = tuple(k for k in range(3) if k != axis)
-        line = torch.nonzero((image > least).any(others[1]).any(others[0])).flatten()
-        low, high = (int(line[0]), int(line[-1]) + 1) if line.numel() else (0, image.shape[axis])
-        size = min(max(smallest, -(-(high - low) // 8) * 8), image.shape[axis])
-        start = min(max((low + high - size) // 2, 0), image.shape[axis] - size)
+        line = torch.nonzero(head.any(others[1]).any(others[0])).flatten()
+        low, high = (int(line[0]), int(line[-1]) + 1) if line.numel() else (0, head.shape[axis])
+        size = min(max(smallest, -(-(high - low) // 8) * 8), head.shape[axis])
+        start = min(max((low + high - size) // 2, 0), head.shape[axis] - size)
         slices.append(slice(start, start + size))
     return slices[0], slices[1], slices[2]

@@ -30,11 +30,17 @@ VENTRICLE_RANGE_ML = (3.5, 110.0)
 
 @dataclass
 class Pair:
-    """Two brains: fractions ``(2, 12, X, Y, Z)`` uint8 (255 is 1), labels and texture ``(2, X, Y, Z)``."""
+    """Two brains: fractions ``(2, 12, X, Y, Z)`` uint8 (255 is 1), labels and texture ``(2, X, Y, Z)``.
+
+    ``place`` ``(3, X, Y, Z)``: where in the template (mm) each voxel of the head lies, the same in both; NaN elsewhere.
+    """
 
     fractions: np.ndarray
     labels: np.ndarray
     texture: np.ndarray
+    place: np.ndarray
+    strange: bool = False
+    """Warped more strongly than people are."""
 
 
 def _stack(states: list[Anatomy]) -> dict[str, np.ndarray]:
@@ -52,7 +58,17 @@ def _surfaces(home: Path, seed: int, icv: float, ventricles: float, strength: fl
     return surfaces
 
 
-def _states(home: Path, index: int, *, strange: bool) -> list[Anatomy]:
+def _place(surfaces: Surfaces, shape: tuple[int, ...]) -> np.ndarray:
+    """Mean template position (mm) of every voxel's points: ``(3, X, Y, Z)`` float16, NaN away from the head."""
+    points = surfaces.points
+    size = int(np.prod(shape))
+    count = np.bincount(points.voxel, minlength=size)
+    with np.errstate(invalid="ignore"):
+        axes = [np.bincount(points.voxel, points.where[:, axis], size) / count for axis in range(3)]
+    return np.stack(axes).reshape(3, *shape).astype(np.float16)
+
+
+def _states(home: Path, index: int, *, strange: bool) -> tuple[list[Anatomy], np.ndarray]:
     """Two states of training scan ``index``: as planned, and rethinned; ``strange`` warps and resizes both."""
     visit = training_controls()[index]
     planned = planned_volumes(visit.person, visit.number, visit.years, "null")
@@ -67,7 +83,8 @@ def _states(home: Path, index: int, *, strange: bool) -> list[Anatomy]:
     ranges = [STRANGE if strange else (0.0, 0.0), THINNING]
     # Lobes scale with a smaller head, so that cortex keeps a possible thickness.
     base = {lobe: volume * size**0.85 for lobe, volume in planned.items()}
-    return [shape(surfaces, grid, {k: v * np.exp(rng.uniform(*r)) for k, v in base.items()}) for r in ranges]
+    states = [shape(surfaces, grid, {k: v * np.exp(rng.uniform(*r)) for k, v in base.items()}) for r in ranges]
+    return states, _place(surfaces, grid.shape)
 
 
 def _write(job: tuple[Path, Path, int, bool]) -> str:
@@ -78,7 +95,8 @@ def _write(job: tuple[Path, Path, int, bool]) -> str:
     path = folder / f"{index:03d}{'s' if strange else ''}.npz"
     if not path.exists():
         try:
-            arrays = _stack(_states(home, index, strange=strange))
+            states, place_ = _states(home, index, strange=strange)
+            arrays = {**_stack(states), "place": place_}
         except UserError as error:  # a thinning that this head cannot have: the material does without it
             return f"{path.stem}: {error}"
         part = path.with_suffix(".part.npz")
@@ -88,7 +106,7 @@ def _write(job: tuple[Path, Path, int, bool]) -> str:
 
 
 def make_pairs(folder: Path, home: Path, progress: Callable[[str, int, int], None]) -> list[Pair]:
-    """The training pairs, made in two processes where they are not there yet (15 minutes, 3 GB).
+    """The training pairs, made in two processes where they are not there yet (6 minutes with AVX-512, 4 GB).
 
     Args:
         folder: where to keep them; interrupted work goes on.
@@ -103,7 +121,8 @@ def make_pairs(folder: Path, home: Path, progress: Callable[[str, int, int], Non
         for done, _ in enumerate(pool.map(_write, jobs, chunksize=4)):
             progress("make training pairs", done + 1, len(jobs))
     pairs = []
-    for path in sorted(folder.glob("*.npz")):
+    for path in sorted(path for path in folder.glob("*.npz") if ".part" not in path.name):
         with np.load(path) as stored:
-            pairs.append(Pair(stored["fractions"], stored["labels"], stored["texture"]))
+            arrays = {name: stored[name] for name in ("fractions", "labels", "texture", "place")}
+        pairs.append(Pair(**arrays, strange=path.stem.endswith("s")))
     return pairs

@@ -79,7 +79,10 @@ def normalise(image: Tensor) -> Tensor:
     The centres are those of a 1-D k-means over the head's voxels; in between the map is linear, so a voxel's shares of
     two tissues stay linear in its value.
     """
-    inside = image > 0.02 * image.max()
+    top = image.max()
+    # Noise around a head has voxels above the first limit, but no neighbourhood above the second.
+    around = functional.avg_pool3d(image[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
+    inside = (image > 0.02 * top) & (around > 0.05 * top)
     values = image[inside]
     if values.numel() < 100:
         return torch.full_like(image, OUTSIDE)

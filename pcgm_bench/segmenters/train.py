@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from pcgm_bench.anatomy import CHANNELS
-from pcgm_bench.anatomy import DK_NUMBERS
-from pcgm_bench.anatomy import DK_REGIONS
+from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.precision import bf16_pays
+from pcgm_bench.segmenters.atlas import Atlas
 from pcgm_bench.segmenters.network import build
 from pcgm_bench.segmenters.network import window
 from pcgm_bench.segmenters.pairs import Pair
@@ -30,9 +30,11 @@ MEASURED = ("ventricles", "white_matter", *CHANNELS[6:])
 FINAL = 5.0
 """Weight of the volume terms at the end of the training."""
 _MEASURED = [CHANNELS.index(name) for name in MEASURED]
-_REGION_OF_NUMBER = torch.full((1000,), -1, dtype=torch.long)
-for _k, _region in enumerate(DK_REGIONS):
-    _REGION_OF_NUMBER[DK_NUMBERS[_region]] = _k
+_LOBES = CHANNELS.index(LOBE_NAMES[0])
+PLACE = 0.5
+"""Weight of a millimetre of misplacement."""
+MOVE_RATE = 0.25
+"""Learning rate of the network's last move, which has no norms, as a share of the others'."""
 
 
 def volume_loss(probabilities: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,22 +47,34 @@ def volume_loss(probabilities: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     return absolute, change
 
 
-def loss_of(logits: Tensor, fractions: Tensor, labels: Tensor, volumes: float) -> tuple[Tensor, list[float]]:
-    """Soft cross-entropy of fractions, volumes, differences, and the parcels inside cortex.
+def place_loss(told: Tensor, place: Tensor, fractions: Tensor) -> Tensor:
+    """Mean Huber loss (mm, an axis) of the place ``(2, 3, X, Y, Z)``, where it is known; cortex counts most."""
+    known = torch.isfinite(place).all(0)
+    weight = known * (0.2 + fractions[:, _LOBES:].sum(1).mean(0))
+    true = torch.where(known, place, 0.0).expand_as(told)
+    error = functional.smooth_l1_loss(told, true, reduction="none", beta=0.5)
+    return (error.mean(1) * weight).sum() / (len(told) * weight.sum())
 
-    ``volumes`` weighs the volume terms: they say nothing of where, and drown the rest if they come early.
+
+def loss_of(
+    logits: Tensor, predicted: Tensor, told: Tensor, truth: tuple[Tensor, Tensor], volumes: float
+) -> tuple[Tensor, list[float]]:
+    """Soft cross-entropy of the tissues, volumes, differences of volumes, and the place.
+
+    Args:
+        logits: of six tissues and cortex, ``(2, 7, X, Y, Z)``.
+        predicted: shares ``(2, 12, X, Y, Z)``.
+        told: place of every voxel (mm), ``(2, 3, X, Y, Z)``.
+        truth: shares and place; NaN where it is not known.
+        volumes: weighs the volume terms: they say nothing of where, and drown the rest if they come early.
     """
-    tissue = logits[:, : len(CHANNELS)].float()
-    log_probabilities = torch.log_softmax(tissue, 1)
-    voxel = -(fractions * log_probabilities).sum(1).mean()
-    absolute, change = volume_loss(log_probabilities.exp(), fractions)
-    cortex = labels > 1000
-    number = torch.where(cortex, labels % 1000, 0).long()
-    region_logits = logits[:, len(CHANNELS) : -1].float().permute(0, 2, 3, 4, 1)[cortex]
-    region = functional.cross_entropy(region_logits, _REGION_OF_NUMBER[number[cortex]])
-    side = functional.binary_cross_entropy_with_logits(logits[:, -1].float()[cortex], (labels[cortex] > 2000).float())
-    total = voxel + volumes * (0.02 * absolute + 0.05 * change) + 0.1 * region + 0.05 * side
-    return total, [float(v.detach()) for v in (voxel, absolute, change, region, side)]
+    fractions, place = truth
+    tissue = torch.cat([fractions[:, :_LOBES], fractions[:, _LOBES:].sum(1, keepdim=True)], 1)
+    voxel = -(tissue * torch.log_softmax(logits.float(), 1)).sum(1).mean()
+    absolute, change = volume_loss(predicted, fractions)
+    away = place_loss(told, place, fractions)
+    total = voxel + volumes * (0.02 * absolute + 0.05 * change) + PLACE * away
+    return total, [float(v.detach()) for v in (voxel, absolute, change, away)]
 
 
 def volume_weight(progress: float) -> float:
@@ -73,14 +87,11 @@ def volume_weight(progress: float) -> float:
 
 
 def batch(pair: Pair, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Images ``(2, 1, X, Y, Z)``, fractions and labels of a pair; flipped left-right half of the time."""
+    """Images ``(2, 1, X, Y, Z)``, fractions, and place of a pair, cut to the head."""
     fractions = torch.from_numpy(pair.fractions).float() / 255
-    labels = torch.from_numpy(pair.labels.astype(np.int64))
     texture = torch.from_numpy(pair.texture.astype(np.float32))
-    if torch.rand((), generator=generator) < 0.5:
-        fractions, texture, labels = fractions.flip(2), texture.flip(1), labels.flip(1)
-        labels = torch.where(labels > 2000, labels - 1000, torch.where(labels > 1000, labels + 1000, labels))
-    box = window(1 - fractions[:, 0].amin(0), 0.02)
+    place = torch.from_numpy(pair.place.astype(np.float32))
+    box = window(fractions[:, 0].amin(0) < 0.98)
     jitter = torch.randint(-2, 3, (3,), generator=generator).tolist()
     crop: list[slice] = []
     for cut, move, side in zip(box, jitter, texture.shape[1:], strict=True):
@@ -88,17 +99,18 @@ def batch(pair: Pair, generator: torch.Generator) -> tuple[Tensor, Tensor, Tenso
         start = min(max(cut.start + move, 0), side - size)
         crop.append(slice(start, start + size))
     x, y, z = crop
-    fractions, texture, labels = (v[..., x, y, z] for v in (fractions, texture, labels))
+    fractions, texture, place = (v[..., x, y, z] for v in (fractions, texture, place))
     means = tissue_means(generator)
     bias = 0.12 * torch.randn(6, 6, 6, generator=generator) * torch.rand((), generator=generator)
     images = torch.stack(
         [normalise(picture(f, t, generator, means, bias)) for f, t in zip(fractions, texture, strict=True)]
     )
-    return images[:, None], fractions, labels
+    return images[:, None], fractions, place
 
 
 def train(
     pairs: list[Pair],
+    atlas: Atlas,
     folder: Path,
     minutes: float,
     seed: int = 0,
@@ -111,6 +123,7 @@ def train(
 
     Args:
         pairs: from `pcgm_bench.segmenters.pairs.make_pairs`.
+        atlas: from `pcgm_bench.segmenters.atlas.make_atlas`.
         folder: for the checkpoint and ``loss.tsv``.
         minutes: wall time over all restarts; the learning rate falls with it.
         seed: of the first weights, the pictures and their order.
@@ -121,9 +134,12 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
-    net = build()
+    net = build(atlas)
     average = {k: v.clone() for k, v in net.state_dict().items()}
-    optimiser = torch.optim.AdamW(net.parameters(), peak, weight_decay=1e-4)
+    moving = list(net.refinement.parameters())
+    others = [value for key, value in net.named_parameters() if not key.startswith("refinement.")]
+    groups = [{"params": others, "share": 1.0}, {"params": moving, "share": MOVE_RATE}]
+    optimiser = torch.optim.AdamW(groups, peak, weight_decay=1e-4)
     done, spent = 0, 0.0
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
@@ -132,21 +148,24 @@ def train(
         average = state["average"]
         optimiser.load_state_dict(state["optimiser"])
         done, spent = state["done"], state["spent"]
+    if spent >= 60 * minutes:
+        return
     started, log = time.monotonic() - spent, (folder / "loss.tsv").open("a")
-    sums = np.zeros(5)
+    sums = np.zeros(4)
     for step in range(done, steps):
         # The schedule follows the clock, so that any machine ends on a small rate.
         elapsed = (time.monotonic() - started) / 60 / minutes
         progress = min(max(elapsed, step / steps), 1.0)
         rate = float(peak * min(1.0, (step + 1) / 100) * (0.5 * (1 + np.cos(np.pi * progress)) + 0.003))
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
         pair = pairs[int(torch.randint(len(pairs), (), generator=generator))]
-        images, fractions, labels = batch(pair, generator)
+        images, fractions, place = batch(pair, generator)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16_pays("cpu")):
-            logits = net(images.to(memory_format=torch.channels_last_3d))
-        loss, parts = loss_of(logits, fractions, labels, volume_weight(progress))
+            logits, told = net(images.to(memory_format=torch.channels_last_3d))
+        predicted = net.fractions(logits, told)
+        loss, parts = loss_of(logits, predicted, told, (fractions, place), volume_weight(progress))
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)

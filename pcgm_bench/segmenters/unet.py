@@ -14,53 +14,68 @@ from safetensors.torch import load_file
 
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import DK_REGIONS
-from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.anatomy import LOBE_OF
 from pcgm_bench.anatomy import TISSUE_LABELS
 from pcgm_bench.anatomy import TISSUES
-from pcgm_bench.anatomy import dk_label
+from pcgm_bench.anatomy import parcel_names
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import UserError
+from pcgm_bench.segmenters.atlas import ATLAS
+from pcgm_bench.segmenters.atlas import PARCELS
+from pcgm_bench.segmenters.atlas import Atlas
+from pcgm_bench.segmenters.atlas import load_atlas
+from pcgm_bench.segmenters.atlas import nearest_parcel
+from pcgm_bench.segmenters.atlas import parcels_at
 from pcgm_bench.segmenters.calibration import calibrated
 from pcgm_bench.segmenters.network import build
 from pcgm_bench.segmenters.network import window
+from pcgm_bench.segmenters.place import head_of
 from pcgm_bench.segmenters.synthesis import normalise
 
 WEIGHTS = Path(__file__).parent / "weights"
-HEAD = -0.4
-"""Normalised intensity above which a voxel belongs to the head."""
-_LOBE_OF_REGION = torch.tensor([LOBE_NAMES.index(LOBE_OF[region]) for region in DK_REGIONS])
+SPACING_MM = 3.0
+MISFIT = (0.38, 0.55)
+"""Misfits of the atlas up to which it fits, and from which it does not. Phantoms have .24 to .27, real scans .34 to
+.37, heads the wrong way up and noise .53 to .78."""
+LEAST_SIDE = 16
+"""Voxels: registration averages over windows of seven at 6 mm."""
 
 
 class UNetSegmenter(Segmenter):
     """Fractions of six lobes, ventricles, deep grey, white matter and CSF; 34 x 2 parcels; head size; a QC score.
 
-    Trained SynthSeg-style on simulated pictures of the phantom's training controls (`pcgm_bench.segmenters.train`).
+    Trained SynthSeg-style on simulated pictures of the phantom's training controls (`pcgm_bench.segmenters.train`):
+    the network says how much of a voxel is cortex, and the training controls' average brain, laid on the head, which
+    parcel of it.
     Volumes are sums of soft fractions. ``calibration.json`` holds a correction per volume, fitted on the training
     controls (`pcgm_bench.segmenters.calibration`): ``log v = centre + (log measured - centre - offset) / slope``.
     """
 
     name: ClassVar[str] = "unet"
     title: ClassVar[str] = "UNet trained on the phantom's training controls"
+    revision: ClassVar[int] = 2
+    """Raised whenever the modules of this folder give other readings with the same weights."""
 
     def __init__(self, weights: Path = WEIGHTS, *, raw: bool = False) -> None:
         """Read the weights.
 
         Args:
-            weights: folder with ``segmenter.safetensors`` and ``calibration.json``.
+            weights: folder with ``segmenter.safetensors``, ``atlas.safetensors`` and ``calibration.json``.
             raw: leave the calibration out.
 
         Raises:
             UserError: they are missing or belong to another network.
         """
-        path = weights / "segmenter.safetensors"
-        if not path.exists():
-            msg = f"{path}: the segmenter has no weights: train them with `python -m pcgm_bench.segmenters.train`"
-            raise UserError(msg)
+        path, self._atlas_path = weights / "segmenter.safetensors", weights / ATLAS
+        for needed in (path, self._atlas_path):
+            if not needed.exists():
+                msg = f"{needed}: the segmenter has no weights: make them with `python -m pcgm_bench.segmenters.make`"
+                raise UserError(msg)
         self._path = path
-        self._net = build().eval()
+        self._atlas = load_atlas(self._atlas_path)
+        self._net = build(self._atlas).eval()
         state = {key: value.float() for key, value in load_file(path).items()}
         try:
             self._net.load_state_dict(state)
@@ -72,41 +87,51 @@ class UNetSegmenter(Segmenter):
 
     @cached_property
     def identity(self) -> str:
-        """``unet-<hash of weights and calibration>``."""
-        content = self._path.read_bytes() + json.dumps(self._calibration, sort_keys=True).encode()
-        return f"unet-{blake2b(content, digest_size=6).hexdigest()}"
+        """``unet-<revision>-<hash of weights, atlas and calibration>``."""
+        files = self._path.read_bytes() + self._atlas_path.read_bytes()
+        content = files + json.dumps(self._calibration, sort_keys=True).encode()
+        return f"unet-{self.revision}-{blake2b(content, digest_size=6).hexdigest()}"
 
     def segment(self, scan: Scan) -> Segmentation:
         """Read one scan.
 
         Raises:
-            UserError: a grid whose sides do not divide by 8, or an empty image.
+            UserError: a grid whose sides do not divide by 8 or whose voxels are not 3 mm, or an empty image.
         """
-        if any(side % 8 for side in scan.image.shape):
+        if any(side % 8 or side < LEAST_SIDE for side in scan.image.shape):
             msg = f"{scan.key}: the unet segmenter needs a standard grid, sides dividing by 8, not {scan.image.shape}"
+            raise UserError(msg)
+        spacing = np.linalg.norm(scan.affine[:3, :3], axis=0)
+        if not np.allclose(spacing, SPACING_MM, atol=0.01):
+            shown = " x ".join(f"{side:g}" for side in spacing.round(2))
+            msg = (
+                f"{scan.key}: the unet segmenter reads voxels of {SPACING_MM:g} mm, not {shown} mm: take the 3mm grid, "
+                "or give --segmentations"
+            )
             raise UserError(msg)
         if not np.isfinite(scan.image).all() or scan.image.max() <= 0:
             msg = f"{scan.key}: the image is empty or has values that are not numbers"
             raise UserError(msg)
         image = normalise(torch.from_numpy(np.ascontiguousarray(scan.image, np.float32)))
-        box = window(image, HEAD)
+        box = window(head_of(image[None, None])[0, 0])
         part = image[box][None, None].to(memory_format=torch.channels_last_3d)
         with torch.inference_mode():
-            logits = self._net(part)[0].float()
-        inner = torch.softmax(logits[: len(CHANNELS)], 0)
+            logits, places = self._net(part)
+            inner, place = self._net.fractions(logits, places)[0], places[0]
+            misfit = self._net.misfit(part, places)
         tissue = torch.zeros(len(CHANNELS), *image.shape)
         tissue[0] = 1.0
         tissue[(slice(None), *box)] = inner
-        region, right = logits[len(CHANNELS) : -1], torch.sigmoid(logits[-1])
         voxel_ml = abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
-        parcels, inner_labels = _parcels(inner, region, right)
         labels = np.zeros(image.shape, np.int16)
-        labels[box] = inner_labels
+        labels[box] = _labels(inner, place, self._atlas)
+        cortex = inner[len(TISSUES) :].sum(0)
+        parcels = parcels_at(self._atlas, place.flatten(1), cortex.flatten())
         volumes = {name: float(tissue[k].sum()) * voxel_ml for k, name in enumerate(CHANNELS) if k}
-        volumes |= {name: value * voxel_ml for name, value in parcels.items()}
+        volumes |= {name: float(value) * voxel_ml for name, value in zip(parcel_names(), parcels, strict=True)}
         head = sum(volumes[name] for name in CHANNELS[1:])
         volumes, head = self._calibrate(volumes, head)
-        return Segmentation(tissue.numpy(), labels, volumes, head, _quality(tissue))
+        return Segmentation(tissue.numpy(), labels, volumes, head, _quality(tissue, misfit))
 
     def _calibrate(self, volumes: dict[str, float], head: float) -> tuple[dict[str, float], float]:
         if not self._calibration:
@@ -123,30 +148,15 @@ class UNetSegmenter(Segmenter):
         )
 
 
-def _parcels(tissue: torch.Tensor, region: torch.Tensor, right: torch.Tensor) -> tuple[dict[str, float], np.ndarray]:
-    """Voxel sums of the 68 parcels, lobe by lobe of the lobe's own fraction; and the label map."""
-    sums: dict[str, float] = {}
-    best = torch.zeros(tissue.shape[1:], dtype=torch.int16)
+def _labels(tissue: torch.Tensor, place: torch.Tensor, atlas: Atlas) -> np.ndarray:
+    """Hard labels: the largest share, cortex named by the nearest cell of the atlas."""
     grouped = torch.cat([tissue[: len(TISSUES)], tissue[len(TISSUES) :].sum(0, keepdim=True)])
     winner = _largest(grouped)
-    for k, name in enumerate(TISSUES):
-        best[winner == k] = TISSUE_LABELS[name]
+    numbers = torch.tensor([*(TISSUE_LABELS[name] for name in TISSUES), -1], dtype=torch.int16)
+    labels = numbers[winner]
     cortex = winner == len(TISSUES)
-    lobe_winner = torch.full_like(winner, -1)
-    lobe_winner[cortex] = tissue[len(TISSUES) :, cortex].argmax(0)
-    for lobe in range(len(LOBE_NAMES)):
-        members = torch.nonzero(_LOBE_OF_REGION.eq(lobe)).flatten()
-        share = torch.softmax(region[members], 0)
-        amount = tissue[len(TISSUES) + lobe]
-        for m, index in enumerate(members.tolist()):
-            part = amount * share[m]
-            sums[f"rh-{DK_REGIONS[index]}"] = float((part * right).sum())
-            sums[f"lh-{DK_REGIONS[index]}"] = float((part * (1 - right)).sum())
-        here = lobe_winner == lobe
-        pick = members[share[:, here].argmax(0)]
-        numbers = torch.tensor([dk_label(name, "lh") for name in DK_REGIONS], dtype=torch.int16)[pick]
-        best[here] = numbers + 1000 * (right[here] > 0.5).to(torch.int16)
-    return sums, best.numpy()
+    labels[cortex] = torch.tensor(PARCELS, dtype=torch.int16)[nearest_parcel(atlas, place[:, cortex])]
+    return labels.numpy()
 
 
 def _largest(channels: torch.Tensor) -> torch.Tensor:
@@ -158,10 +168,14 @@ def _largest(channels: torch.Tensor) -> torch.Tensor:
     return index
 
 
-def _quality(tissue: torch.Tensor) -> float:
-    """Mean confidence inside the head, 0 to 1: our own proxy, not SynthSeg's or FreeSurfer's QC."""
+def _quality(tissue: torch.Tensor, misfit: float) -> float:
+    """Mean confidence inside the head times fit of the atlas, 0 to 1: our own proxy, not SynthSeg's or FreeSurfer's QC.
+
+    A network is as sure of noise as of a brain; the atlas fits one and not the other.
+    """
     inside = tissue[0] < 0.5
     if not bool(inside.any()):
         return 0.0
     top = tissue[:, inside].max(0).values.mean()
-    return float(torch.clamp((top - 0.5) / 0.35, 0, 1))
+    fit = float(np.clip((MISFIT[1] - misfit) / (MISFIT[1] - MISFIT[0]), 0, 1))
+    return fit * float(torch.clamp((top - 0.5) / 0.35, 0, 1))

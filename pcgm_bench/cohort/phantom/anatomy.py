@@ -64,9 +64,13 @@ class Anatomy:
 
 @dataclass(frozen=True)
 class Points:
-    """Template fields at the points inside one warped brain; ``voxel`` is each point's grid voxel (flat index)."""
+    """Template fields at the points inside one warped brain; ``voxel`` is each point's grid voxel (flat index).
+
+    ``where`` is each point's place in the template, mm ``(N, 3)``.
+    """
 
     voxel: np.ndarray
+    where: np.ndarray
     millilitres: float
     fields: dict[str, np.ndarray]
     lobes: np.ndarray
@@ -160,7 +164,7 @@ def place(template: Template, grid: Grid, seed: int, icv: float, ventricles: flo
     fields["hull"] = _sample(template.hull, where)[0]
     fields["ventricle"] = _sample(template.ventricle[:1], where)[0]
     parcel = _sample(template.parcel, where, "nearest")[0].astype(np.int16)
-    return Points(near.repeat(OVERSAMPLING**3), point_ml, fields, values[5:], lobe_of_label(parcel), parcel)
+    return Points(near.repeat(OVERSAMPLING**3), where, point_ml, fields, values[5:], lobe_of_label(parcel), parcel)
 
 
 def _open_ventricles(template: Template, where: np.ndarray, point_ml: float, target: float) -> np.ndarray:
