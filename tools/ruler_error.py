@@ -1,8 +1,9 @@
 """Where the segmenter's error comes from: ``python tools/ruler_error.py HOME``.
 
 Prints, in per cent, for 30 unseen (seed 11) and 30 training phantom people drawn with three contrasts and noises each,
-the s.d. of the error within a person and between people (means of three); then, for 24 unseen people whose six lobes
-are made 5 % smaller together, the measured share of that change; then, for the 40 people of
+the s.d. of the error within a person and between people (means of three); for 20 unseen people the bias and s.d. of
+the 34 regions; then, for 24 unseen people whose six lobes are made 5 % smaller together, the measured share of that
+change; then, for the 40 people of
 `pcgm_bench.segmenters.validate`, what a lobe (row) takes of every lobe's change (column) in one regression.
 """
 
@@ -15,7 +16,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from pcgm_bench.anatomy import DK_REGIONS
 from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.anatomy import dk_label
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.phantom.anatomy import Anatomy
 from pcgm_bench.cohort.phantom.anatomy import build
@@ -56,6 +59,18 @@ def scatter(home: Path, segmenter: UNetSegmenter, visits: list[Visit]) -> tuple[
     return np.sqrt(found.var(axis=1, ddof=1).mean(axis=0)), found.mean(axis=1).std(axis=0, ddof=1)
 
 
+def regions(home: Path, segmenter: UNetSegmenter, visits: list[Visit]) -> np.ndarray:
+    """Error (%) of the 34 regions, left and right together, one row a person."""
+    errors = []
+    for visit in visits:
+        brain = anatomy(home, visit)
+        volumes = segmenter.segment(scan_of(brain, visit.person.seed, visit.person.seed + 100)).volumes
+        read = [volumes[f"lh-{region}"] + volumes[f"rh-{region}"] for region in DK_REGIONS]
+        true = [brain.parcels[dk_label(region, "lh")] + brain.parcels[dk_label(region, "rh")] for region in DK_REGIONS]
+        errors.append(100 * np.log(np.divide(read, true)))
+    return np.array(errors)
+
+
 def together(home: Path, segmenter: UNetSegmenter, visits: list[Visit]) -> np.ndarray:
     """Measured share of a change that all lobes have, one row a person."""
     shares = []
@@ -80,6 +95,10 @@ def main() -> None:
         within, between = scatter(home, segmenter, visits)
         table = pd.DataFrame([within, between], ["within", "between"], [*LOBES, "all cortex"])
         print(f"{len(visits)} {name} people\n{table.round(2).to_string()}\n", flush=True)
+    off = regions(home, segmenter, unseen[:20])
+    table = pd.DataFrame({"bias": off.mean(axis=0), "s.d.": off.std(axis=0, ddof=1)}, list(DK_REGIONS))
+    print(f"34 regions, 20 unseen people\n{table.describe().loc[['min', '50%', 'max']].round(1).to_string()}")
+    print(f"median of |bias| {table['bias'].abs().median():.1f}\n{table.round(1).to_string()}\n", flush=True)
     for raw in (True, False):
         shares = together(home, UNetSegmenter(raw=raw), unseen[:24])
         error = shares.std(axis=0, ddof=1) / np.sqrt(len(shares))
