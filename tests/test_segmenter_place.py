@@ -29,6 +29,8 @@ from pcgm_bench.segmenters.atlas import parcels_at
 from pcgm_bench.segmenters.atlas import save_atlas
 from pcgm_bench.segmenters.pairs import Pair
 from pcgm_bench.segmenters.place import FURTHEST_MM
+from pcgm_bench.segmenters.place import extent_of_atlas
+from pcgm_bench.segmenters.place import head_of
 from pcgm_bench.segmenters.place import levels_of_atlas
 from pcgm_bench.segmenters.place import lucas_kanade
 from pcgm_bench.segmenters.place import rough
@@ -101,11 +103,11 @@ def test_the_nearest_parcel_is_the_cells_own(atlas: Atlas) -> None:
 def test_the_rough_place_does_not_see_where_a_head_is(atlas: Atlas, shift: tuple[int, int, int]) -> None:
     place = voxels(56, 56, 56)
     head = look_up(atlas.tissue.sum(0)[None, None], place)
-    image = torch.where(head > 0.5, 1.0, OUTSIDE)
+    image, extent = torch.where(head > 0.5, 1.0, OUTSIDE), extent_of_atlas(atlas)
     moved = torch.roll(image, shift, (2, 3, 4))
-    found = torch.roll(rough(moved, atlas.tissue), [-s for s in shift], (2, 3, 4))
+    found = torch.roll(rough(head_of(moved), extent), [-s for s in shift], (2, 3, 4))
     assert float((found - place)[:, :, 10:-10, 10:-10, 10:-10].abs().max()) < 0.5
-    assert bool(torch.isfinite(rough(torch.full_like(image, OUTSIDE), atlas.tissue)).all())
+    assert bool(torch.isfinite(rough(head_of(torch.full_like(image, OUTSIDE)), extent)).all())
 
 
 def test_an_atlas_that_is_none_is_named(tmp_path: Path) -> None:

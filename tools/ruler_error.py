@@ -3,8 +3,8 @@
 Prints, in per cent, for 30 unseen (seed 11) and 30 training phantom people drawn with three contrasts and noises each,
 the s.d. of the error within a person and between people (means of three); for 20 unseen people the bias and s.d. of
 the 34 regions; then, for 24 unseen people whose six lobes are made 5 % smaller together, the measured share of that
-change; then, for the 40 people of
-`pcgm_bench.segmenters.validate`, what a lobe (row) takes of every lobe's change (column) in one regression.
+change; then, for the 40 people of `pcgm_bench.segmenters.validate`, what a lobe (row) takes of every lobe's change
+(column) in one regression.
 """
 
 from __future__ import annotations

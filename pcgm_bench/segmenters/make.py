@@ -17,7 +17,6 @@ from pcgm_bench.cohort.phantom.anatomy import Anatomy
 from pcgm_bench.cohort.phantom.render import render
 from pcgm_bench.contracts import Scan
 from pcgm_bench.segmenters.atlas import ATLAS
-from pcgm_bench.segmenters.atlas import load_atlas
 from pcgm_bench.segmenters.atlas import make_atlas
 from pcgm_bench.segmenters.atlas import save_atlas
 from pcgm_bench.segmenters.calibration import fit_calibration
@@ -79,8 +78,9 @@ def main() -> None:
     work, training = options.work, options.work / f"training-{RECIPE}"
     pairs = make_pairs(work / f"pairs-{RECIPE}", work, lambda what, k, n: print(f"{what} {k}/{n}", end="\r"))
     training.mkdir(parents=True, exist_ok=True)
-    save_atlas(make_atlas(pair for pair in pairs if not pair.strange), training / ATLAS)
-    train(pairs, load_atlas(training / ATLAS), training, options.minutes)
+    atlas = make_atlas(pair for pair in pairs if not pair.strange)
+    save_atlas(atlas, training / ATLAS)
+    train(pairs, atlas, training, options.minutes)
     export(training, options.out)
     calibrate(options.out, pairs)
 

@@ -13,6 +13,7 @@ from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.anatomy import TISSUES
 from pcgm_bench.segmenters.atlas import Atlas
 from pcgm_bench.segmenters.atlas import look_up
+from pcgm_bench.segmenters.place import extent_of_atlas
 from pcgm_bench.segmenters.place import head_of
 from pcgm_bench.segmenters.place import levels_of_atlas
 from pcgm_bench.segmenters.place import levels_of_image
@@ -72,11 +73,13 @@ class SegmentationNet(nn.Module):
     """
 
     known: Tensor
+    extent: Tensor
     there: Tensor
 
     def __init__(self, atlas: Atlas, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
         self.register_buffer("known", levels_of_atlas(atlas), persistent=False)
+        self.register_buffer("extent", extent_of_atlas(atlas), persistent=False)
         self.register_buffer("there", torch.cat([atlas.tissue, atlas.lobes])[None], persistent=False)
         first, *rest = widths
         self.encoder = Encoder(widths)
@@ -103,8 +106,9 @@ class SegmentationNet(nn.Module):
             ``(B, 3, X, Y, Z)`` in mm.
         """
         with torch.no_grad():
-            levels = levels_of_image(image.float())
-            start = lucas_kanade(levels, self.known, rough(image, self.there[0, : -len(LOBE_NAMES)]))
+            head = head_of(image)
+            levels = levels_of_image(image.float(), head)
+            start = lucas_kanade(levels, self.known, rough(head, self.extent))
         place = self.refinement(levels, self.known, start)
         there = look_up(self.there, place.detach())
         top, *skips = self.encoder(image)
@@ -117,8 +121,9 @@ class SegmentationNet(nn.Module):
 
     def misfit(self, image: Tensor, place: Tensor) -> float:
         """Mean difference between image and atlas inside the head, in steps from one tissue to the next."""
-        difference = levels_of_image(image) - look_up(self.known[:, :2], place)
-        inside = difference.abs().sum(1, keepdim=True)[head_of(image)]
+        head = head_of(image)
+        difference = levels_of_image(image, head) - look_up(self.known[:, :2], place)
+        inside = difference.abs().sum(1, keepdim=True)[head]
         return float(inside.mean()) if inside.numel() else float("inf")
 
     def fractions(self, logits: Tensor, place: Tensor) -> Tensor:

@@ -39,9 +39,9 @@ def levels_of_atlas(atlas: Atlas) -> Tensor:
     return torch.cat([levels, *slopes], 1)
 
 
-def levels_of_image(image: Tensor) -> Tensor:
+def levels_of_image(image: Tensor, head: Tensor) -> Tensor:
     """How white (above grey) and how fluid (below grey) voxels are: normalised ``(B, 1, ...)`` to ``(B, 2, ...)``."""
-    fluid = (1 - image.clamp(0, 1)) * head_of(image)
+    fluid = (1 - image.clamp(0, 1)) * head
     return torch.cat([(image - 1).clamp(0, 1.3), fluid], 1)
 
 
@@ -50,24 +50,29 @@ def head_of(image: Tensor) -> Tensor:
     return smooth(image.clamp(OUTSIDE, LEVELS[0]), 3, 1) > HEAD
 
 
-def rough(image: Tensor, tissue: Tensor) -> Tensor:
+def extent_of_atlas(atlas: Atlas) -> Tensor:
+    """Mean and s.d. (cells) of the atlas's head along each axis: ``(3, 2)``."""
+    head = (atlas.tissue.sum(0) > 0.5).float()
+    along = [head.sum([k for k in range(3) if k != axis])[None] for axis in range(3)]
+    return torch.stack([torch.cat(_moments(line), 1)[0] for line in along])
+
+
+def rough(head: Tensor, extent: Tensor) -> Tensor:
     """The head moved and stretched along the axes until the mean and s.d. of its voxels are the atlas's.
 
     Args:
-        image: normalised, ``(B, 1, X, Y, Z)``.
-        tissue: of the atlas, ``(5, *SHAPE)``.
+        head: from `head_of`, ``(B, 1, X, Y, Z)``.
+        extent: from `extent_of_atlas`.
 
     Returns:
         Place of every voxel, ``(B, 3, X, Y, Z)`` float32, mm.
     """
-    known = (tissue.sum(0) > 0.5).float()
-    head = head_of(image)[:, 0].float()
+    head = head[:, 0].float()
     places = []
     for axis in range(3):
-        others = [k for k in range(3) if k != axis]
-        middle, spread = _moments(known.sum(others)[None])
-        here, width = _moments(head.sum([k + 1 for k in others]))
-        steps = torch.arange(head.shape[axis + 1], dtype=torch.float32, device=image.device)
+        middle, spread = extent[axis]
+        here, width = _moments(head.sum([k + 1 for k in range(3) if k != axis]))
+        steps = torch.arange(head.shape[axis + 1], dtype=torch.float32, device=head.device)
         cells = middle + (steps - here) * spread / width
         shape = [len(head), *(head.shape[axis + 1] if k == axis else 1 for k in range(3))]
         places.append((CORNER_MM[axis] + CELL_MM * (cells + 0.5)).reshape(shape).expand(head.shape))

@@ -25,7 +25,7 @@ class Refinement(nn.Module):
     def __init__(self, widths: tuple[int, int, int] = WIDTHS) -> None:
         super().__init__()
         first, second, third = widths
-        self.fine = _two(len(WINDOWS) * 3 + 21 + 3, first)
+        self.fine = _two(len(WINDOWS) * 3 + len(_UNITS) + 3, first)
         self.middle = _two(first, second)
         self.coarse = _two(second, third)
         self.up_middle = _two(second + third, second)
