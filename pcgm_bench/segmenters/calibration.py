@@ -1,54 +1,83 @@
-"""How much the segmenter's volumes and their changes have to be stretched, learned on the training controls alone.
+"""How the segmenter's volumes are corrected, learned on the training controls alone, and all of them together.
 
-A network that has seen too little regresses towards the average brain: a true loss of 5 % reads as less. Two states of
-one person with different cortex tell by how much. The raw slope is stored beside the correction it leads to.
+A network errs alike on anatomies that are alike: where it reads much white matter it reads little parietal cortex, and
+where a lobe has shrunk it takes a little of that from its neighbours. A matrix over the log volumes takes both back.
+Two states of every person, with different cortex, hold it to be fair: in them, a regression of the corrected changes on
+the true changes of all six lobes gives one for a lobe's own change and nothing for the others'.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from pcgm_bench.anatomy import LOBE_NAMES
 
-def calibrated(measured: float, fit: Mapping[str, float]) -> float:
-    """The corrected volume (mL): ``log v = centre + (log measured - centre - offset) / slope``.
+RIDGE = 0.01
+"""Pull of the matrix towards doing nothing, as a share of what the training controls say."""
+FURTHEST = 2.0
+"""Log volumes further than this from the training controls' mean correct the others no more than those there."""
 
-    >>> round(calibrated(90.0, {"centre": np.log(100.0), "offset": 0.0, "slope": 1.0}), 3)
-    90.0
-    >>> round(calibrated(95.0, {"centre": np.log(100.0), "offset": 0.0, "slope": 0.5}), 2)
-    90.25
+
+def calibrated(measured: Mapping[str, float], fit: Mapping[str, Any]) -> dict[str, float]:
+    """The corrected volumes (mL) of the names that ``fit`` has.
+
+    With x = log measured - its mean and ``extra`` the matrix: ``log v = true mean + x + extra @ x``.
+
+    >>> fit = {"names": ["a", "b"], "measured": [0.0, 0.0], "true": [0.0, 0.0], "extra": [[0.0, 0.5], [0.0, 0.0]]}
+    >>> {name: round(value, 3) for name, value in calibrated({"a": 2.0, "b": 4.0}, fit).items()}
+    {'a': 4.0, 'b': 4.0}
     """
-    return float(np.exp(fit["centre"] + (np.log(measured) - fit["centre"] - fit["offset"]) / fit["slope"]))
+    names = fit["names"]
+    volumes = np.array([measured[name] for name in names])
+    away = np.log(np.maximum(volumes, 1e-9)) - np.array(fit["measured"])
+    logs = np.array(fit["true"]) + away + np.array(fit["extra"]) @ np.clip(away, -FURTHEST, FURTHEST)
+    return dict(zip(names, np.exp(logs).tolist(), strict=True))
 
 
 def fit_calibration(
-    measured: Sequence[Mapping[str, float]], true: Sequence[Mapping[str, float]], pairs: Sequence[tuple[int, int]]
-) -> dict[str, dict[str, float]]:
-    """Centre, offset and slope of every volume.
+    measured: Sequence[Sequence[Mapping[str, float]]], true: Sequence[Sequence[Mapping[str, float]]]
+) -> dict[str, Any]:
+    """The correction, and the raw slopes it starts from.
+
+    Least squares over the errors of both states and of their difference, with ridge, under the constraint that changes
+    come out unbiased (see above).
 
     Args:
-        measured: raw volumes (mL), one mapping a scan.
+        measured: raw volumes (mL) by name, of two states of every person.
         true: the volumes these scans were made with.
-        pairs: indices of two states of one person.
 
     Returns:
-        Name -> ``centre`` (mean log true volume), ``offset`` (mean log error), ``slope`` (measured over true log-change
-        within a person; where a person's two states do not differ in that volume, between persons).
+        ``names``; ``measured`` and ``true``, mean log volumes; ``extra``, the matrix of `calibrated`; and ``raw``: by
+        name the raw slope of measured on true change within a person (between persons where nothing was changed) and
+        the raw bias (%).
     """
-    fits = {}
-    first, second = np.array(pairs).T
-    for name in true[0]:
-        log_measured = np.log([row[name] for row in measured])
-        log_true = np.log([row[name] for row in true])
-        change_true = log_true[second] - log_true[first]
-        change_measured = log_measured[second] - log_measured[first]
-        within = float(np.sum(change_true**2)) > 1e-3 * len(pairs) * 0.1
-        if within:
-            slope = float(np.sum(change_true * change_measured) / np.sum(change_true**2))
-        else:
-            slope = float(np.polyfit(log_true, log_measured, 1)[0])
-        centre = float(log_true.mean())
-        fits[name] = {"centre": centre, "offset": float((log_measured - log_true).mean()), "slope": slope}
-    return fits
+    names = list(true[0][0])
+    found, wanted = (np.log([[[s[name] for name in names] for s in person] for person in v]) for v in (measured, true))
+    centre, goal = found.mean((0, 1)), wanted.mean((0, 1))
+    away, target = found - centre, wanted - goal
+    moved, truly = away[:, 1] - away[:, 0], target[:, 1] - target[:, 0]
+    lobes = truly[:, [names.index(name) for name in LOBE_NAMES if name in names]]
+    rows = np.concatenate([away.reshape(-1, len(names)), moved])
+    error = np.concatenate([(target - away).reshape(-1, len(names)), truly - moved])
+    spread = away.reshape(-1, len(names)).var(0)
+    inner = rows.T @ rows + RIDGE * len(away) * np.diag(spread)
+    bound = lobes.T @ moved
+    system = np.block([[inner, bound.T], [bound, np.zeros((len(bound), len(bound)))]])
+    solution = np.linalg.solve(system, np.concatenate([rows.T @ error, lobes.T @ (truly - moved)]))
+    raw = {}
+    for k, name in enumerate(names):
+        x, y = truly[:, k], moved[:, k]
+        if float(x @ x) < 1e-4 * len(x):
+            x, y = target[..., k].ravel(), away[..., k].ravel()
+        raw[name] = {"slope": float(x @ y / (x @ x)), "bias": float(100 * (centre[k] - goal[k]))}
+    return {
+        "names": names,
+        "measured": centre.tolist(),
+        "true": goal.tolist(),
+        "extra": solution[: len(names)].T.tolist(),
+        "raw": raw,
+    }

@@ -51,20 +51,24 @@ def volumes_with_head(volumes: dict[str, float], head: float) -> dict[str, float
     return {name: (head if name == "head_size" else volumes[name]) for name in CALIBRATED}
 
 
-def calibrate(out: Path, pairs: list[Pair], count: int = 200) -> None:
-    """Fit the calibration on pictures of training pairs and write ``calibration.json``."""
+def calibrate(out: Path, pairs: list[Pair]) -> None:
+    """Fit the calibration on pictures of the training people, strangers left out, and write ``calibration.json``."""
     segmenter = UNetSegmenter(out, raw=True)
-    measured, true, index = [], [], []
-    for k, pair in enumerate(pairs[:count]):
+    measured, true = [], []
+    for k, pair in enumerate(pairs):
+        if pair.strange:
+            continue
+        states: tuple[list[dict[str, float]], list[dict[str, float]]] = ([], [])
         for state in range(2):
             fractions = pair.fractions[state].astype(np.float32) / 255
             anatomy = Anatomy(fractions, pair.labels[state], {}, pair.texture[state].astype(np.float32), {}, {})
             reading = segmenter.segment(scan_of(anatomy, 5000 + k, 7000 + 2 * k + state))
             volumes = {name: float(fractions[c].sum()) * 0.027 for c, name in enumerate(CHANNELS) if c}
-            measured.append(volumes_with_head(dict(reading.volumes), reading.head_size))
-            true.append(volumes_with_head(volumes, sum(volumes.values())))
-        index.append((2 * k, 2 * k + 1))
-    (out / "calibration.json").write_text(json.dumps(fit_calibration(measured, true, index), indent=1) + "\n")
+            states[0].append(volumes_with_head(dict(reading.volumes), reading.head_size))
+            states[1].append(volumes_with_head(volumes, sum(volumes.values())))
+        measured.append(states[0])
+        true.append(states[1])
+    (out / "calibration.json").write_text(json.dumps(fit_calibration(measured, true), indent=1) + "\n")
 
 
 def main() -> None:

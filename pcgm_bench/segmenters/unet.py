@@ -49,13 +49,13 @@ class UNetSegmenter(Segmenter):
     Trained SynthSeg-style on simulated pictures of the phantom's training controls (`pcgm_bench.segmenters.train`):
     the network says how much of a voxel is cortex, and the training controls' average brain, laid on the head, which
     parcel of it.
-    Volumes are sums of soft fractions. ``calibration.json`` holds a correction per volume, fitted on the training
-    controls (`pcgm_bench.segmenters.calibration`): ``log v = centre + (log measured - centre - offset) / slope``.
+    Volumes are sums of soft fractions. ``calibration.json`` holds a correction of all volumes together, fitted on the
+    training controls (`pcgm_bench.segmenters.calibration`).
     """
 
     name: ClassVar[str] = "unet"
     title: ClassVar[str] = "UNet trained on the phantom's training controls"
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
     """Raised whenever the modules of this folder give other readings with the same weights."""
 
     def __init__(self, weights: Path = WEIGHTS, *, raw: bool = False) -> None:
@@ -136,16 +136,14 @@ class UNetSegmenter(Segmenter):
     def _calibrate(self, volumes: dict[str, float], head: float) -> tuple[dict[str, float], float]:
         if not self._calibration:
             return volumes, head
-        raw = {**volumes, "head_size": head}
-        factor = {
-            name: calibrated(raw[name], fit) / raw[name] for name, fit in self._calibration.items() if raw[name] > 0
-        }
+        corrected = calibrated({**volumes, "head_size": head}, self._calibration)
         for region in DK_REGIONS:
+            lobe = LOBE_OF[region]
+            factor = corrected[lobe] / volumes[lobe] if volumes[lobe] > 0 else 1.0
             for side in ("lh", "rh"):
-                factor[f"{side}-{region}"] = factor.get(LOBE_OF[region], 1.0)
-        return {name: value * factor.get(name, 1.0) for name, value in volumes.items()}, head * factor.get(
-            "head_size", 1.0
-        )
+                corrected[f"{side}-{region}"] = volumes[f"{side}-{region}"] * factor
+        head = corrected.pop("head_size")
+        return volumes | corrected, head
 
 
 def _labels(tissue: torch.Tensor, place: torch.Tensor, atlas: Atlas) -> np.ndarray:
