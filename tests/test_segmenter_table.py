@@ -220,6 +220,6 @@ def test_metrics_of_volumes_say_what_they_lack() -> None:
     assert _lacking(QCGate, (whole, whole.iloc[1:])) == "nobody has measured qc"
     assert _lacking(QCGate, (whole, pd.DataFrame())) == "no volumes were measured on these images"
     assert ImageMetric("qc-gate", QCGate).record["inputs"] == "volumes"
-    missing = {"value": None, "not_possible": "nobody has measured qc"}
+    missing = {"value": None, "reason": "nobody has measured qc"}
     scores = {"a": {"qc-gate": missing, "fid": {"value": 1.0}}, "b": {"qc-gate": missing}}
     assert not_possible(scores) == {"qc-gate": "not possible: nobody has measured qc (a, b)"}

@@ -186,7 +186,7 @@ def image_scores(
                 continue
             arguments = _arguments(one, offered, study)
             reason = _lacking(metric, arguments) if inputs == "volumes" else ""
-            missing = {"value": None, "low": None, "high": None, "n": 0, "not_possible": reason}
+            missing = {"value": None, "low": None, "high": None, "n": 0, "reason": reason}
             scores[row][one.name] = missing if reason else metric(*arguments)
     features.progress("image metrics", len(stages), len(stages))
     return scores
@@ -216,8 +216,8 @@ def not_possible(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     found: dict[str, dict[str, list[str]]] = {}
     for row, values in scores.items():
         for name, value in values.items():
-            if isinstance(value, Mapping) and value.get("not_possible"):
-                found.setdefault(name, {}).setdefault(value["not_possible"], []).append(row)
+            if isinstance(value, Mapping) and value.get("value") is None and value.get("reason"):
+                found.setdefault(name, {}).setdefault(value["reason"], []).append(row)
     return {
         name: "not possible: " + "; ".join(f"{reason} ({', '.join(rows)})" for reason, rows in reasons.items())
         for name, reasons in found.items()
