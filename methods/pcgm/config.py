@@ -208,7 +208,7 @@ PHANTOM = MGDConfig(
         strength=0.05,
         n_fixed_point=1,
         guidance=3.5,
-        lobe_guidance=(4.2, 4.75, 4.7, 3.9, 3.2, 3.9),
+        lobe_guidance=(4.15, 4.35, 4.35, 4.05, 3.05, 3.6),
         unconditional="old",
     ),
     decoder_sampler=DecoderSamplerConfig(steps=3, strength=1.0, n_fixed_point=0),
