@@ -199,7 +199,7 @@ class MGDConfig:
 
 # Chosen on phantom seeds 12 and 13 with `prove`. One step away from the image shows the old anatomy so well that a mask
 # moves it by a third of what it asks; guidance away from the factual mask makes up for that, and does nothing where
-# the two masks are the same. With one weight for all (3.5) the slopes are 0.87 to 1.12; hence one a lobe. Starting
+# the two masks are the same. With one weight for all (4) the slopes are 0.93 to 1.19; hence one a lobe. Starting
 # further back costs time and tells the lobes further apart.
 PHANTOM = MGDConfig(
     encoder=EncoderConfig(latent_channels=8, shortcut=True),
