@@ -58,16 +58,16 @@ def calibrate(out: Path, pairs: list[Pair]) -> None:
     for k, pair in enumerate(pairs):
         if pair.strange:
             continue
-        states: tuple[list[dict[str, float]], list[dict[str, float]]] = ([], [])
+        read, made = [], []
         for state in range(2):
             fractions = pair.fractions[state].astype(np.float32) / 255
             anatomy = Anatomy(fractions, pair.labels[state], {}, pair.texture[state].astype(np.float32), {}, {})
             reading = segmenter.segment(scan_of(anatomy, 5000 + k, 7000 + 2 * k + state))
             volumes = {name: float(fractions[c].sum()) * 0.027 for c, name in enumerate(CHANNELS) if c}
-            states[0].append(volumes_with_head(dict(reading.volumes), reading.head_size))
-            states[1].append(volumes_with_head(volumes, sum(volumes.values())))
-        measured.append(states[0])
-        true.append(states[1])
+            read.append(volumes_with_head(dict(reading.volumes), reading.head_size))
+            made.append(volumes_with_head(volumes, sum(volumes.values())))
+        measured.append(read)
+        true.append(made)
     (out / "calibration.json").write_text(json.dumps(fit_calibration(measured, true), indent=1) + "\n")
 
 
