@@ -29,9 +29,14 @@ from pcgm_bench.methods.pcgm.trained import conditions
 CONTROL = "control"
 
 CONFIG = dataclasses.replace(
-    PHANTOM, sampler=SamplerConfig(steps=20, strength=0.9, n_fixed_point=1, guidance=4.0, unconditional="old")
+    PHANTOM, sampler=SamplerConfig(steps=20, strength=0.9, n_fixed_point=1, guidance=10.0, unconditional="old")
 )
-"""PCGM's networks. Without a mask the way back is longer: metadata act on the coarse anatomy, at high noise."""
+"""PCGM's networks. Without a mask the way back is longer: metadata act on the coarse anatomy, at high noise.
+
+Guidance was chosen for ageing on 17 people of phantom seed 12: at 4, old adults' ventricles grew at an eighth of their
+rate, at 10 at a quarter, with lobes no further from the real ones; at 20 one adolescent in three grew them by a third.
+At strength 1 lobes ended 4.6 % from the real ones instead of 3.0 % (three old adults, guidance 4).
+"""
 
 
 class CDM(TrainedMGD):
