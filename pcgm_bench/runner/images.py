@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -30,17 +31,37 @@ if TYPE_CHECKING:
     from pcgm_bench.runner.training import TrainingSets
 
 
-@dataclass(frozen=True)
-class Images(Sequence[np.ndarray]):
-    """Images ``(X, Y, Z)`` that are read when asked for, one at a time."""
+KEPT_BYTES = 400 * 2**20
+"""Images of one set that stay in memory once read: metrics draw pairs at random and come back to most images."""
 
-    loaders: Sequence[Callable[[], np.ndarray]]
+
+class Images(Sequence[np.ndarray]):
+    """Images ``(X, Y, Z)`` that are read when asked for, one at a time; the latest `KEPT_BYTES` of them stay."""
+
+    def __init__(self, loaders: Sequence[Callable[[], np.ndarray]]) -> None:
+        """Take a function for every image that reads it."""
+        self.loaders = loaders
+        self._kept: dict[int, np.ndarray] = {}
+        self._bytes = 0
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self.loaders)
 
     def __getitem__(self, index: Any) -> Any:
-        return self.loaders[index]()
+        with self._lock:
+            image = self._kept.pop(index, None)
+            if image is not None:
+                self._kept[index] = image
+                return image
+        image = self.loaders[index]()
+        with self._lock:
+            if index not in self._kept:
+                self._bytes += image.nbytes
+            self._kept[index] = image
+            while self._bytes > KEPT_BYTES and len(self._kept) > 1:
+                self._bytes -= self._kept.pop(next(iter(self._kept))).nbytes
+        return image
 
 
 @dataclass(frozen=True)
