@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from pcgm_bench import registry
+from pcgm_bench.allocator import keep_freed_memory
 from pcgm_bench.cohort.phantom.make import ensure_default
 from pcgm_bench.runner.images import Features
 from pcgm_bench.runner.images import Images
@@ -51,6 +52,7 @@ def stored(folder: Path, n: int, seed: int) -> Images:
 
 def main() -> None:
     """Measure and print."""
+    keep_freed_memory()
     n = int(sys.argv[1])
     folder = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(tempfile.mkdtemp())
     real, made = stored(folder / "real", n, 1), stored(folder / "made", n, 2)

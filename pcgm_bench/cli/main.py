@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pcgm_bench import __version__
+from pcgm_bench.allocator import keep_freed_memory
 from pcgm_bench.cli.ask import ask
 from pcgm_bench.cli.cohort import cohort
 from pcgm_bench.cli.counterfactual import counterfactual
@@ -64,6 +65,7 @@ def _options(
 
 def main() -> None:
     """Entry point: exit code 0; 2 for the user's mistake; 1 for our bug; 130 for Ctrl-C."""
+    keep_freed_memory()
     try:
         app()
     except KeyboardInterrupt:
