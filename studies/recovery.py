@@ -24,6 +24,7 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.plain import plain_json
 from pcgm_bench.studies import aud_cohort
 from pcgm_bench.studies import recovery_axioms
+from pcgm_bench.studies import recovery_changes
 from pcgm_bench.studies import recovery_rules
 from pcgm_bench.studies import recovery_tables
 
@@ -137,11 +138,13 @@ class RecoveryStudy:
         responses = {row: recovery_rules.responses(measurements, row, factual) for row in names}
         oracle = responses.get(ORACLE)
         rows: dict[str, Any] = {}
+        changes: dict[str, Any] = {}
         for done, (row, response) in enumerate(responses.items()):
             progress("recovery", done, len(responses))
             entry = recovery_rules.row_scores(response, REGIONS, oracle if row != ORACLE else None, seed)
             entry["own_nearest"] = (images or {}).get(row, {}).get(OWN_NEAREST)
             rows[row] = entry
+            changes[row] = recovery_changes.scores_of(response, seed)
         progress("recovery", len(responses), len(responses))
         return plain_json(
             {
@@ -158,6 +161,7 @@ class RecoveryStudy:
                 },
                 "rows": rows,
                 "axioms": recovery_axioms.summary(axioms or {}, records or {}, CONTROLS, ORACLE),
+                "changes": recovery_changes.summary(changes, CONTROLS, ORACLE),
             }
         )
 
@@ -184,7 +188,7 @@ class RecoveryStudy:
         return found
 
     def board(self, scores: Mapping[str, Any]) -> list[BoardEntry]:
-        """Entries of a row: mean slope of the lobes, error to the oracle, spill-over, and the axioms."""
+        """Entries of a row: mean slope of the lobes, error to the oracle, spill-over, single requests, axioms."""
         columns = (
             ("lobe_slope", "slope of the lobes", "nearest", 1.0),
             ("oracle_error", "error to the oracle, %", "lower", None),
@@ -201,4 +205,5 @@ class RecoveryStudy:
                         target=target, is_control=row in CONTROLS, by_unit=cell.get("by_unit"),
                     )
                 )  # fmt: skip
-        return entries + recovery_axioms.entries(scores["axioms"], CONTROLS)
+        more = recovery_changes.entries(scores.get("changes"), CONTROLS)
+        return [*entries, *more, *recovery_axioms.entries(scores["axioms"], CONTROLS)]

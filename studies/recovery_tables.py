@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pcgm_bench.studies import recovery_axioms
+from pcgm_bench.studies import recovery_changes
 from pcgm_bench.studies.recovery_rules import IMPOSSIBLE
 from pcgm_bench.studies.recovery_rules import READ
 from pcgm_bench.tables import Cell
@@ -125,7 +126,9 @@ def all_tables(scores: Mapping[str, Any], controls: Sequence[str]) -> list[Table
     """The overview, slopes of all rows, the axioms, then the methods; controls and spill-over as detail."""
     methods = [row for row in scores["rows"] if row not in controls]
     others = [row for row in scores["rows"] if row in controls]
-    shown = [overview(scores), slope_matrix(scores), recovery_axioms.table(scores, controls)]
+    requests = recovery_changes.table(scores, controls)
+    shown = [overview(scores), slope_matrix(scores), *([requests] if requests else [])]
+    shown.append(recovery_axioms.table(scores, controls))
     shown += [row_table(scores, row) for row in methods]
     detail = [spill_table(scores, row) for row in methods]
     detail += [table(scores, row) for row in others for table in (row_table, spill_table)]
