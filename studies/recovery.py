@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 
 ORACLE = "oracle"
-CONTROLS = (ORACLE, "copy-input", "random-other", "blurred-copy")
+CONTROLS = (ORACLE, "copy-input", "random-other", "blurred-copy", "training-mean")
 REGIONS = (*LOBE_NAMES, "ventricles")
 DOSES = (0.90, 0.95, 1.05, 1.10)
 NULLS = 8
@@ -167,7 +167,7 @@ class RecoveryStudy:
 
     def tables(self, scores: Mapping[str, Any]) -> list[Table]:
         """The study's tables, the overview first; a pure function of stored scores."""
-        return recovery_tables.all_tables(scores, CONTROLS)
+        return recovery_tables.all_tables(scores, CONTROLS, ORACLE)
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> list[str]:
         """What a reader must know before believing a number from this cohort; one line each."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.cohort.phantom.make import Recipe
@@ -26,6 +27,7 @@ from pcgm_bench.store import Unit
 from pcgm_bench.studies.recovery import DOSES
 from pcgm_bench.studies.recovery import REGIONS
 from pcgm_bench.studies.recovery import RecoveryStudy
+from pcgm_bench.studies.recovery_tables import seen
 
 STUDY = RecoveryStudy()
 VOLUMES = dict(zip(LOBE_NAMES, (180.0, 110.0, 105.0, 48.0, 20.0, 14.0), strict=True)) | {
@@ -141,6 +143,29 @@ def test_requests_by_the_metrics_in_per_cent_and_ml() -> None:
     text = next(one for one in STUDY.tables(scores) if one.name == "requests").markdown()
     assert "lobes: minimality, mL (!)" in text
     assert "lobes: effectiveness, share of the change |" in text
+
+
+def test_the_overview_marks_what_a_copy_wins_and_says_what_could_be_seen() -> None:
+    table = people(200)
+    rows = {"copy-input": 0.0, "mine": 1.0, "oracle": 1.0}
+    scores = STUDY.score(measured(table, rows, spill=0.02, noise=0.004), table, 0, False)
+    for region, slope in (("insula", 0.3), ("frontal", 0.0)):
+        scores["rows"]["copy-input"]["regions"][region]["slope"] = 1.0 + slope
+        scores["rows"]["mine"]["regions"][region]["slope"] = 0.5
+    tables = {one.name: one for one in STUDY.tables(scores)}
+    overview = tables["overview"]
+    assert [row[0] for row in overview.rows] == ["mine", "oracle", "copy-input"]
+    marked = [column.name for column in overview.columns if "(!)" in column.name]
+    assert marked == ["largest spill-over, % per 10 % [95 %] (!)"]
+    assert overview.notes[-1].endswith("[95 %]: copy-input.")
+    assert [row[0] for row in tables["slopes"].rows if "(!)" in str(row[0])] == ["frontal (!)", "insula (!)"]
+    (line,) = (note for note in overview.notes if note.startswith("With n = 16 images a region and 8 of nothing"))
+    assert "slope of mine" in line
+    region = scores["rows"]["mine"]["regions"]["temporal"]
+    dof = region["n"] + region["n_null"] - 2
+    se = (region["high"] - region["low"]) / 2 / stats.t.ppf(0.975, dof)
+    power = stats.nct.sf(stats.t.ppf(0.975, dof), dof, seen(region) / se)
+    assert power == pytest.approx(0.8, abs=0.01)
 
 
 def test_scores_from_before_the_metrics_of_requests_are_shown_without_them() -> None:
