@@ -20,6 +20,7 @@ from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.contracts import BoardEntry
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Measurement
+from pcgm_bench.contracts import Plot
 from pcgm_bench.contracts import UserError
 from pcgm_bench.plain import plain_json
 from pcgm_bench.studies import aud_cohort
@@ -27,6 +28,7 @@ from pcgm_bench.studies import recovery_axioms
 from pcgm_bench.studies import recovery_changes
 from pcgm_bench.studies import recovery_rules
 from pcgm_bench.studies import recovery_tables
+from pcgm_bench.studies.controls import methods_first
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,6 +162,7 @@ class RecoveryStudy:
                     "spill": recovery_rules.SPILL,
                 },
                 "rows": rows,
+                "points": {row: recovery_rules.points(response, REGIONS) for row, response in responses.items()},
                 "axioms": recovery_axioms.summary(axioms or {}, records or {}, CONTROLS, ORACLE),
                 "changes": recovery_changes.summary(changes, CONTROLS, ORACLE),
             }
@@ -186,6 +189,14 @@ class RecoveryStudy:
         else:
             found.append("real cohort: there is no oracle, so that the segmenter's share of a slope is unknown")
         return found
+
+    def plots(self, scores: Mapping[str, Any]) -> list[Plot]:
+        """Read against asked change of every region: the methods, and the oracle. None of scores without the points."""
+        points = scores.get("points") or {}
+        shown = {row: points[row] for row in methods_first(points, CONTROLS) if row == ORACLE or row not in CONTROLS}
+        if not any(shown.values()):
+            return []
+        return [Plot("dose-response", "doses", "Change read against change asked, one dot an image", shown)]
 
     def board(self, scores: Mapping[str, Any]) -> list[BoardEntry]:
         """Entries of a row: mean slope of the lobes, error to the oracle, spill-over, single requests, axioms."""

@@ -109,6 +109,17 @@ def row_scores(found: Responses, regions: Sequence[str], oracle: Responses | Non
     }
 
 
+def points(found: Responses, regions: Sequence[str]) -> dict[str, dict[str, list[float]]]:
+    """Region -> ``asked`` and ``read`` log-changes (%), one an image: of its own requests, and of nothing (asked 0)."""
+    result = {}
+    for region in regions:
+        here = found.at(np.isin(found.regions, [region, ""]))
+        if (here.regions == region).any():
+            read = here.changes[:, READ.index(region)]
+            result[region] = {"asked": here.doses.tolist(), "read": read.tolist()}
+    return result
+
+
 def _paired(found: Responses, oracle: Responses) -> np.ndarray:
     """The oracle's changes for the same requests ``(n, len(READ))``; NaN where it has none."""
     known = dict(zip(oracle.keys, oracle.changes, strict=True))

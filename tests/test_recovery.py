@@ -171,7 +171,14 @@ def test_the_overview_marks_what_a_copy_wins_and_says_what_could_be_seen() -> No
 def test_scores_from_before_the_metrics_of_requests_are_shown_without_them() -> None:
     table = people(40)
     scores = STUDY.score(measured(table, {"oracle": 1.0, "mine": 0.9}), table, 0, True)
-    del scores["changes"]
+    (plot,) = STUDY.plots(scores)
+    assert list(plot.data) == ["mine", "oracle"]
+    nulls, dosed = 8, scores["rows"]["mine"]["regions"]["insula"]["n"]
+    insula = plot.data["mine"]["insula"]
+    assert Counter(np.round(insula["asked"], 6))[0.0] == nulls
+    assert len(insula["read"]) == len(insula["asked"]) == nulls + dosed
+    del scores["changes"], scores["points"]
+    assert STUDY.plots(scores) == []
     assert "requests" not in {one.name for one in STUDY.tables(scores)}
     assert len([entry for entry in STUDY.board(scores) if entry.row == "mine"]) == 3
 
