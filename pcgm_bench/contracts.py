@@ -329,7 +329,7 @@ class Plot:
 
     Attributes:
         name: of the file, without its ending.
-        kind: ``effects`` (row -> region -> ln|d|), or ``trajectories`` (group -> person -> ages and volumes).
+        kind: ``effects`` (row -> region -> ln|d|), ``trajectories`` (group -> person -> ages and volumes), ``doses``.
         title: over everything; the report adds whether the people are simulated.
         data: what the kind says.
     """

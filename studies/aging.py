@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 
-CONTROLS = ("oracle", "copy-input", "blurred-copy", "random-other", "training-mean")
+ORACLE = "oracle"
+CONTROLS = (ORACLE, "copy-input", "blurred-copy", "random-other", "training-mean")
 EVERY_CONTROL = frozenset({*CONTROLS, "noise"})
 ALL = "all"
 """Everybody: only the paper pools adolescents, the old and people with HIV."""
@@ -142,7 +143,7 @@ class AgingStudy:
 
     def tables(self, scores: Mapping[str, Any]) -> list[Table]:
         """The study's tables, the overview first; a pure function of stored scores."""
-        return aging_tables.all_tables(scores)
+        return aging_tables.all_tables(scores, EVERY_CONTROL, ORACLE)
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> list[str]:
         """What a reader must know before believing a number from this cohort; one line each."""

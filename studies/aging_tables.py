@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pcgm_bench.studies.aging_visits import GROUPS
 from pcgm_bench.studies.aging_visits import follow_ups
 from pcgm_bench.studies.aging_visits import people
+from pcgm_bench.studies.controls import beaten_notes
+from pcgm_bench.studies.controls import controls_above
+from pcgm_bench.studies.controls import marked
+from pcgm_bench.studies.controls import verdict_rank
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
 from pcgm_bench.tables import interval
 
 UNIT = "log-% / year"
+OWN = "own scan nearest"
 
 _NOTES = {
     "oracle": "oracle: the true later anatomy of the phantom person, with a wiggle of the first visit's where the real "
@@ -27,14 +35,41 @@ _NOTES = {
 }
 
 
-def all_tables(scores: Mapping[str, Any]) -> list[Table]:
-    """Both overviews and the people; then the detail."""
+_Value = Callable[[Mapping[str, Any]], float | None]
+_SOUND: dict[str, tuple[str, _Value]] = {
+    "slope bias": ("nearest", lambda entry: entry["sound"]["slope"]["bias"]["value"]),
+    "skill: no change": ("higher", lambda entry: entry["sound"]["skill"]["value"]),
+    "skill: training rate": ("higher", lambda entry: (entry["sound"]["skill"]["against_training"] or {}).get("value")),
+    "concordance": ("higher", lambda entry: entry["sound"]["agreement"]["value"]),
+    "same sign": ("higher", lambda entry: entry["sound"]["agreement"]["sign"]["value"]),
+    "against no change": ("higher", lambda entry: verdict_rank(entry["verdict"])),
+}
+"""Heading -> what is better there, and the value of a row in a group."""
+_SLOPES: dict[str, tuple[str, _Value]] = {
+    "bias": _SOUND["slope bias"],
+    "mean absolute": ("lower", lambda entry: entry["sound"]["slope"]["value"]),
+    "root mean square": ("lower", lambda entry: entry["sound"]["slope"]["rmse"]["value"]),
+}
+_PAPER: dict[str, tuple[str, _Value]] = {
+    "NMSE": ("lower", lambda entry: entry.get("paper", entry)["nmse"]["value"]),
+    "r": ("higher", lambda entry: entry.get("paper", entry)["pearson"]["value"]),
+}
+
+
+def all_tables(scores: Mapping[str, Any], controls: Collection[str], floor: str) -> list[Table]:
+    """Both overviews and the people; then the detail.
+
+    Args:
+        scores: what the study stored.
+        controls: rows that are controls.
+        floor: the control that may stand above every method.
+    """
     return [
-        sound_overview(scores),
-        paper_overview(scores),
+        sound_overview(scores, controls, floor),
+        paper_overview(scores, controls, floor),
         groups_table(scores),
         comparisons_table(scores),
-        slopes_table(scores),
+        slopes_table(scores, controls, floor),
         paper_table(scores),
     ]
 
@@ -49,7 +84,24 @@ def rows_of(scores: Mapping[str, Any], content: Mapping[str, Any]) -> list[tuple
     return [(row, content["rows"][row]) for row in scores["order"] if row in content["rows"]]
 
 
-def sound_overview(scores: Mapping[str, Any]) -> Table:
+def _beaten(
+    columns: Mapping[str, tuple[str, _Value]],
+    name: str,
+    content: Mapping[str, Any],
+    controls: Collection[str],
+    floor: str,
+) -> dict[str, list[str]]:
+    """``skill: no change (HIV)`` -> controls that stand above every method there."""
+    found = {
+        f"{heading} ({name})": controls_above(
+            {row: value(entry) for row, entry in content["rows"].items()}, controls, floor, direction
+        )
+        for heading, (direction, value) in columns.items()
+    }  # fmt: skip
+    return {line: better for line, better in found.items() if better}
+
+
+def sound_overview(scores: Mapping[str, Any], controls: Collection[str], floor: str) -> Table:
     """Groups x rows: slope bias, skills, concordance, sign, with intervals."""
     rows: list[list[Cell]] = []
     for group, content in groups_of(scores):
@@ -87,12 +139,31 @@ def sound_overview(scores: Mapping[str, Any]) -> Table:
     }
     if dropped:
         notes.append(f"People left out for want of an image: {dropped}; rows with other people are not comparable.")
-    heads = ["group", "row", "slope bias", "skill: no change", "skill: training rate", "concordance", "same sign"]
-    heads += ["against no change", "n"]
+    notes += _power_notes(scores, controls)
+    beaten: dict[str, list[str]] = {}
+    for group, content in groups_of(scores):
+        beaten |= _beaten(_SOUND, group, content, controls, floor)
+    heads = ["group", "row", *(marked(heading, beaten) for heading in _SOUND), "n"]
+    notes += beaten_notes(beaten)
     return Table("overview-sound", "Ageing study by the sound rule", [Column(x) for x in heads], rows, notes)
 
 
-def paper_overview(scores: Mapping[str, Any]) -> Table:
+def _power_notes(scores: Mapping[str, Any], controls: Collection[str]) -> list[str]:
+    """The slope bias of a method that a paired t-test would show four times in five, in the slope's unit."""
+    seen: dict[str, list[str]] = {}
+    for group, content in groups_of(scores):
+        for row, entry in rows_of(scores, content):
+            errors = list(entry["sound"]["slope"]["people"].values())
+            if row not in controls and content["detectable_bias"] and len(errors) == content["n"]:
+                bias = content["detectable_bias"] * float(np.std(errors, ddof=1))
+                seen.setdefault(row, []).append(f"{bias:.2f} ({group}, n = {content['n']})")
+    return [
+        f"You could see a slope bias of {row} of >= {', '.join(each)} {UNIT}: 80 % power, two-sided 0.05."
+        for row, each in seen.items()
+    ]
+
+
+def paper_overview(scores: Mapping[str, Any], controls: Collection[str], floor: str) -> Table:
     """Rows x groups: the paper's NMSE and Pearson's r."""
     rows: list[list[Cell]] = []
     for row, everybody in rows_of(scores, scores["all"]):
@@ -114,9 +185,16 @@ def paper_overview(scores: Mapping[str, Any]) -> Table:
     notes.append(
         "Both r begin with the baseline, the input; without it two visits have no r. No change counts as r = 0."
     )
+    named = {"everybody": scores["all"], **dict(groups_of(scores))}
+    beaten: dict[str, list[str]] = {}
+    for name, content in named.items():
+        beaten |= _beaten(_PAPER, name, content, controls, floor)
     heads = ["row"]
-    for metric in ("NMSE", "r"):
-        heads += [f"{metric}, everybody [95 %]", *(f"{metric}, {group}" for group, _ in groups_of(scores))]
+    for metric in _PAPER:
+        for name in named:
+            ends = (" [95 %]" if name == "everybody" else "") + (" (!)" if f"{metric} ({name})" in beaten else "")
+            heads.append(f"{metric}, {name}{ends}")
+    notes += beaten_notes(beaten)
     return Table("overview-paper", "Ageing study by the paper's rule", [Column(x) for x in heads], rows, notes)
 
 
@@ -166,23 +244,28 @@ def comparisons_table(scores: Mapping[str, Any]) -> Table:
     return Table("comparisons", "Methods against other rows", [*heads, Column("n")], rows, notes, detail=True)
 
 
-def slopes_table(scores: Mapping[str, Any]) -> Table:
+def slopes_table(scores: Mapping[str, Any], controls: Collection[str], floor: str) -> Table:
     """Every row's slope error: bias, mean absolute, root mean square."""
     rows: list[list[Cell]] = []
+    beaten: dict[str, list[str]] = {}
     for group, content in groups_of(scores):
+        beaten |= _beaten(_SLOPES, group, content, controls, floor)
         for row, entry in rows_of(scores, content):
             slope = entry["sound"]["slope"]
             near = scores["own_nearest"].get(row)
             cells = [interval(slope["bias"], "+z.2f"), interval(slope, "z.2f"), interval(slope["rmse"], "z.2f")]
             rows.append([group, row, *cells, slope["n"], None if near is None else near["value"]])
-    heads = ["group", "row", "bias", "mean absolute", "root mean square", "n"]
+    near_values = {row: (near or {}).get("value") for row, near in scores["own_nearest"].items()}
+    if better := controls_above(near_values, controls, floor, "higher"):
+        beaten[OWN] = better
+    heads = ["group", "row", *(marked(heading, beaten) for heading in _SLOPES), "n", marked(OWN, beaten)]
     note = "Own scan nearest: share of all the row's images whose nearest factual scan is one of the person's own."
     return Table(
         "slopes",
         f"Slope error, {UNIT} [95 %]",
-        [*(Column(x) for x in heads), Column("own scan nearest")],
+        [Column(x) for x in heads],
         rows,
-        [note],
+        [note, *beaten_notes(beaten)],
         True,
     )
 

@@ -22,6 +22,7 @@ from pcgm_bench.plain import plain_json
 from pcgm_bench.statistics.effects import detectable
 from pcgm_bench.studies import aud_board
 from pcgm_bench.studies import aud_cohort
+from pcgm_bench.studies import aud_marks
 from pcgm_bench.studies import aud_person
 from pcgm_bench.studies import aud_tables
 from pcgm_bench.studies.aud_rules import UNAFFECTED
@@ -182,7 +183,9 @@ class AUDStudy:
 
     def tables(self, scores: Mapping[str, Any]) -> list[Table]:
         """The study's tables, the overview first; a pure function of stored scores."""
-        return aud_tables.all_tables(scores)
+        names = aud_board.controls_of(scores, self.rows)
+        parts = [row for row in scores["rows"] if row.endswith(VOLUMES)]
+        return aud_tables.all_tables(scores, aud_marks.Controls(names, ORACLE, parts))
 
     def board(self, scores: Mapping[str, Any]) -> list[BoardEntry]:
         """The leaderboard's cells; a pure function of stored scores."""

@@ -42,7 +42,7 @@ def entries(scores: Mapping[str, Any], beside: Callable[[str], Sequence[str]]) -
         beside: row -> rows that run beside it as controls or as a part of it (`AUDStudy.rows`).
     """
     rows = [row for row in scores["rows"] if row != "real"]
-    controls = {other for row in rows for other in beside(row)}
+    controls = controls_of(scores, beside)
     order = [row for row in rows if row not in controls]
     order += list(dict.fromkeys(other for row in order or rows for other in beside(row) if other in rows))
     rows = [*order, *(row for row in rows if row not in order)]
@@ -56,6 +56,11 @@ def entries(scores: Mapping[str, Any], beside: Callable[[str], Sequence[str]]) -
         for row in scores["missing_rows"] for name in COUNTED
     ]  # fmt: skip
     return found
+
+
+def controls_of(scores: Mapping[str, Any], beside: Callable[[str], Sequence[str]]) -> set[str]:
+    """Rows that stand beside another one, as a control or as a part of it."""
+    return {other for row in scores["rows"] if row != "real" for other in beside(row)}
 
 
 def _metric(scores: Mapping[str, Any], name: str) -> str:

@@ -9,11 +9,15 @@ from typing import Any
 import pandas as pd
 
 from pcgm_bench.statistics.effects import detectable
+from pcgm_bench.studies import aud_marks
 from pcgm_bench.studies.aud_cohort import find_levels
+from pcgm_bench.studies.aud_marks import Controls
 from pcgm_bench.studies.aud_person import OWN_NEAREST
 from pcgm_bench.studies.aud_rules import COLUMNS
 from pcgm_bench.studies.aud_sample import LOBES
 from pcgm_bench.studies.aud_sample import REGIONS
+from pcgm_bench.studies.controls import beaten_notes
+from pcgm_bench.studies.controls import marked
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
@@ -52,13 +56,13 @@ def size_line(scores: Mapping[str, Any]) -> str:
     )
 
 
-def paper_overview(scores: Mapping[str, Any]) -> Table:
+def paper_overview(scores: Mapping[str, Any], controls: Controls) -> Table:
     """Rows x columns: the paper's count of correct lobes."""
     rows: list[list[Cell]] = []
     for row, entry in scores["rows"].items():
         counts = [entry["paper"].get(name) for name in COLUMNS]
-        wrong = sum(len(column["wrong_sign"]) for column in entry["paper"].values())
-        rows.append([row, *(None if count is None else f"{count['correct']}/6" for count in counts), wrong])
+        shown = [None if count is None else f"{count['correct']}/6" for count in counts]
+        rows.append([row, *shown, aud_marks.wrong_signs(entry)])
     notes = [
         "'# Correct' of 6 lobes: Student's t, head size regressed out, significant is p <= 0.05 / 6. The rule does not "
         "look at signs; 'wrong signs' counts significant cells where AUD is not smaller.",
@@ -70,11 +74,17 @@ def paper_overview(scores: Mapping[str, Any]) -> Table:
     dropped = {row: entry["dropped"] for row, entry in scores["rows"].items() if entry["dropped"]}
     if dropped:
         notes.append(f"People left out for want of a reading: {dropped}.")
-    heads = [Column("row"), *(Column(name) for name in COLUMNS), Column("wrong signs")]
+    beaten = controls.above(scores, aud_marks.PAPER, "higher") | controls.above(scores, aud_marks.SIGNS, "lower")
+    notes += beaten_notes(beaten)
+    heads = [Column("row"), *_count_heads(beaten), Column(marked(aud_marks.WRONG_SIGNS, beaten))]
     return Table("overview-paper", "AUD study by the paper's rule", heads, rows, notes)
 
 
-def sound_overview(scores: Mapping[str, Any]) -> Table:
+def _count_heads(beaten: Mapping[str, Any]) -> list[Column]:
+    return [Column(name + (" (!)" if aud_marks.column(name) in beaten else "")) for name in COLUMNS]
+
+
+def sound_overview(scores: Mapping[str, Any], controls: Controls) -> Table:
     """Rows x columns: right / inconclusive / wrong lobes by the sound rule, the person, and the verdict."""
     rows: list[list[Cell]] = []
     for row, entry in scores["rows"].items():
@@ -85,8 +95,17 @@ def sound_overview(scores: Mapping[str, Any]) -> Table:
         person = entry.get("person")
         cells += [None if person is None else ("yes" if person["passed"] else "no"), entry.get("verdict")]
         rows.append(cells)
-    notes = ["Lobes right / inconclusive / wrong.", *_row_notes(scores["rows"])]
-    heads = [Column("row"), *(Column(name) for name in COLUMNS), Column("same person"), Column("verdict")]
+    beaten = controls.above(scores, aud_marks.SOUND, "higher")
+    notes = [
+        "Lobes right / inconclusive / wrong; (!) goes by right less wrong.",
+        *_row_notes(scores["rows"]),
+        *beaten_notes(beaten),
+    ]
+    heads = [
+        Column("row"),
+        *_count_heads(beaten),
+        *(Column(marked(x, beaten)) for x in (aud_marks.SAME_PERSON, aud_marks.VERDICT)),
+    ]
     return Table("overview-sound", "AUD study by the sound rule", heads, rows, notes)
 
 
@@ -170,7 +189,7 @@ def recovery_table(scores: Mapping[str, Any], row: str) -> Table:
     )
 
 
-def oracle_table(scores: Mapping[str, Any]) -> Table:
+def oracle_table(scores: Mapping[str, Any], controls: Controls) -> Table:
     """Every row's error to the oracle, lobe by lobe."""
     rows: list[list[Cell]] = []
     for row, entry in scores["rows"].items():
@@ -178,11 +197,13 @@ def oracle_table(scores: Mapping[str, Any]) -> Table:
         if errors:
             rows.append([row, *(interval(errors.get(lobe), key="rms") for lobe in LOBES)])
     note = "Both volumes are readings of the same segmenter, so that sqrt(2) times its noise is the floor."
-    heads = [Column("row"), *(Column(lobe) for lobe in LOBES)]
-    return Table("oracle-error", "Error to the oracle: rms over people, % of the lobe [95 %]", heads, rows, [note])
+    beaten = controls.above(scores, aud_marks.ERRORS, "lower")
+    heads = [Column("row"), *(Column(marked(lobe, beaten)) for lobe in LOBES)]
+    title = "Error to the oracle: rms over people, % of the lobe [95 %]"
+    return Table("oracle-error", title, heads, rows, [note, *beaten_notes(beaten)])
 
 
-def person_table(scores: Mapping[str, Any]) -> Table:
+def person_table(scores: Mapping[str, Any], controls: Controls) -> Table:
     """Is it the same person: the value that decides, and whose scan a row's images come nearest to."""
     rows: list[list[Cell]] = []
     criteria: dict[str, list[str]] = {}
@@ -199,11 +220,13 @@ def person_table(scores: Mapping[str, Any]) -> Table:
         *(f"Deciding value: {criterion} ({', '.join(names)})." for criterion, names in criteria.items()),
         f"Own scan nearest: images whose nearest factual scan is the person's own; at least {OWN_NEAREST:.0%}.",
     ]
-    heads = [Column("row"), Column("deciding value"), Column("own scan nearest, % [95 %]"), Column("same person")]
-    return Table("person", "The same person?", heads, rows, notes)
+    beaten = controls.above(scores, aud_marks.PERSON, "higher")
+    notes += beaten_notes(beaten)
+    heads = ["row", "deciding value", *(marked(heading, beaten) for heading in aud_marks.PERSON)]
+    return Table("person", "The same person?", [Column(x) for x in heads], rows, notes)
 
 
-def spill_table(scores: Mapping[str, Any]) -> Table:
+def spill_table(scores: Mapping[str, Any], controls: Controls) -> Table:
     """Every image row's change achieved minus asked."""
     rows: list[list[Cell]] = []
     for row, entry in scores["rows"].items():
@@ -214,26 +237,28 @@ def spill_table(scores: Mapping[str, Any]) -> Table:
                 text = f"{cell['excess']:+.2f} [{cell['low']:+.2f}, {cell['high']:+.2f}]" if cell else None
                 cells.append(text)
             rows.append(cells)
-    heads = [Column("row"), Column("direction"), *(Column(region) for region in REGIONS)]
+    beaten = controls.above(scores, aud_marks.SPILL, "nearest")
+    heads = [Column("row"), Column("direction"), *(Column(marked(region, beaten)) for region in REGIONS)]
     note = (
         "Occipital lobe, white matter and ventricles are to stay; other lobes only where the row says what it asks. A "
         "(volumes) row makes no image: what it shows in the occipital lobe is the effect its model estimates there."
     )
-    return Table("spill-over", "Change achieved minus asked, mean over people, % [95 %]", heads, rows, [note])
+    title = "Change achieved minus asked, mean over people, % [95 %]"
+    return Table("spill-over", title, heads, rows, [note, *beaten_notes(beaten)])
 
 
-def all_tables(scores: Mapping[str, Any]) -> list[Table]:
+def all_tables(scores: Mapping[str, Any], controls: Controls) -> list[Table]:
     """Both overviews, then the row that a run is about and the person; the rest is detail."""
     methods = [row for row in scores["rows"] if f"{row} (volumes)" in scores["rows"]]
-    shown = [paper_overview(scores), sound_overview(scores)]
+    shown = [paper_overview(scores, controls), sound_overview(scores, controls)]
     shown += [table(scores, row) for row in methods for table in (paper_table, recovery_table)]
     detail = [sound_table(scores, row) for row in ("real", *methods)]
-    detail += [paper_table(scores, "real"), spill_table(scores)]
+    detail += [paper_table(scores, "real"), spill_table(scores, controls)]
     if any(entry.get("oracle_error") for entry in scores["rows"].values()):
-        shown.append(oracle_table(scores))
+        shown.append(oracle_table(scores, controls))
     return [
         *shown,
-        person_table(scores),
+        person_table(scores, controls),
         *(dataclasses.replace(table, detail=True) for table in detail),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +26,49 @@ def beaten_by_controls(entries: Mapping[str, Sequence[BoardEntry]], floor: str) 
         if better := [cell.row for cell in known if cell.is_control and cell.row != floor and cell.loss < best]:
             found[name] = better
     return found
+
+
+def controls_above(
+    values: Mapping[str, float | None], controls: Collection[str], floor: str, direction: str, target: float = 0.0
+) -> list[str]:
+    """Controls, the floor aside, that a column ranks above every method.
+
+    Args:
+        values: row -> what stands there.
+        controls: rows that are controls.
+        floor: the control that may stand above.
+        direction: as in `BoardEntry`.
+        target: of the direction ``nearest``.
+
+    >>> controls_above({"mine": 0.5, "copy-input": 0.0, "oracle": 0.1}, {"copy-input", "oracle"}, "oracle", "lower")
+    ['copy-input']
+    """
+    cells = [
+        BoardEntry(row, "", "", direction, value, target=target, is_control=row in controls)
+        for row, value in values.items()
+    ]
+    return beaten_by_controls({"": cells}, floor).get("", [])
+
+
+def marked(heading: str, beaten: Mapping[str, Sequence[str]]) -> str:
+    """The heading, with ``(!)`` where a line of that name, or of that name in some group, is in ``beaten``.
+
+    >>> marked("skill", {"skill (HIV)": ["copy-input"]}), marked("skill", {"skill: other": ["copy-input"]})
+    ('skill (!)', 'skill')
+    """
+    return heading + (" (!)" if any(key == heading or key.startswith(f"{heading} (") for key in beaten) else "")
+
+
+def verdict_rank(word: str | None) -> float | None:
+    """A verdict as a number, the greater the better; None where there is none.
+
+    >>> verdict_rank("pass"), verdict_rank("inconclusive"), verdict_rank("worse"), verdict_rank(None)
+    (2.0, 1.0, 0.0, None)
+    """
+    return None if word is None else float(_RANKS[word])
+
+
+_RANKS = {"pass": 2, "better": 2, "inconclusive": 1, "fail": 0, "worse": 0}
 
 
 def methods_first(rows: Mapping[str, Any], controls: Sequence[str]) -> list[str]:

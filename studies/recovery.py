@@ -20,12 +20,15 @@ from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.contracts import BoardEntry
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Measurement
+from pcgm_bench.contracts import Plot
 from pcgm_bench.contracts import UserError
 from pcgm_bench.plain import plain_json
 from pcgm_bench.studies import aud_cohort
 from pcgm_bench.studies import recovery_axioms
+from pcgm_bench.studies import recovery_changes
 from pcgm_bench.studies import recovery_rules
 from pcgm_bench.studies import recovery_tables
+from pcgm_bench.studies.controls import methods_first
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 
 ORACLE = "oracle"
-CONTROLS = (ORACLE, "copy-input", "random-other", "blurred-copy")
+CONTROLS = (ORACLE, "copy-input", "random-other", "blurred-copy", "training-mean")
 REGIONS = (*LOBE_NAMES, "ventricles")
 DOSES = (0.90, 0.95, 1.05, 1.10)
 NULLS = 8
@@ -137,11 +140,13 @@ class RecoveryStudy:
         responses = {row: recovery_rules.responses(measurements, row, factual) for row in names}
         oracle = responses.get(ORACLE)
         rows: dict[str, Any] = {}
+        changes: dict[str, Any] = {}
         for done, (row, response) in enumerate(responses.items()):
             progress("recovery", done, len(responses))
             entry = recovery_rules.row_scores(response, REGIONS, oracle if row != ORACLE else None, seed)
             entry["own_nearest"] = (images or {}).get(row, {}).get(OWN_NEAREST)
             rows[row] = entry
+            changes[row] = recovery_changes.scores_of(response, seed)
         progress("recovery", len(responses), len(responses))
         return plain_json(
             {
@@ -157,13 +162,15 @@ class RecoveryStudy:
                     "spill": recovery_rules.SPILL,
                 },
                 "rows": rows,
+                "points": {row: recovery_rules.points(response, REGIONS) for row, response in responses.items()},
                 "axioms": recovery_axioms.summary(axioms or {}, records or {}, CONTROLS, ORACLE),
+                "changes": recovery_changes.summary(changes, CONTROLS, ORACLE),
             }
         )
 
     def tables(self, scores: Mapping[str, Any]) -> list[Table]:
         """The study's tables, the overview first; a pure function of stored scores."""
-        return recovery_tables.all_tables(scores, CONTROLS)
+        return recovery_tables.all_tables(scores, CONTROLS, ORACLE)
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> list[str]:
         """What a reader must know before believing a number from this cohort; one line each."""
@@ -183,8 +190,16 @@ class RecoveryStudy:
             found.append("real cohort: there is no oracle, so that the segmenter's share of a slope is unknown")
         return found
 
+    def plots(self, scores: Mapping[str, Any]) -> list[Plot]:
+        """Read against asked change of every region: the methods, and the oracle. None of scores without the points."""
+        points = scores.get("points") or {}
+        shown = {row: points[row] for row in methods_first(points, CONTROLS) if row == ORACLE or row not in CONTROLS}
+        if not any(shown.values()):
+            return []
+        return [Plot("dose-response", "doses", "Change read against change asked, one dot an image", shown)]
+
     def board(self, scores: Mapping[str, Any]) -> list[BoardEntry]:
-        """Entries of a row: mean slope of the lobes, error to the oracle, spill-over, and the axioms."""
+        """Entries of a row: mean slope of the lobes, error to the oracle, spill-over, single requests, axioms."""
         columns = (
             ("lobe_slope", "slope of the lobes", "nearest", 1.0),
             ("oracle_error", "error to the oracle, %", "lower", None),
@@ -201,4 +216,5 @@ class RecoveryStudy:
                         target=target, is_control=row in CONTROLS, by_unit=cell.get("by_unit"),
                     )
                 )  # fmt: skip
-        return entries + recovery_axioms.entries(scores["axioms"], CONTROLS)
+        more = recovery_changes.entries(scores.get("changes"), CONTROLS)
+        return [*entries, *more, *recovery_axioms.entries(scores["axioms"], CONTROLS)]

@@ -1,4 +1,8 @@
-"""From readings to slopes, bias, spill-over and verdicts of the recovery study; changes are log-changes in per cent."""
+"""From readings to slopes, bias, spill-over and verdicts of the recovery study; changes are log-changes in per cent.
+
+None of it is a metric of its own: a region has a line through its own requests and the null ones, and its spill-over is
+that beyond the oracle's of the same requests. What the metrics say of single requests is in `recovery_changes`.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +41,14 @@ class Responses:
         keys: ``subject``, ``session`` and request of every image: finds the oracle's image of the same request.
         regions: the region asked about; empty for the null intervention.
         doses: ``(n,)`` asked log-change of that region, %.
+        before: ``(n, len(READ))`` every volume of the factual scan, mL.
         changes: ``(n, len(READ))`` measured log-change of every volume, %.
     """
 
     keys: tuple[tuple[str, str, str, float], ...]
     regions: np.ndarray
     doses: np.ndarray
+    before: np.ndarray
     changes: np.ndarray
 
     @property
@@ -54,14 +60,15 @@ class Responses:
         """These of the images (indices or a mask)."""
         places = np.arange(len(self.keys))[rows]
         keys = tuple(self.keys[place] for place in places)
-        return Responses(keys, self.regions[places], self.doses[places], self.changes[places])
+        kept = (one[places] for one in (self.regions, self.doses, self.before, self.changes))
+        return Responses(keys, *kept)
 
 
 def responses(
     measurements: Sequence[Measurement], row: str, factual: Mapping[tuple[str, str], Mapping[str, float]]
 ) -> Responses:
     """The readings of a row against those of the scans they were made from; images without either are left out."""
-    keys, regions, doses, changes = [], [], [], []
+    keys, regions, doses, volumes, changes = [], [], [], [], []
     for one in measurements:
         before = factual.get((one.subject, one.session))
         if one.row != row or before is None or len(one.do) > 1:
@@ -73,10 +80,10 @@ def responses(
         keys.append((one.subject, one.session, region, float(factor)))
         regions.append(region)
         doses.append(100 * np.log(factor))
+        volumes.append([ago for _, ago in pairs])
         changes.append([100 * np.log(after / ago) for after, ago in pairs])
-    return Responses(
-        tuple(keys), np.array(regions, dtype=str), np.array(doses), np.array(changes).reshape(-1, len(READ))
-    )
+    before_and_change = (np.array(one).reshape(-1, len(READ)) for one in (volumes, changes))
+    return Responses(tuple(keys), np.array(regions, dtype=str), np.array(doses), *before_and_change)
 
 
 def row_scores(found: Responses, regions: Sequence[str], oracle: Responses | None, seed: int) -> dict[str, Any]:
@@ -100,6 +107,17 @@ def row_scores(found: Responses, regions: Sequence[str], oracle: Responses | Non
         "spill": _largest_spill(by_region),
         "verdict": overall,
     }
+
+
+def points(found: Responses, regions: Sequence[str]) -> dict[str, dict[str, list[float]]]:
+    """Region -> ``asked`` and ``read`` log-changes (%), one an image: of its own requests, and of nothing (asked 0)."""
+    result = {}
+    for region in regions:
+        here = found.at(np.isin(found.regions, [region, ""]))
+        if (here.regions == region).any():
+            read = here.changes[:, READ.index(region)]
+            result[region] = {"asked": here.doses.tolist(), "read": read.tolist()}
+    return result
 
 
 def _paired(found: Responses, oracle: Responses) -> np.ndarray:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from scipy import stats
+
 from pcgm_bench.studies import recovery_axioms
+from pcgm_bench.studies import recovery_changes
+from pcgm_bench.studies.controls import beaten_notes
+from pcgm_bench.studies.controls import controls_above
+from pcgm_bench.studies.controls import marked
+from pcgm_bench.studies.controls import methods_first
+from pcgm_bench.studies.controls import verdict_rank
 from pcgm_bench.studies.recovery_rules import IMPOSSIBLE
 from pcgm_bench.studies.recovery_rules import READ
 from pcgm_bench.tables import Cell
@@ -20,14 +29,34 @@ _NOTES = {
     "oracle": "oracle: the true image of the request, read by the same segmenter; what it misses the segmenter misses.",
     "copy-input": "copy-input: stands still; no bias, no spill-over, slope 0.",
     "random-other": "random-other: somebody else; does not know what was asked.",
+    "training-mean": "training-mean: one brain for everybody, whatever was asked.",
     "blurred-copy": "blurred-copy: the scan out of focus; what a segmenter makes of blur, whatever was asked.",
 }
 
 
-def overview(scores: Mapping[str, Any]) -> Table:
+_Value = Callable[[Mapping[str, Any]], float | None]
+_COLUMNS: dict[str, tuple[str, _Value]] = {
+    "regions": ("higher", lambda entry: _right_less_wrong(entry)),
+    "slope of the lobes [95 %]": ("nearest", lambda entry: (entry["lobe_slope"] or {}).get("value")),
+    "error to the oracle, % [95 %]": ("lower", lambda entry: (entry["oracle_error"] or {}).get("value")),
+    "largest spill-over, % per 10 % [95 %]": ("lower", lambda entry: (entry["spill"] or {}).get("value")),
+    "own scan nearest, % [95 %]": ("higher", lambda entry: (entry.get("own_nearest") or {}).get("value")),
+    "verdict": ("higher", lambda entry: verdict_rank(entry["verdict"])),
+}
+"""Heading -> what is better there (nearest to a slope of 1), and a row's value."""
+
+
+def _right_less_wrong(entry: Mapping[str, Any]) -> float:
+    verdicts = [one["verdict"] for one in entry["regions"].values()]
+    return float(verdicts.count("right") - verdicts.count("wrong"))
+
+
+def overview(scores: Mapping[str, Any], controls: Sequence[str], floor: str) -> Table:
     """Rows x what counts, and the verdict."""
     rows: list[list[Cell]] = []
-    for row, entry in scores["rows"].items():
+    names = methods_first(scores["rows"], controls)
+    for row in names:
+        entry = scores["rows"][row]
         verdicts = [one["verdict"] for one in entry["regions"].values()]
         counts = "/".join(str(verdicts.count(word)) for word in ("right", "inconclusive", "wrong", IMPOSSIBLE))
         near = entry.get("own_nearest")
@@ -50,22 +79,60 @@ def overview(scores: Mapping[str, Any]) -> Table:
     ]
     if any(one["verdict"] == IMPOSSIBLE for entry in scores["rows"].values() for one in entry["regions"].values()):
         notes.append("Not possible: the row has no images of such requests, or too few to fit a line.")
-    heads = ["row", "regions", "slope of the lobes [95 %]", "error to the oracle, % [95 %]",
-             "largest spill-over, % per 10 % [95 %]", "own scan nearest, % [95 %]", "images", "verdict"]  # fmt: skip
+    beaten = {}
+    for heading, (direction, value) in _COLUMNS.items():
+        values = {row: value(scores["rows"][row]) for row in names}
+        if better := controls_above(values, controls, floor, direction, target=1.0):
+            beaten[heading] = better
+    notes += [*_power_notes(scores, controls), *beaten_notes(beaten)]
+    *numbers, verdict = (marked(heading, beaten) for heading in _COLUMNS)
+    heads = ["row", *numbers, "images", verdict]
     return Table("overview", "Recovery of known changes", [Column(head) for head in heads], rows, notes)
+
+
+def _power_notes(scores: Mapping[str, Any], controls: Sequence[str]) -> list[str]:
+    """How far off 1 a slope must be to be seen four times in five, by the standard errors that the rows have."""
+    notes = []
+    for row in methods_first(scores["rows"], controls):
+        known = {
+            region: one
+            for region, one in scores["rows"][row]["regions"].items()
+            if one["verdict"] != IMPOSSIBLE and one["high"] > one["low"]
+        }
+        if row in controls or not known:
+            continue
+        off = {region: seen(one) for region, one in known.items()}
+        least, most = min(off, key=lambda region: off[region]), max(off, key=lambda region: off[region])
+        n, nulls = min(one["n"] for one in known.values()), max(one["n_null"] for one in known.values())
+        notes.append(
+            f"With n = {n} images a region and {nulls} of nothing asked you could see a slope of {row} that is off by "
+            f">= {off[least]:.2f} ({least}) to {off[most]:.2f} ({most}): 80 % power, two-sided 0.05."
+        )
+    return notes
+
+
+def seen(one: Mapping[str, Any]) -> float:
+    """Smallest error of a slope that its t-test sees with 80 % power; of a region as stored (``low``, ``high``, n)."""
+    dof = one["n"] + one["n_null"] - 2
+    half, t = (one["high"] - one["low"]) / 2, stats.t.ppf(0.975, dof)
+    return float(half / t * (t + stats.t.ppf(0.8, dof)))
 
 
 def _doses(scores: Mapping[str, Any]) -> str:
     return ", ".join(f"{dose:+d}" for dose in scores["doses"])
 
 
-def slope_matrix(scores: Mapping[str, Any]) -> Table:
+def slope_matrix(scores: Mapping[str, Any], controls: Sequence[str], floor: str) -> Table:
     """Regions down, rows across: slopes with their verdicts."""
-    names = list(scores["rows"])
+    names = methods_first(scores["rows"], controls)
     regions = list(next(iter(scores["rows"].values()))["regions"]) if names else []
     rows: list[list[Cell]] = []
+    beaten = {}
     for region in regions:
-        cells: list[Cell] = [region]
+        slopes = {row: scores["rows"][row]["regions"][region].get("slope") for row in names}
+        if better := controls_above(slopes, controls, floor, "nearest", target=1.0):
+            beaten[region] = better
+        cells: list[Cell] = [marked(region, beaten)]
         for row in names:
             one = scores["rows"][row]["regions"][region]
             if one["verdict"] == IMPOSSIBLE:
@@ -74,7 +141,8 @@ def slope_matrix(scores: Mapping[str, Any]) -> Table:
                 cells.append(f"{interval(one, key='slope')} {_MARKS[one['verdicts']['slope']]}")
         rows.append(cells)
     notes = [
-        "Measured log-change on asked, people of whom nothing was asked included. + right, ? inconclusive, x wrong."
+        "Measured log-change on asked, people of whom nothing was asked included. + right, ? inconclusive, x wrong.",
+        *beaten_notes(beaten),
     ]
     return Table("slopes", "Slope of the dose-response [95 %]", [Column("region"), *map(Column, names)], rows, notes)
 
@@ -121,11 +189,17 @@ def spill_table(scores: Mapping[str, Any], row: str) -> Table:
     return Table(f"spill-{slug(row)}", f"{row}: change of every region, % per 10 % asked", heads, rows, [note])
 
 
-def all_tables(scores: Mapping[str, Any], controls: Sequence[str]) -> list[Table]:
+def all_tables(scores: Mapping[str, Any], controls: Sequence[str], floor: str) -> list[Table]:
     """The overview, slopes of all rows, the axioms, then the methods; controls and spill-over as detail."""
     methods = [row for row in scores["rows"] if row not in controls]
     others = [row for row in scores["rows"] if row in controls]
-    shown = [overview(scores), slope_matrix(scores), recovery_axioms.table(scores, controls)]
+    requests = recovery_changes.table(scores, controls)
+    shown = [
+        overview(scores, controls, floor),
+        slope_matrix(scores, controls, floor),
+        *([requests] if requests else []),
+    ]
+    shown.append(recovery_axioms.table(scores, controls))
     shown += [row_table(scores, row) for row in methods]
     detail = [spill_table(scores, row) for row in methods]
     detail += [table(scores, row) for row in others for table in (row_table, spill_table)]

@@ -6,12 +6,20 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from pcgm_bench.anatomy import DK_REGIONS
+from pcgm_bench.contracts import BoardEntry
+from pcgm_bench.statistics.effects import detectable
+from pcgm_bench.studies.controls import beaten_by_controls
 from pcgm_bench.studies.controls import beaten_notes
 from pcgm_bench.studies.controls import methods_first
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
 from pcgm_bench.tables import interval
+
+SHARES = {f"share_under_{bound}": f"share of {len(DK_REGIONS)} regions, abs(d) < {bound}" for bound in ("0.2", "0.5")}
+"""Parts of a result of `cohens-d` that have a line of their own: a count of regions, without an interval."""
+GATE = "qc-gate"
 
 
 def base(name: str) -> str:
@@ -20,19 +28,82 @@ def base(name: str) -> str:
 
 
 def rule_table(
-    scores: Mapping[str, Any], rule: str, name: str, title: str, controls: Sequence[str], notes: Sequence[str]
+    scores: Mapping[str, Any],
+    rule: str,
+    name: str,
+    title: str,
+    controls: Sequence[str],
+    floor: str,
+    notes: Sequence[str],
 ) -> Table:
     """Metrics down, rows across: estimate and interval, with what a perfect generator would score."""
     rows = scores["rows"]
     order = methods_first(rows, controls)
+    found = _beaten_shares(scores, controls, floor)
     lines: list[list[Cell]] = []
+    beaten: dict[str, Sequence[str]] = {}
+
+    def add(heading: str, arrow: str, cells: Sequence[Cell], better: Sequence[str] | None) -> None:
+        lines.append([heading + (" (!)" if better else ""), arrow, *cells])
+        if better:
+            beaten[heading] = better
+
     for metric, record in scores["records"].items():
         if record["rule"] != rule:
             continue
+        results = [rows[row].get(metric) or {} for row in order]
         arrow = f"near {record['perfect']:g}" if record["direction"] == "perfect" else record["direction"]
-        flag = " (!)" if metric in scores["beaten"] else ""
-        lines.append([metric + flag, arrow, *(interval(rows[row].get(metric), ".3g") for row in order)])
-    return Table(name, title, [Column("metric"), Column("better"), *(Column(row) for row in order)], lines, notes)
+        add(metric, arrow, [interval(one, ".3g") for one in results], scores["beaten"].get(metric))
+        for key, words in SHARES.items():
+            if any(one.get(key) is not None for one in results):
+                heading = f"{metric}: {words}"
+                add(heading, "higher", [_share(one.get(key)) for one in results], found.get(heading))
+        if metric == GATE and any(one.get("passed") is not None for one in results):
+            add(f"{metric}: set passes", "yes", [_passed(one) for one in results], None)
+    columns = [Column("metric"), Column("better"), *(Column(row) for row in order)]
+    return Table(name, title, columns, lines, [*notes, *beaten_notes(beaten)])
+
+
+def _beaten_shares(scores: Mapping[str, Any], controls: Sequence[str], floor: str) -> dict[str, list[str]]:
+    """Line of `SHARES` -> controls that stand above every method there."""
+    lines: dict[str, list[BoardEntry]] = {}
+    for row, results in scores["rows"].items():
+        for metric, result in results.items():
+            for key, words in SHARES.items():
+                heading = f"{metric}: {words}"
+                entry = BoardEntry(row, heading, metric, "higher", result.get(key), is_control=row in controls)
+                lines.setdefault(heading, []).append(entry)
+    return beaten_by_controls(lines, floor)
+
+
+def _share(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2f}"
+
+
+def _passed(result: Mapping[str, Any]) -> str | None:
+    return None if result.get("passed") is None else ("yes" if result["passed"] else "no")
+
+
+def _gate_note(scores: Mapping[str, Any]) -> list[str]:
+    """Which quality score it is, what passes, and how many real scans do."""
+    results = [results[GATE] for results in scores["rows"].values() if results.get(GATE, {}).get("score")]
+    said = {(one["score"], one["threshold"], one["real"]) for one in results}
+    return [
+        f"{GATE}: {score}, at least {threshold:g}; {100 * real:.0f} % of the real scans pass. A set passes with 95 % "
+        "of its images, and no smaller a share than of the real ones."
+        for score, threshold, real in sorted(said)
+    ]
+
+
+def _power_note(scores: Mapping[str, Any]) -> list[str]:
+    """What the two sets' sizes allow in one region; set metrics have their floor instead."""
+    sizes = {(one["cohens-d"]["n_real"], one["cohens-d"]["n"]) for one in scores["rows"].values()
+             if one.get("cohens-d", {}).get("n_real")}  # fmt: skip
+    return [
+        f"With n = {real} + {made} you could see d >= {detectable(real, made, len(DK_REGIONS)):.2f} in a region (80 % "
+        f"power, two-sided 0.05 / {len(DK_REGIONS)}). Metrics of whole sets have the floor at this n instead."
+        for real, made in sorted(sizes)
+    ]
 
 
 def regions_table(scores: Mapping[str, Any], controls: Sequence[str]) -> Table | None:
@@ -115,14 +186,15 @@ def all_tables(scores: Mapping[str, Any], floor: str, controls: Sequence[str], p
         "the floor of every row (for privacy it is a row of copies).",
     ]
     notes += [f"No privacy of {row}: {reason}." for row, reason in _unknown(scores, privacy).items()]
-    notes += beaten_notes(scores["beaten"])
-    sound = rule_table(scores, "sound", "overview", "New brains against held-out real ones", controls, notes)
+    notes += [*_gate_note(scores), *_power_note(scores)]
+    sound = rule_table(scores, "sound", "overview", "New brains against held-out real ones", controls, floor, notes)
     paper = rule_table(
         scores,
         "paper",
         "paper",
         "The same by the formulae as published",
         controls,
+        floor,
         ["As published, mistakes included: 0 is not perfect, smoothness is rewarded. Not comparable with the above."],
     )
     more = (privacy_table(scores, controls, privacy), regions_table(scores, controls))

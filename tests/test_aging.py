@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -307,6 +308,35 @@ def test_tables_and_board_are_functions_of_what_was_stored(scores: dict[str, Any
     assert [row[0] for row in first.rows[::5]] == list(GROUPS)
     assert [row[1] for row in first.rows[:5]] == ["method", "fivefold", "oracle", "copy-input", "noise"]
     assert any(note.startswith("WARNING") for note in STUDY.tables(scores)[1].notes)
+
+
+def test_a_column_that_ranks_a_control_above_the_methods_is_marked_with_its_group(scores: dict[str, Any]) -> None:
+    stored = copy.deepcopy(scores)
+    for content in stored["groups"].values():
+        content["rows"]["method"]["sound"]["agreement"]["value"] = 0.9  # 0 in truth, as everybody's
+    first = STUDY.tables(stored)[0]
+    assert [column.name for column in first.columns if "(!)" in column.name] == []
+    for row in ("oracle", "copy-input"):
+        stored["groups"][HIV]["rows"][row]["sound"]["agreement"]["value"] = 0.99
+        stored["groups"][OLD]["rows"][row]["paper"]["nmse"]["value"] = 0.0
+    first, second, *_ = STUDY.tables(stored)
+    assert [column.name for column in first.columns if "(!)" in column.name] == ["concordance (!)"]
+    assert first.notes[-1].endswith("cannot be read alone: concordance (HIV): copy-input.")
+    assert [column.name for column in second.columns if "(!)" in column.name] == ["NMSE, old adults (!)"]
+    assert second.notes[-1].endswith("NMSE (old adults): copy-input.")
+
+
+def test_the_power_line_is_that_of_a_paired_t_test(scores: dict[str, Any]) -> None:
+    content = scores["groups"][OLD]
+    errors = list(content["rows"]["method"]["sound"]["slope"]["people"].values())
+    n, sd = content["n"], np.std(errors, ddof=1)
+    (line,) = (
+        note for note in STUDY.tables(scores)[0].notes if note.startswith("You could see a slope bias of method")
+    )
+    seen = float(line.split(f" (old adults, n = {n})")[0].split()[-1])
+    t = stats.t.ppf(0.975, n - 1)
+    assert stats.nct.sf(t, n - 1, seen / sd * np.sqrt(n)) == pytest.approx(0.8, abs=0.02)
+    assert not any("slope bias of copy-input" in note for note in STUDY.tables(scores)[0].notes)
 
 
 def test_board_entries(scores: dict[str, Any]) -> None:

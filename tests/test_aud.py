@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 from typing import Any
@@ -334,6 +335,29 @@ def test_tables_come_from_stored_scores_alone(scores: dict[str, Any]) -> None:
     for name in ("overview-paper", "overview-sound"):
         assert set(STUDY.rows(METHOD)) < {row[0] for row in tables[name].rows}
     assert "fitted anew in every replicate" in tables["sound-linear"].markdown()
+
+
+def test_a_column_that_ranks_a_control_above_the_method_is_marked(scores: dict[str, Any]) -> None:
+    stored = copy.deepcopy(scores)
+    stored["rows"][METHOD]["paper"]["1"]["correct"] = 5
+    stored["rows"][METHOD]["sound"]["counts"] = {name: {"right": 6, "inconclusive": 0, "wrong": 0} for name in COLUMNS}
+    stored["rows"][METHOD]["sound"]["counts"]["2"] = {"right": 0, "inconclusive": 6, "wrong": 0}
+    stored["rows"]["copy-input"]["sound"]["counts"]["2"] = {"right": 1, "inconclusive": 0, "wrong": 5}
+    stored["rows"]["random-other"]["sound"]["counts"]["2"] = {"right": 2, "inconclusive": 4, "wrong": 0}
+    tables = {table.name: table for table in STUDY.tables(stored)}
+    headings = {name: [column.name for column in table.columns] for name, table in tables.items()}
+    assert headings["overview-paper"][1:] == ["real", "1 (!)", "2", "3", "4", "5", "wrong signs"]
+    assert headings["overview-sound"][1:] == ["real", "1", "2 (!)", "3", "4", "5", "same person", "verdict"]
+    (paper,) = (note for note in tables["overview-paper"].notes if note.startswith("(!)"))
+    assert "column 1: " in paper
+    assert "copy-input" in paper
+    assert "random-other" in paper
+    assert "oracle" not in paper  # the truth may stand above, and so may the method's own model
+    assert f"{METHOD} (volumes)," not in paper
+    (sound,) = (note for note in tables["overview-sound"].notes if note.startswith("(!)"))
+    assert sound.endswith("column 2: random-other.")  # one right and five wrong is not above none of either
+    assert "occipital (!)" in headings["spill-over"]  # a copy spills nothing
+    assert "(!)" not in "".join(headings["person"])
 
 
 def test_images_of_somebody_else_fail_the_person(cohort: aud_simulate.Simulated, scores: dict[str, Any]) -> None:

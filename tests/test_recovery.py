@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.cohort.phantom.make import Recipe
@@ -26,6 +27,7 @@ from pcgm_bench.store import Unit
 from pcgm_bench.studies.recovery import DOSES
 from pcgm_bench.studies.recovery import REGIONS
 from pcgm_bench.studies.recovery import RecoveryStudy
+from pcgm_bench.studies.recovery_tables import seen
 
 STUDY = RecoveryStudy()
 VOLUMES = dict(zip(LOBE_NAMES, (180.0, 110.0, 105.0, 48.0, 20.0, 14.0), strict=True)) | {
@@ -115,10 +117,78 @@ def test_spill_over_is_seen_and_is_wrong() -> None:
     assert {one["verdict"] for one in scores["rows"]["spiller"]["regions"].values()} == {"wrong"}
 
 
+def test_requests_by_the_metrics_in_per_cent_and_ml() -> None:
+    table = people(200)
+    rows = {"oracle": 1.0, "weak": 0.6, "copy-input": 0.0}
+    scores = STUDY.score(measured(table, rows, spill=0.1, noise=0.0), table, 0, False)
+    found = {row: parts["lobes"] for row, parts in scores["changes"]["rows"].items()}
+    effective = {row: one["effectiveness"] for row, one in found.items()}
+    assert {row: one["value"] for row, one in effective.items()} == pytest.approx(
+        {"oracle": 1.0, "weak": 0.6, "copy-input": 0.0}, abs=1e-9
+    )
+    # Each lobe and dose as often as any other: what the copy misses is the change itself.
+    missed = np.mean([abs(dose - 1) * VOLUMES[lobe] for dose in DOSES for lobe in LOBE_NAMES])
+    assert effective["copy-input"]["ml"] == pytest.approx(missed)
+    assert effective["copy-input"]["ml_low"] < missed < effective["copy-input"]["ml_high"]
+    assert effective["weak"]["n"] == len(DOSES) * len(LOBE_NAMES) * 4
+    slopes = {row: one["dose-response"]["value"] for row, one in found.items()}
+    assert slopes == pytest.approx({"oracle": 1.0, "weak": 0.6, "copy-input": 0.0}, abs=1e-9)
+    # A tenth of what the target moves, in five of the seven volumes that were to stay.
+    moved = 100 * np.mean([abs(0.6 * np.log(dose)) for dose in DOSES]) * 0.1 * 5 / 7
+    assert found["weak"]["minimality"]["value"] == pytest.approx(moved)
+    assert found["copy-input"]["minimality"]["value"] == 0
+    lines = [f"lobes: minimality, {unit}" for unit in ("%", "mL")]
+    beaten = {line: better for line, better in scores["changes"]["beaten"].items() if "lobes" in line}
+    assert beaten == {line: ["copy-input"] for line in lines}
+    text = next(one for one in STUDY.tables(scores) if one.name == "requests").markdown()
+    assert "lobes: minimality, mL (!)" in text
+    assert "lobes: effectiveness, share of the change |" in text
+
+
+def test_the_overview_marks_what_a_copy_wins_and_says_what_could_be_seen() -> None:
+    table = people(200)
+    rows = {"copy-input": 0.0, "mine": 1.0, "oracle": 1.0}
+    scores = STUDY.score(measured(table, rows, spill=0.02, noise=0.004), table, 0, False)
+    for region, slope in (("insula", 0.3), ("frontal", 0.0)):
+        scores["rows"]["copy-input"]["regions"][region]["slope"] = 1.0 + slope
+        scores["rows"]["mine"]["regions"][region]["slope"] = 0.5
+    tables = {one.name: one for one in STUDY.tables(scores)}
+    overview = tables["overview"]
+    assert [row[0] for row in overview.rows] == ["mine", "oracle", "copy-input"]
+    marked = [column.name for column in overview.columns if "(!)" in column.name]
+    assert marked == ["largest spill-over, % per 10 % [95 %] (!)"]
+    assert overview.notes[-1].endswith("[95 %]: copy-input.")
+    assert [row[0] for row in tables["slopes"].rows if "(!)" in str(row[0])] == ["frontal (!)", "insula (!)"]
+    (line,) = (note for note in overview.notes if note.startswith("With n = 16 images a region and 8 of nothing"))
+    assert "slope of mine" in line
+    region = scores["rows"]["mine"]["regions"]["temporal"]
+    dof = region["n"] + region["n_null"] - 2
+    se = (region["high"] - region["low"]) / 2 / stats.t.ppf(0.975, dof)
+    power = stats.nct.sf(stats.t.ppf(0.975, dof), dof, seen(region) / se)
+    assert power == pytest.approx(0.8, abs=0.01)
+
+
+def test_scores_from_before_the_metrics_of_requests_are_shown_without_them() -> None:
+    table = people(40)
+    scores = STUDY.score(measured(table, {"oracle": 1.0, "mine": 0.9}), table, 0, True)
+    (plot,) = STUDY.plots(scores)
+    assert list(plot.data) == ["mine", "oracle"]
+    nulls, dosed = 8, scores["rows"]["mine"]["regions"]["insula"]["n"]
+    insula = plot.data["mine"]["insula"]
+    assert Counter(np.round(insula["asked"], 6))[0.0] == nulls
+    assert len(insula["read"]) == len(insula["asked"]) == nulls + dosed
+    del scores["changes"], scores["points"]
+    assert STUDY.plots(scores) == []
+    assert "requests" not in {one.name for one in STUDY.tables(scores)}
+    assert len([entry for entry in STUDY.board(scores) if entry.row == "mine"]) == 3
+
+
 def test_what_a_row_could_not_be_asked_is_not_possible() -> None:
     table = people(200)
     rows = [one for one in measured(table, {"oracle": 1.0, "lobes": 1.0}) if "ventricles" not in one.do]
-    regions = STUDY.score(rows, table, 0, False)["rows"]["lobes"]["regions"]
+    scores = STUDY.score(rows, table, 0, False)
+    regions = scores["rows"]["lobes"]["regions"]
+    assert scores["changes"]["rows"]["lobes"].keys() == {"lobes"}
     assert regions["ventricles"]["verdict"] == "not possible"
     assert regions["frontal"]["verdict"] == "right"
 
@@ -131,7 +201,9 @@ def test_tables_board_and_warnings() -> None:
     assert "mine" in tables[0].markdown()
     entries = STUDY.board(scores)
     assert {entry.row for entry in entries} == {"oracle", "mine"}
-    assert [entry.is_control for entry in entries if entry.row == "mine"] == [False] * 3
+    columns = [entry.column for entry in entries if entry.row == "mine"]
+    assert len(columns) == len(set(columns)) == 3 + 6  # three metrics of requests, of lobes and of ventricles
+    assert not any(entry.is_control for entry in entries if entry.row == "mine")
 
     class Phantom:
         is_phantom = True

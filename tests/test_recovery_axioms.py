@@ -39,6 +39,7 @@ CONTROLS = {
     "copy-input": ":CopyInput",
     "random-other": ":RandomOther",
     "blurred-copy": ".blind:BlurredCopy",
+    "training-mean": ".blind:TrainingMean",
 }
 METRICS = {
     "own-nearest": "own_nearest:OwnNearest",

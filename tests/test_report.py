@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pcgm_bench.contracts import Plot
+from pcgm_bench.report.doses import doses_figure
 from pcgm_bench.report.effects import effects_figure
 from pcgm_bench.report.figures import counterfactual_figure
 from pcgm_bench.report.figures import example_figures
@@ -77,6 +78,24 @@ def test_effects_have_a_line_a_row_and_no_effect_is_at_the_edge(tmp_path: Path) 
     assert drawn[0] != drawn[1] == drawn[2]
     with pytest.raises(ValueError, match="to draw"):
         effects_figure({}, tmp_path / "none.png")
+
+
+def test_doses_show_every_row_and_say_who_has_no_dots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [-10.0, 0.0, 10.0]
+    good, weak = ({"asked": asked, "read": [slope * dose for dose in asked]} for slope in (1.0, 0.5))
+    shown = {"mine": {"insula": weak}, "oracle": {"insula": good, "ventricles": good}}
+    figures = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, *_a, **_k: figures.append(figure))
+    doses_figure(shown, tmp_path / "doses.png", "a phantom")
+    insula, ventricles = figures[0].axes
+    assert [panel.get_title() for panel in (insula, ventricles)] == ["insula", "ventricles (not mine)"]
+    lines = [line for line in insula.lines if line.get_linestyle() == "-"]
+    assert [np.ptp(line.get_ydata()) for line in lines] == pytest.approx([10.0, 20.0])
+    dots = [line for line in insula.lines if line.get_marker() != "None"]
+    assert [list(line.get_ydata()) for line in dots] == [weak["read"], good["read"]]
+    assert dots[0].get_xdata()[0] < -10 < dots[1].get_xdata()[0]  # side by side
+    with pytest.raises(ValueError, match="no responses"):
+        doses_figure({"mine": {}}, tmp_path / "none.png", "")
 
 
 def test_a_run_draws_what_its_study_shows_and_again_only_for_new_scores(

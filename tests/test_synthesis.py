@@ -12,8 +12,10 @@ import pytest
 
 from pcgm_bench.anatomy import DK_REGIONS
 from pcgm_bench.metrics.privacy import Privacy
+from pcgm_bench.metrics.qc_gate import QCGate
 from pcgm_bench.plain import plain_json
 from pcgm_bench.runner.images import image_metrics
+from pcgm_bench.statistics.effects import detectable
 from pcgm_bench.studies.synthesis import SynthesisStudy
 
 STUDY = SynthesisStudy()
@@ -33,14 +35,18 @@ def scores() -> Any:
     training, made, held_out = (rng.standard_normal((20, 10)) for _ in range(3))
     said = {"training": "the other half", "n_training": 20, "n_held_out": 20}
     regions = {name: {"d": 0.1 * k, "ln_abs_d": math.log(0.1 * k) if k else None} for k, name in enumerate(DK_REGIONS)}
-    d = {"value": 1.0, "low": 0.9, "high": 1.1, "n": 20, "regions": regions}
+    d = {"value": 1.0, "low": 0.9, "high": 1.1, "n": 20, "n_real": 20, "regions": regions}
+    shares = {"pcgm": 0.25, "other-half": 1.0, "noise": 0.5, "mine": 0.125}
+    qc = pd.DataFrame({"qc": [0.9] * 19 + [0.5]})
     twice = (held_out, held_out + 0.1)
     images: dict[str, Mapping[str, Any]] = {
         "pcgm": {"privacy (uncnn)": {**Privacy()(training, made, held_out, twice), **said, "n_retest": 20}},
         "other-half": {"privacy (uncnn)": {**Privacy()(training, training, held_out), **said, "n_retest": 0}},
         "mine": {"privacy (uncnn)": {"value": None, "low": None, "high": None, "n": None, "reason": WHY}},
+        "noise": {"qc-gate": QCGate()(qc, qc - 0.5)},
     }
-    images = {row: {**results, "cohens-d": d} for row, results in images.items()}
+    images["pcgm"] = {**images["pcgm"], "qc-gate": QCGate()(qc, qc)}
+    images = {row: {**results, "cohens-d": {**d, "share_under_0.2": shares[row]}} for row, results in images.items()}
     records = {one.name: one.record for one in image_metrics(STUDY) if one.name in images["pcgm"]}
     return plain_json(STUDY.score([], table(), 0, False, images, records))
 
@@ -72,10 +78,26 @@ def test_the_tables_say_what_was_learnt_from_or_why_nobody_knows(scores: Any) ->
     assert lines["pcgm"][columns.index("distance to retest")] == pytest.approx(0.1 * math.sqrt(10))
 
 
+def test_the_overview_counts_regions_and_says_what_the_gate_is(scores: Any) -> None:
+    overview = next(one for one in STUDY.tables(scores) if one.name == "overview")
+    rows = [column.name for column in overview.columns][2:]
+    lines = {str(line[0]): dict(zip(rows, line[2:], strict=True)) for line in overview.rows}
+    # Noise stands above both methods there, the other half may.
+    line = "cohens-d: share of 34 regions, abs(d) < 0.2"
+    assert lines[f"{line} (!)"] == {"pcgm": "0.25", "mine": "0.12", "other-half": "1.00", "noise": "0.50"}
+    assert any(f"{line}: noise" in note for note in overview.notes)
+    assert not any("abs(d) < 0.5" in heading for heading in lines)  # nobody has it here
+    assert lines["qc-gate: set passes"] == {"pcgm": "yes", "mine": None, "other-half": None, "noise": "no"}
+    (gate,) = (note for note in overview.notes if note.startswith("qc-gate"))
+    assert "pcgm-bench segmenter score, at least 0.65; 95 % of the real scans pass" in gate
+    (power,) = (note for note in overview.notes if note.startswith("With n = 20 + 20"))
+    assert f"d >= {detectable(20, 20, 34):.2f}" in power
+
+
 def test_the_figure_has_every_region_of_every_row_the_method_first(scores: Any) -> None:
     (plot,) = STUDY.plots(scores)
     assert plot.kind == "effects"
-    assert list(plot.data)[-1] == "other-half"
+    assert list(plot.data)[-2:] == ["other-half", "noise"]
     assert list(plot.data["pcgm"]) == list(DK_REGIONS)
     assert plot.data["pcgm"][DK_REGIONS[0]] is None
     assert plot.data["pcgm"][DK_REGIONS[3]] == pytest.approx(math.log(0.3))

@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from pcgm_bench import registry
+from pcgm_bench.report.doses import doses_figure
 from pcgm_bench.report.effects import effects_figure
 from pcgm_bench.report.figures import example_figures
 from pcgm_bench.report.trajectories import trajectories_figure
 from pcgm_bench.runner.scoring import Scored
 
-KINDS: dict[str, Callable[..., None]] = {"effects": effects_figure, "trajectories": trajectories_figure}
+KINDS: dict[str, Callable[..., None]] = {
+    "effects": effects_figure,
+    "trajectories": trajectories_figure,
+    "doses": doses_figure,
+}
 """What a study can have drawn: `pcgm_bench.contracts.Plot.kind`."""
 
 
