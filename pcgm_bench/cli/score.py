@@ -34,6 +34,7 @@ def score(
     grid: options.GridName = "3mm",
     segmenter: options.SegmenterName = "unet",
     segmentations: options.Segmentations = None,
+    qc_threshold: options.QCThreshold = None,
     home: options.Home = None,
     workers: options.Workers = None,
     quiet: options.Quiet = False,
@@ -63,6 +64,7 @@ def score(
         quick=quick,
         segmenter=ruler,
         segmentations=segmentations,
+        qc_threshold=qc_threshold,
         workers=workers or default_workers(1),
         given=Given(source, label, allow_missing),
     )

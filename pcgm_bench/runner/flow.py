@@ -133,9 +133,13 @@ class _Job:
         self.request, self.progress = request, progress
         self.study = study = registry.get("studies", request.study)()
         self.work = open_work(study, request.seed, request.quick)
-        self.image_metrics = image_metrics(study)  # before minutes go into images: are they all there?
+        metrics = image_metrics(study)  # before minutes go into images: are they all there?
+        if request.qc_threshold is not None and not any(one.asks_for("threshold") for one in metrics):
+            raise UserError(f"--qc-threshold: the study {request.study} has no metric that asks for one; leave it out")
         self.axioms = axioms_of(study)
         self.cohort, self.segmenter = _people(request, study, progress)
+        told = {"score": self.segmenter.qc_score, "threshold": request.qc_threshold}
+        self.image_metrics = [one.telling(**told) for one in metrics]
         self.made = 0
         rows = list(study.rows(request.method))
         volume_rows: list[str] = list(study.volume_rows(request.method)) if hasattr(study, "volume_rows") else []
