@@ -43,7 +43,8 @@ def score(
 
     An image lies on the grid of the real scans and is called after the scan it was made from and what was asked:
     desc-cfAUD, desc-cfcontrol, desc-cfAge71p5. `pcgm-bench ask` writes those scans and a list of all names. Every file
-    is read before anything is scored; wrong grids, missing people, NaN and damaged files are named.
+    is read before anything is scored; wrong grids, missing people, NaN and damaged files are named. Of more new brains
+    than there are real ones the first by name are scored; images that nobody asked for are named.
     """
     from pcgm_bench.cli.printing import print_scored
     from pcgm_bench.progress import Reporter
