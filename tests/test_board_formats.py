@@ -188,7 +188,7 @@ class Silent:
 @pytest.fixture
 def stored(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Runs of all kinds: two good ones, one unfinished, one of another layout, one of a study without a board."""
-    studies = {"toy": BoardStudy, "silent": Silent}
+    studies = {"toy": BoardStudy, "silent": Silent, "aud": BoardStudy}
     monkeypatch.setattr(registry, "get", lambda kind, name: studies[name])
     for method, rows in (("good", {"good": 0.9}), ("bad", {"bad": 0.2}), ("old", None), ("silent", {"x": 1.0})):
         study = "silent" if method == "silent" else "toy"

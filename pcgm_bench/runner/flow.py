@@ -52,6 +52,7 @@ from pcgm_bench.runner.training import learnt_from
 from pcgm_bench.runner.volumes import refitter
 from pcgm_bench.runner.volumes import volume_row
 from pcgm_bench.runner.work import cannot
+from pcgm_bench.runner.work import check_takes_images
 from pcgm_bench.runner.work import job_of
 from pcgm_bench.runner.work import open_work
 from pcgm_bench.runner.work import possible
@@ -70,8 +71,10 @@ def run(request: Request, progress: Progress = silent) -> scoring.Scored:
         UserError: anything the user can mend; what was made stays, and the same command goes on from there.
     """
     started = time.monotonic()
-    _take_given(request)
     study = registry.get("studies", request.study)
+    if request.given is not None:
+        check_takes_images(study)
+    _take_given(request)
     # Before minutes go into a cohort: is there such a method, can it do anything here, is it trained?
     card = build.method(request.method).card
     if (reason := cannot(card, study)) and not ("volumes" in card.jobs and hasattr(study, "volume_rows")):
