@@ -194,7 +194,8 @@ def stored(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         study = "silent" if method == "silent" else "toy"
         folder = RunFolder.open(home, identity(method, study=study))
         scores = {"n": {"control": 4, "AUD": 4}, "detectable_d": 2.0, "rows": rows} if rows else {"other": 1}
-        folder.write_scores({"is_phantom": True, "skipped": {}, "warnings": [], "scores": scores}, [])
+        content = {"is_phantom": True, "skipped": {}, "warnings": [], "metrics": {"own-nearest": "1"}}
+        folder.write_scores({**content, "scores": scores}, [])
     RunFolder.open(home, identity("unfinished", study="toy"))
     return home
 

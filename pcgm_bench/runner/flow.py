@@ -213,6 +213,7 @@ class _Job:
         )
         content = {
             "scored_by": stamp,
+            "metrics": {one.name: one.metric.record.version for one in metrics},
             "is_phantom": self.cohort.is_phantom,
             "skipped": self.skipped | not_possible(images),
             "warnings": warnings,
@@ -378,14 +379,12 @@ class _Job:
 
     def _identity(self) -> Identity:
         request = self.request
-        metrics: Mapping[str, str] = getattr(self.study, "metrics", {})
         generators = {request.method: self.method_weights, **self.weights}
         return Identity(
             method=request.method,
             generators={row: build.generator_digest(row, weights) for row, weights in generators.items()},
             study=request.study,
             study_version=str(self.study.version),
-            metrics=dict(metrics),
             cohort=self.cohort.name,
             cohort_hash=self.cohort.content_hash,
             segmenter=segmenter_digest(self.segmenter),
