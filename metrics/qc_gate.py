@@ -67,27 +67,28 @@ class QCGate:
             real: a column ``qc``, or several that start with ``qc_``, one a structure group; an image without a score
                 does not pass.
             made: the same columns.
-            score: what the columns hold: one of `THRESHOLDS`.
+            score: what the columns hold, such as one of `THRESHOLDS`; empty: nobody says.
             threshold: what an image must reach; None takes the score's own.
 
         Returns:
             ``value`` in [0, 1], its 95 % Wilson interval ``low`` and ``high``, ``n``, ``n_real``, ``real`` (the share
             of real images that pass in that column), ``passed``, ``score``, ``threshold``, and ``columns``: the share
-            by column.
+            by column. A score without a name or a threshold has a ``value`` of None and a ``reason``.
 
         Raises:
-            ValueError: unknown score, no threshold, no column, or no images.
+            ValueError: no column, or no images.
         """
-        if score not in THRESHOLDS:
-            raise ValueError(f"qc-gate: unknown score {score!r}: name one of {', '.join(THRESHOLDS)}")
-        least = THRESHOLDS[score] if threshold is None else threshold
-        if least is None:
-            raise ValueError(f"qc-gate: {score} has no accepted threshold: give one")
         columns = [name for name in made if name == "qc" or str(name).startswith("qc_")]
         if not columns or any(name not in real for name in columns):
             raise ValueError("qc-gate needs a column qc, or columns qc_..., in both tables")
         if not len(real) or not len(made):
             raise ValueError("qc-gate needs real and synthetic images")
+        least = THRESHOLDS.get(score) if threshold is None else threshold
+        if not score or least is None:
+            nameless = "nobody says whose QC score this is; a column is named for it: qc_synthseg, euler"
+            reason = f"{score} has no accepted threshold; give one (--qc-threshold)" if score else nameless
+            missing = {"value": None, "low": None, "high": None, "n": 0, "reason": reason}
+            return {**missing, "score": score, "threshold": least}
         passing = {name: (table[columns].to_numpy(float) >= least) for name, table in (("real", real), ("made", made))}
         shares = {name: values.mean(axis=0) for name, values in passing.items()}
         worst = int(np.argmin(shares["made"]))

@@ -50,7 +50,9 @@ class Segmentation:
         volumes: mL by name: the six lobes, ``ventricles``, ``white_matter``, ``deep_grey``, ``csf``,
             ``cerebellum_brainstem``, and the 68 parcels (``lh-insula``).
         head_size: mL, ICV-like: all tissue and supratentorial CSF.
-        qc: 0 (unusable) to 1 (as good as the training scans); NaN where nobody says.
+        qc: what `Segmenter.qc_score` names; ours from 0 (unusable) to 1 (as good as the training scans). NaN where
+            nobody says.
+        qc_parts: the same score part by part (structure group, hemisphere), where it has parts: ``qc`` is the least.
     """
 
     fractions: np.ndarray
@@ -58,12 +60,15 @@ class Segmentation:
     volumes: Mapping[str, float]
     head_size: float
     qc: float
+    qc_parts: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of_volumes(cls, volumes: Mapping[str, float], head_size: float, qc: float) -> Segmentation:
+    def of_volumes(
+        cls, volumes: Mapping[str, float], head_size: float, qc: float, qc_parts: Mapping[str, float] | None = None
+    ) -> Segmentation:
         """Volumes alone: no voxels."""
         nothing = np.empty((len(CHANNELS), 0, 0, 0), np.float32)
-        return cls(nothing, nothing[0].astype(np.int16), volumes, head_size, qc)
+        return cls(nothing, nothing[0].astype(np.int16), volumes, head_size, qc, qc_parts or {})
 
 
 @dataclass(frozen=True)
@@ -190,6 +195,8 @@ class Segmenter(ABC):
     title: ClassVar[str]
     reads_new_images: ClassVar[bool] = True
     """False: what it says was measured elsewhere, so it knows the factual scans and images given as files alone."""
+    qc_score: str = "pcgm-bench segmenter score"
+    """Whose score `Segmentation.qc` is: ``SynthSeg QC``, ``Euler number``; empty where nobody says."""
 
     @property
     @abstractmethod
@@ -233,7 +240,8 @@ class MetricRecord:
         inputs: what it is called with. ``features``: ``(real, made)``, each ``(n, d)``. ``images``: ``(real, made)``,
             sequences of ``(X, Y, Z)`` that load one when asked. ``volumes``: ``(real, made)``, a table of regions
             (mL), age, sex and head_size each, one row an image; the metric's class attribute ``columns`` names those
-            it cannot do without. ``people``: ``(real, made, people of real, people of
+            it cannot do without, and one that asks for ``score`` or ``threshold`` by name is told
+            `Segmenter.qc_score` and what the user gave. ``people``: ``(real, made, people of real, people of
             made)``. ``visits``: a table, one row a follow-up visit. ``changes``: a table, one row a counterfactual.
             ``training``: features ``(training scans, made, held-out scans, retest)``, ``retest`` a pair of first and
             second scans of the same people or None; the runner says who was trained on.
@@ -347,7 +355,8 @@ class Measurement:
     ``row`` is ``"real"`` for the factual scan, else the generator's or control's name. ``diagnosis`` is the
     diagnosis the image shows (the counterfactual one for a counterfactual), ``age`` likewise; ``head_size`` is
     always the factual scan's. A new brain has no age (NaN), sex or diagnosis (empty), and its own head size. ``do``
-    holds the factors of regions that were asked for; ``qc`` is NaN where no image was made.
+    holds the factors of regions that were asked for; ``qc`` is NaN where no image was made, and it and ``qc_parts``
+    are as in `Segmentation`.
     """
 
     row: str
@@ -361,3 +370,4 @@ class Measurement:
     volumes: Mapping[str, float] = field(default_factory=dict)
     qc: float = float("nan")
     do: Mapping[str, float] = field(default_factory=dict)
+    qc_parts: Mapping[str, float] = field(default_factory=dict)

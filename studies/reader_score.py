@@ -24,13 +24,8 @@ CHANCE = 0.5
 MARGIN = 0.1
 """Accuracies within this of chance count as chance (100 cases cannot show less; see `docs/concepts/reader.md`)."""
 REPLICATES = 2000
-PAPER = (
-    ("expert 1", 46.0, 54.0, 50.0),
-    ("expert 2", 50.0, 44.0, 47.0),
-    ("expert 3", 42.0, 40.0, 41.0),
-    ("average", 46.0, 46.0, 46.0),
-)
-"""Table 2 of the paper: per cent right of 50 real cases, of 50 synthetic ones, and of all."""
+LEAST_REPEATS = 5
+"""With fewer, even a reader who agrees with themselves every time may do so by chance (1 in 16 for four repeats)."""
 REAL, SYNTHETIC = "real", "synthetic"
 
 
@@ -83,7 +78,8 @@ def score(readings: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
 
     Returns:
         JSON-able: ``readers`` (by number), ``mean`` (of their accuracies), ``pooled`` (interval by bootstrap over
-        cases, since all read the same ones), ``fleiss_kappa``, ``model`` (mixed logistic regression), ``n_cases``.
+        cases, since all read the same ones), ``fleiss_kappa`` (None for one reader, or one and the same answer),
+        ``model`` (mixed logistic regression), ``n_cases``.
     """
     first = readings[(readings["kind"] == "case") & (readings["look"] == 1)]
     first = first.assign(made=first["truth"] == SYNTHETIC)
@@ -95,7 +91,7 @@ def score(readings: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
         mine = readings[readings["reader"] == reader]
         catch = mine[(mine["kind"] == "catch") & (mine["look"] == 1)]
         one["catch_right"], one["catch_n"] = int(catch["synthetic"].sum()), len(catch)
-        one["intra_kappa"], one["repeats"] = _intra_kappa(mine)
+        one |= _with_self(mine)
         one["seconds"] = float(rows["seconds"].median())
         readers[str(reader)] = one
     values = first.pivot(index="case", columns="reader", values="right")
@@ -108,7 +104,8 @@ def score(readings: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
     ends = np.quantile(drawn, [0.05, 0.95])
     pooled["at_chance"] = bool(ends[0] > CHANCE - MARGIN and ends[1] < CHANCE + MARGIN)
     answers = first.pivot(index="case", columns="reader", values="synthetic").to_numpy(int)
-    several = answers.shape[1] > 1
+    # Where all said the same of every case, chance would agree as well: kappa is 0 / 0.
+    several = answers.shape[1] > 1 and answers.min() < answers.max()
     return {
         "n_cases": len(values),
         "readers": readers,
@@ -123,9 +120,10 @@ def mixed_model(first: pd.DataFrame, seed: int = 0) -> dict[str, float] | None:
     """Logistic regression of the answer "synthetic" on the truth, readers and cases random (variational Bayes).
 
     ``discrimination`` is the log odds ratio (0: cannot tell), ``bias`` the log odds of "synthetic" midway. None for
-    one reader. Mean-field intervals are somewhat narrow (90-93 % of nominal 95 % in simulation).
+    one reader, and where all gave one and the same answer. Mean-field intervals are somewhat narrow (90-93 % of nominal
+    95 % in simulation).
     """
-    if first["reader"].nunique() < 2:
+    if first["reader"].nunique() < 2 or first["synthetic"].nunique() < 2:
         return None
     data = pd.DataFrame(
         {
@@ -149,17 +147,23 @@ def mixed_model(first: pd.DataFrame, seed: int = 0) -> dict[str, float] | None:
     }
 
 
-def _intra_kappa(mine: pd.DataFrame) -> tuple[float | None, int]:
-    """Cohen's kappa of a reader with themselves over repeated cases; None without enough of them."""
+def _with_self(mine: pd.DataFrame) -> dict[str, Any]:
+    """Cohen's kappa of a reader with themselves over repeated cases, and how many; or why there is none."""
     looks = mine[mine["kind"] == "case"].pivot(index="case", columns="look", values="synthetic")
-    if 2 not in looks:
-        return None, 0
-    both = looks.dropna()
-    table = pd.crosstab(both[1].astype(bool), both[2].astype(bool))
-    table = table.reindex(index=[False, True], columns=[False, True], fill_value=0)
-    if len(both) < 2 or (table.to_numpy() > 0).sum() < 2:
-        return None, len(both)
-    return float(cohens_kappa(table.to_numpy()).kappa), len(both)
+    both = looks.reindex(columns=[1, 2]).dropna().astype(bool)
+    found: dict[str, Any] = {"intra_kappa": None, "repeats": len(both)}
+    if not len(both):
+        return {**found, "intra_kappa_reason": "no case was shown twice"}
+    if len(both) < LEAST_REPEATS:
+        said = f"{len(both)} repeats" if len(both) != 1 else "1 repeat"
+        return {
+            **found,
+            "intra_kappa_reason": f"{said}, and fewer than {LEAST_REPEATS} cannot tell agreement from chance",
+        }
+    if (both.nunique() < 2).any():
+        return {**found, "intra_kappa_reason": "one and the same answer at every first, or every second look"}
+    table = pd.crosstab(both[1], both[2])
+    return {**found, "intra_kappa": float(cohens_kappa(table.to_numpy(), return_results=False))}
 
 
 def tables(scores: Mapping[str, Any]) -> list[Table]:
@@ -170,7 +174,6 @@ def tables(scores: Mapping[str, Any]) -> list[Table]:
         [f"reader {name}", *(100 * one[part] for part in parts)] for name, one in readers.items()
     ]
     printed.append(["average", *(100 * float(np.mean([one[part] for one in readers.values()])) for part in parts)])
-    printed += [[f"paper, {name}", *shares] for name, *shares in PAPER]
     n, origin = scores["n_cases"], scores.get("origin", {})
     came = f"{len(readers)} of {scores.get('readers_planned', len(readers))} readers"
     kind = "phantom scans, " if str(origin.get("cohort", "")).startswith("phantom") else ""
@@ -179,10 +182,7 @@ def tables(scores: Mapping[str, Any]) -> list[Table]:
         f"Accuracy of identifying real and synthetic MRIs: {kind}{n} cases, {came}",
         [Column("reader"), Column("real, %", 1), Column("synthetic, %", 1), Column("overall accuracy, %", 1)],
         printed,
-        [
-            "No interval, as published. 50 % does not show that nobody can tell: see the next table.",
-            "Lines `paper`: Li et al. 2025, Table 2; other images and readers, for reference, never ranked.",
-        ],
+        ["No interval, as published. 50 % does not show that nobody can tell: see the next table."],
     )
     rows = [_row(name, one) for name, one in readers.items()]
     near = f"p within {100 * MARGIN:.0f} points of chance"
@@ -204,6 +204,11 @@ def tables(scores: Mapping[str, Any]) -> list[Table]:
     )
     if scores["fleiss_kappa"] is not None:
         notes.append(f"Fleiss' kappa between readers {scores['fleiss_kappa']:.2f}; at chance a low kappa is expected.")
+    reasons: dict[str, list[str]] = {}
+    for name, one in readers.items():
+        if reason := one.get("intra_kappa_reason"):
+            reasons.setdefault(reason, []).append(name)
+    notes += [f"No kappa with self of reader {', '.join(names)}: {reason}." for reason, names in reasons.items()]
     if scores["model"] is not None:
         model = scores["model"]
         notes.append(

@@ -20,7 +20,6 @@ def identity(method: str = "good", **changes: Any) -> Identity:
         "generators": {method: f"1-{method}", "copy-input": "1-copy", "oracle": "1-oracle"},
         "study": "aud",
         "study_version": "1",
-        "metrics": {"own-nearest": "1"},
         "cohort": "phantom-aud-demo-pial-seed0-3mm-n20-0123abcd",
         "cohort_hash": "c0",
         "segmenter": "unet-1",

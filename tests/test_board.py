@@ -186,8 +186,9 @@ def test_paper_tables_are_complete_and_sourced() -> None:
         assert (len(table.rows), len(table.columns)) == shapes[name]
         assert table.item[-1] == name[-1]
         assert table.section.startswith("4.")
-        titles = [reference.title for reference in paper.reference_tables(table.study)]
-        assert any(f"{table.item} (section {table.section})" in title for title in titles)
+        for study in table.studies:
+            titles = [reference.title for reference in paper.reference_tables(study)]
+            assert any(f"{table.item} (section {table.section})" in title for title in titles)
     one, two = paper.paper_table("table1"), paper.paper_table("table2")
     assert one.value("M-LDM", "image MMD") == 3432589
     assert min(one.rows, key=lambda row: one.value(row, "image MMD")) == "VAE-GAN"
@@ -218,6 +219,8 @@ def test_paper_rows_stand_apart_and_enter_no_ranking() -> None:
     assert not any("paper" in str(row[0]) for section in found.sections for t in section.tables for row in t.rows)
     assert "(paper)" not in render(found, "csv")
     assert board(result(study="toy")).references == []
+    # People read brains of the synthesis study: what the paper's readers said stands there.
+    assert [table.name for table in board(result(study="synthesis")).references] == ["paper-table1", "paper-table2"]
 
 
 # Formats.

@@ -188,13 +188,14 @@ class Silent:
 @pytest.fixture
 def stored(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Runs of all kinds: two good ones, one unfinished, one of another layout, one of a study without a board."""
-    studies = {"toy": BoardStudy, "silent": Silent}
+    studies = {"toy": BoardStudy, "silent": Silent, "aud": BoardStudy}
     monkeypatch.setattr(registry, "get", lambda kind, name: studies[name])
     for method, rows in (("good", {"good": 0.9}), ("bad", {"bad": 0.2}), ("old", None), ("silent", {"x": 1.0})):
         study = "silent" if method == "silent" else "toy"
         folder = RunFolder.open(home, identity(method, study=study))
         scores = {"n": {"control": 4, "AUD": 4}, "detectable_d": 2.0, "rows": rows} if rows else {"other": 1}
-        folder.write_scores({"is_phantom": True, "skipped": {}, "warnings": [], "scores": scores}, [])
+        content = {"is_phantom": True, "skipped": {}, "warnings": [], "metrics": {"own-nearest": "1"}}
+        folder.write_scores({**content, "scores": scores}, [])
     RunFolder.open(home, identity("unfinished", study="toy"))
     return home
 

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import conftest
+import fakes
 import nibabel as nib
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from pcgm_bench.cli import options
 from pcgm_bench.contracts import UserError
 from pcgm_bench.doctor import examine
 from pcgm_bench.progress import Reporter
+from pcgm_bench.studies.reader import ReaderStudy
 
 VERBS = ("run", "score", "counterfactual", "sample", "cohort", "fit", "leaderboard", "show", "list", "doctor")
 RUN = ["run", "--method", "shifter", "--study", "toy", "--cohort", "toy", "--segmenter", "toy"]
@@ -131,6 +134,14 @@ def test_images_made_elsewhere_are_drawn_as_a_run_is(
         ([*RUN, "--segmentations", __file__], "a table of volumes is called .csv or .tsv"),
         ([*RUN, "--home", "/proc/nowhere"], "cannot write"),
         (["show", "123abc"], "no such run"),
+        (["leaderboard", "--study", "tory"], "unknown study 'tory'; did you mean toy?"),
+        (["leaderboard", "--study", "toy-samples"], "study toy-samples is never on the board"),
+        (["leaderboard", "--study", "board"], "`pcgm-bench run --method pcgm --study board` makes one"),
+        (["leaderboard"], "`pcgm-bench run --method pcgm --study aud` makes one"),
+        (["leaderboard", "--study", "read"], "people read it: `pcgm-bench reader score`"),
+        (["score", "/no/such", "--study", "tory"], "unknown study 'tory'; did you mean toy?"),
+        (["score", "/no/such", "--study", "read"], "reader takes no images made elsewhere"),
+        (["score", "/no/such", "--study", "toy"], "/no/such: no such folder or manifest of images"),
         (["sample", "out", "--method", "shifter"], "shifter does not draw new brains"),
         (["counterfactual", "a.nii", "b.nii", "-m", "shifter", "--do", "AUD"], "write it as name=value"),
         (["counterfactual", "a.nii", "b.nii", "-m", "shifter", "--do", "height=2"], "only age, sex and diagnosis"),
@@ -147,6 +158,10 @@ def test_users_mistake_is_one_line_and_exit_code_2(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    studies = {**conftest.TOYS["studies"], "read": "ReaderStudy", "board": "BoardStudy"}
+    monkeypatch.setitem(conftest.TOYS, "studies", studies)
+    monkeypatch.setattr(fakes, "ReaderStudy", ReaderStudy, raising=False)
+    monkeypatch.setattr(fakes, "BoardStudy", type("BoardStudy", (fakes.ToyStudy,), {"board": None}), raising=False)
     outcome = call(arguments, capsys, monkeypatch)
     assert outcome.code == 2
     last = outcome.err.splitlines()[-1]
@@ -175,8 +190,6 @@ def test_our_bug_is_exit_code_1_and_says_where(
 def test_list_check_reports_a_broken_plugin(
     toys: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import conftest
-
     monkeypatch.setitem(conftest.TOYS, "methods", {"shifter": "Shifter", "gone": "NotThere"})
     assert call(["list", "methods"], capsys, monkeypatch).code == 0
     outcome = call(["list", "methods", "--check"], capsys, monkeypatch)

@@ -93,3 +93,16 @@ def test_qc_gate() -> None:
     assert (bad["value"], bad["passed"]) == (0.75, False)
     assert bad["low"] < 0.75 < bad["high"]
     assert "FreeSurfer" not in str(bad["score"])
+
+
+def test_qc_gate_judges_no_score_without_a_name_or_a_threshold() -> None:
+    real, made = brains(40, 0), brains(40, 1)
+    nameless, euler = (QCGate()(real, made, score=name) for name in ("", "Euler number"))
+    assert (nameless["value"], euler["value"]) == (None, None)
+    assert "nobody says whose" in nameless["reason"]
+    assert euler["reason"].startswith("Euler number has no accepted threshold")
+    given = QCGate()(real, made, score="Euler number", threshold=0.75)
+    assert (given["value"], given["threshold"]) == (pytest.approx((made["qc"] >= 0.75).mean()), 0.75)
+    made.loc[:9, "qc"] = 0.2
+    synthseg = QCGate()(real, made, score="SynthSeg QC")
+    assert (synthseg["value"], synthseg["threshold"], synthseg["score"]) == (0.75, 0.65, "SynthSeg QC")

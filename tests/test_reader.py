@@ -14,6 +14,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
+from pcgm_bench.board.paper import paper_table
 from pcgm_bench.contracts import UserError
 from pcgm_bench.studies.reader import ReaderStudy
 from pcgm_bench.studies.reader_cases import Case
@@ -140,7 +141,7 @@ def fill(out: Path, reader: int, answer: object) -> Path:
 
 
 def test_a_perfect_reader_and_one_who_always_says_real(tmp_path: Path) -> None:
-    out = study(tmp_path / "study")
+    out = study(tmp_path / "study", cases=12, repeats=0.25)
     sheets = [
         fill(out, 1, lambda image, _place: image["truth"]),
         fill(out, 2, lambda _image, _place: "real"),
@@ -152,10 +153,39 @@ def test_a_perfect_reader_and_one_who_always_says_real(tmp_path: Path) -> None:
     assert blind["d_prime"] == pytest.approx(0)
     assert blind["criterion"] > 1
     assert (perfect["catch_right"], blind["catch_right"]) == (2, 0)
-    assert perfect["intra_kappa"] == 1.0
+    assert (perfect["intra_kappa"], perfect["repeats"]) == (1.0, 6)
+    assert blind["intra_kappa"] is None, "who gives one answer agrees with chance"
     assert scores["mean"] == 0.75
     printed = "\n".join(table.markdown() for table in ReaderStudy().tables(scores))
     assert "| average | 100.0 | 50.0 | 75.0 |" in printed
+    assert "No kappa with self of reader 2: one and the same answer" in printed
+
+
+@pytest.mark.filterwarnings("error")
+def test_too_few_repeats_give_no_kappa_and_say_so(tmp_path: Path) -> None:
+    out = study(tmp_path / "study")
+    places: list[int] = []
+
+    def wavering(_image: dict, place: int) -> str:
+        places.append(place)
+        return "real" if len(places) % 2 else "synthetic"
+
+    sheets = [fill(out, 1, wavering), fill(out, 2, lambda _image, _place: "real")]
+    scores = ReaderStudy().score(out / "sealed" / "key.json", sheets)
+    assert [one["repeats"] for one in scores["readers"].values()] == [2, 2]
+    assert [one["intra_kappa"] for one in scores["readers"].values()] == [None, None]
+    (readers,) = (table for table in ReaderStudy().tables(scores) if table.name == "readers")
+    column = [head.name for head in readers.columns].index("kappa with self")
+    assert [row[column] for row in readers.rows] == [None, None]
+    assert "No kappa with self of reader 1, 2: 2 repeats, and fewer than 5 cannot tell" in readers.markdown()
+
+
+@pytest.mark.filterwarnings("error")
+def test_readers_who_all_say_the_same_have_no_kappa(tmp_path: Path) -> None:
+    out = study(tmp_path / "study")
+    sheets = [fill(out, reader, lambda _image, _place: "real") for reader in (1, 2)]
+    scores = ReaderStudy().score(out / "sealed" / "key.json", sheets)
+    assert scores["fleiss_kappa"] is None
 
 
 def test_bad_sheets_are_refused_by_name(tmp_path: Path) -> None:
@@ -197,17 +227,18 @@ def simulated(probability_made: float, probability_real: float, seed: int, n: in
 
 def test_golden_numbers_of_table_2() -> None:
     frame = simulated(0.5, 0.5, 0)
-    right = {1: 50, 2: 47, 3: 41}
-    for reader, count in right.items():
-        rows = frame.index[frame["reader"] == reader]
-        truth = (frame.loc[rows, "truth"] == "synthetic").to_numpy()
-        correct = np.arange(100) % 2 == 0
-        correct = np.argsort(np.argsort(~correct, kind="stable"), kind="stable") < count
-        frame.loc[rows, "synthetic"] = np.where(correct, truth, ~truth)
+    printed = paper_table("table2")
+    for reader in (1, 2, 3):
+        for kind in ("real", "synthetic"):
+            rows = frame.index[(frame["reader"] == reader) & (frame["truth"] == kind)]
+            right = np.arange(len(rows)) < round(len(rows) * printed.value(f"expert {reader}", kind) / 100)
+            frame.loc[rows, "synthetic"] = right == (kind == "synthetic")
     scores = score(frame)
-    assert [100 * one["value"] for one in scores["readers"].values()] == [50, 47, 41]
-    assert round(100 * scores["mean"]) == 46
     assert scores["pooled"]["right"] == 138
+    table = next(table for table in ReaderStudy().tables(scores) if table.name == "table2")
+    ours = [[f"{share:.1f}%" for share in row[1:]] for row in table.rows]
+    assert ours == list(printed.rows.values())
+    assert [ours[0], ours[-1]] == [["46.0%", "54.0%", "50.0%"], ["46.0%", "46.0%", "46.0%"]]
     mean = accuracy(46, 100)
     assert mean["p_chance"] == pytest.approx(0.13, abs=0.01)
     assert (round(100 * mean["low"], 1), round(100 * mean["high"], 1)) == (36.6, 55.7)

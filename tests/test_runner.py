@@ -17,6 +17,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from pcgm_bench.board.collect import result_of
+from pcgm_bench.contracts import BoardEntry
 from pcgm_bench.contracts import UserError
 from pcgm_bench.runner import CohortRequest
 from pcgm_bench.runner import Request
@@ -187,6 +189,20 @@ def test_editing_the_study_scores_again_without_images(
     assert run(request(home)).made == 0
     assert "score" in toys
     assert not any(call.startswith(("counterfactual", "segment")) for call in toys)
+
+
+def test_a_new_version_of_a_metric_scores_again_and_makes_no_image(
+    home: Path, toys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = BoardEntry("shifter", "brightness", "brightness", "higher", 1.0)
+    monkeypatch.setattr(fakes.ToyStudy, "board", lambda _self, _scores: [entry], raising=False)
+    first = run(request(home))
+    assert first.folder.scores["metrics"] == {"brightness": "1"}
+    assert result_of(first.folder).entries[0].metric == "brightness 1"
+    monkeypatch.setattr(fakes.Brightness, "record", dataclasses.replace(fakes.Brightness.record, version="2"))
+    second = run(request(home))
+    assert (second.folder.root, second.made, toys.count("score")) == (first.folder.root, 0, 2)
+    assert result_of(second.folder).entries[0].metric == "brightness 2"
 
 
 def test_workers_change_no_byte(tmp_path: Path, toys: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import fakes
@@ -145,6 +146,37 @@ def test_allow_missing_scores_the_rest_and_says_how_many(tmp_path: Path, toys: l
     assert scored.folder.scores["scores"]["rows"]["mine"][1] == 12
     # Every row is cut to the same people.
     assert scored.folder.scores["scores"]["rows"]["truth"][1] == 12
+
+
+def test_images_that_nobody_asked_for_are_named(tmp_path: Path, toys: list[str]) -> None:
+    folder = given_folder(tmp_path / "a", toys)
+    (path,) = folder.rglob("sub-003_ses-01_desc-cfcontrol_T1w.nii.gz")
+    path.rename(path.with_name("sub-003_ses-01_desc-cfControl_T1w.nii.gz"))
+    said = "1 image not asked for, left out: sub-003_ses-01_desc-cfControl .did you mean sub-003_ses-01_desc-cfcontrol"
+    wanted = Request("mine", "toy", tmp_path / "b", CohortRequest("toy"), segmenter="toy", given=Given(folder, "mine"))
+    with pytest.raises(UserError, match=said):
+        run(wanted)
+    scored = run(dataclasses.replace(wanted, given=Given(folder, "mine", allow_missing=True)))
+    assert any(re.search(f"^mine: {said}", line) for line in scored.warnings)
+    # The scans that the images were made from may lie beside them.
+    path.with_name("sub-003_ses-01_desc-cfControl_T1w.nii.gz").rename(path)
+    path.with_name("sub-003_ses-01_T1w.nii.gz").write_bytes(path.read_bytes())
+    scored = run(wanted)
+    assert not any("mine" in line for line in scored.warnings)
+
+
+def test_more_new_brains_than_real_ones_are_counted(tmp_path: Path, toys: list[str]) -> None:
+    folder = given_folder(tmp_path / "a", toys, "toy-samples", "copier")
+    wanted = Request("mine", "toy-samples", tmp_path / "b", CohortRequest("toy"), segmenter="toy")
+    wanted = dataclasses.replace(wanted, given=Given(folder, "mine"))
+    before = run(wanted)
+    (last,) = folder.rglob("sub-0006_desc-sample_T1w.nii.gz")
+    for number in (7, 8):
+        last.with_name(f"sub-000{number}_desc-sample_T1w.nii.gz").write_bytes(last.read_bytes())
+    scored = run(wanted)
+    said = "mine: 8 images for 6 real ones: the first 6 by name are scored, 2 are left out (sub-0007_desc-sample"
+    assert any(line.startswith(said) for line in scored.warnings)
+    assert scored.folder.scores["scores"] == before.folder.scores["scores"]
 
 
 def test_a_manifest_names_files_anywhere(tmp_path: Path, toys: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import conftest
 import fakes
@@ -24,7 +25,10 @@ from pcgm_bench.runner import run
 from pcgm_bench.runner.images import ImageMetric
 from pcgm_bench.runner.images import _lacking
 from pcgm_bench.runner.images import not_possible
+from pcgm_bench.segmenters import quality
 from pcgm_bench.segmenters.table import TableSegmenter
+from pcgm_bench.store import Stage
+from pcgm_bench.store import Unit
 
 RIGHT = {"frontal": 160.0, "parietal": 110.0, "temporal": 120.0, "occipital": 55.0, "cingulate": 20.0, "insula": 14.0}
 
@@ -57,6 +61,7 @@ def test_a_row_is_found_by_person_visit_and_description(tmp_path: Path, name: st
     assert TableSegmenter(path).segment(scan("01")).volumes["frontal"] == 160
     path = write(tmp_path / name, [row("01", qc=0.9), row("01", "01", "desc-cfAUD", frontal=150.0, qc=0.8)])
     reading = TableSegmenter(path).segment(scan("01", description="cfAUD"))
+    assert TableSegmenter(path).qc_score == "", "nobody said whose score it is"
     assert (reading.volumes["frontal"], reading.head_size, reading.qc) == (150, 1400, 0.8)
     assert set(reading.volumes) == {*LOBE_NAMES, "ventricles"}
     assert reading.labels.size == reading.fractions.size == 0
@@ -106,6 +111,12 @@ def mm3(table: pd.DataFrame) -> pd.DataFrame:
         (lambda t: t.assign(insula=[-1, 14]), r"line 2 \(sub-01_ses-01\), insula: -1 mL is negative"),
         (lambda t: t.assign(subject=["01", ""]), "line 3: no subject"),
         (lambda t: t.assign(qc=[0.5, 70]), "line 3 .*qc: 70 is not between 0 and 1"),
+        (lambda t: t.assign(qc_synthseg=[-2, 0.9]), "line 2 .*qc_synthseg: -2 is not between 0 and 1"),
+        (lambda t: t.assign(euler_lh=-40, euler_rh=[2, 4]), "line 3 .*euler_rh: 4 is more than 2"),
+        (lambda t: t.assign(euler_lh=2), "column 'euler_rh' is missing .1 of 2 QC columns"),
+        (lambda t: t.assign(thalamus=0.9), "column 'qc_general_white_matter' is missing .1 of 8 QC columns"),
+        (lambda t: t.assign(qc=0.9, euler=-4), "QC scores of two kinds .qc, euler.; keep one"),
+        (lambda t: t.assign(qc_freesurfer=0.9), "unknown column 'qc_freesurfer'"),
         (mm3, r"line 2 \(sub-01_ses-01\), frontal: 160000 mL is too much for a head: is it mm3"),
         (lambda t: t.assign(head_size=1.4), "head_size is 1.4 mL in the median: is it litres"),
     ],
@@ -136,6 +147,15 @@ def with_table(toys: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(fakes, "TableSegmenter", TableSegmenter, raising=False)
     monkeypatch.setitem(conftest.TOYS, "segmenters", {"toy": "ToySegmenter", "table": "TableSegmenter"})
     return toys
+
+
+@pytest.fixture
+def with_gate(with_table: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    study = type("GateStudy", (fakes.ToySampleStudy,), {"name": "toy-gate", "image_metrics": ("qc-gate",)})
+    monkeypatch.setattr(fakes, "GateStudy", study, raising=False)
+    monkeypatch.setattr(fakes, "QCGate", QCGate, raising=False)
+    monkeypatch.setitem(conftest.TOYS, "studies", {**conftest.TOYS["studies"], "toy-gate": "GateStudy"})
+    monkeypatch.setitem(conftest.TOYS, "metrics", {**conftest.TOYS["metrics"], "qc-gate": "QCGate"})
 
 
 def made_images(home: Path, study: str, method: str) -> Path:
@@ -190,9 +210,6 @@ def test_a_method_that_needs_fractions_is_told_so(tmp_path: Path, with_table: li
     scored = run(Request("planner", "toy", tmp_path, CohortRequest("toy"), segmenter="table", segmentations=table))
     assert scored.folder.scores["scores"]["rows"]["planner (volumes)"][1] == 13
     (stage,) = (tmp_path / "readings").iterdir()
-    from pcgm_bench.store import Stage
-    from pcgm_bench.store import Unit
-
     with pytest.raises(UserError, match="bring no tissue fractions; give label maps"):
         Stage(stage).read_fractions(Unit("000", "01"))
     with pytest.raises(UserError, match="bring no label map"):
@@ -214,9 +231,79 @@ def test_new_brains_keep_the_metrics_of_images(tmp_path: Path, with_table: list[
     assert "copier" not in scores["rows"]
 
 
+GROUPS = dict.fromkeys(quality.GROUPS, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("columns", "score", "qc", "parts"),
+    [
+        ({"qc_synthseg": 0.7}, "SynthSeg QC", 0.7, 0),
+        ({**GROUPS, "thalamus": 0.4}, "SynthSeg QC", 0.4, 8),
+        ({"euler": -38}, "Euler number", -38, 0),
+        ({"euler_lh": -38, "euler_rh": 2}, "Euler number", -38, 2),
+        ({"qc_unet": 0.7}, QCGate().__call__.__defaults__[0], 0.7, 0),
+    ],
+)
+def test_a_columns_name_says_whose_score_it_is(
+    tmp_path: Path, columns: dict[str, float], score: str, qc: float, parts: int
+) -> None:
+    segmenter = TableSegmenter(write(tmp_path / "volumes.csv", [row("01", **columns)]))
+    reading = segmenter.segment(scan("01"))
+    assert (segmenter.qc_score, reading.qc, len(reading.qc_parts)) == (score, qc, parts)
+    assert set(reading.volumes) == {*LOBE_NAMES, "ventricles"}
+    stage, unit = Stage(tmp_path / "stage"), Unit("01", "01")
+    stage.write_reading(unit, reading, fakes.AFFINE)
+    back = stage.read_reading(unit)
+    assert (dict(back.volumes), back.qc, dict(back.qc_parts)) == (reading.volumes, reading.qc, reading.qc_parts)
+
+
+def scored_gate(tmp_path: Path, real: dict[str, float], made: dict[str, float], threshold: float | None = None) -> Any:
+    """The QC gate of six given brains, two of which are ``made`` and four ``real``, in the toy study of new brains."""
+    folder = made_images(tmp_path / "a", "toy-gate", "copier")
+    brains = [row(f"{i + 1:04d}", "", "sample", **(made if i < 2 else real)) for i in range(6)]
+    table = write(tmp_path / "volumes.csv", [*(one | real for one in toy_rows()), *brains])
+    request = Request(
+        "mine", "toy-gate", tmp_path / "b", CohortRequest("toy"), segmenter="table", segmentations=table,
+        given=Given(folder, "mine"), qc_threshold=threshold,
+    )  # fmt: skip
+    scored = run(request)
+    scores = scored.folder.scores
+    return scores["scores"]["images"]["mine"]["qc-gate"], scores["skipped"], scores["scores"]["records"]["qc-gate"]
+
+
+def test_the_gate_judges_synthsegs_groups_apart(tmp_path: Path, with_gate: None) -> None:
+    gate, _, record = scored_gate(tmp_path, GROUPS, {**GROUPS, "thalamus": 0.6})
+    assert (gate["score"], gate["threshold"], gate["passed"]) == ("SynthSeg QC", 0.65, False)
+    assert gate["value"] == gate["columns"]["qc_thalamus"] == pytest.approx(4 / 6)
+    assert gate["columns"]["qc_brainstem"] == 1
+    assert len(gate["columns"]) == 8
+    assert record["identity"] == "qc-gate-1 (score: SynthSeg QC)"
+
+
+def test_euler_numbers_want_a_threshold(tmp_path: Path, with_gate: None) -> None:
+    gate, skipped, _ = scored_gate(tmp_path, {"euler": -20}, {"euler": -200})
+    assert (gate["value"], gate["score"], gate["threshold"]) == (None, "Euler number", None)
+    assert "Euler number has no accepted threshold; give one (--qc-threshold) (mine" in skipped["qc-gate"]
+    gate, skipped, _ = scored_gate(tmp_path, {"euler": -20}, {"euler": -200}, threshold=-60.0)
+    assert (gate["value"], gate["threshold"]) == (pytest.approx(4 / 6), -60)
+    assert "qc-gate" not in skipped
+
+
+def test_a_score_of_nobodys_is_not_judged(tmp_path: Path, with_gate: None) -> None:
+    gate, skipped, _ = scored_gate(tmp_path, {"qc": 0.9}, {"qc": 0.2})
+    assert (gate["value"], gate["score"]) == (None, "")
+    assert "nobody says whose QC score this is" in skipped["qc-gate"]
+
+
+def test_a_threshold_that_nothing_asks_for_is_refused(tmp_path: Path, toys: list[str]) -> None:
+    with pytest.raises(UserError, match="--qc-threshold: the study toy has no metric"):
+        run(Request("shifter", "toy", tmp_path, CohortRequest("toy"), segmenter="toy", qc_threshold=0.5))
+
+
 def test_metrics_of_volumes_say_what_they_lack() -> None:
     whole = pd.DataFrame({"qc": [0.9, np.nan]})
     assert _lacking(QCGate, (whole, whole)) == ""
+    assert _lacking(QCGate, (whole.rename(columns={"qc": "qc_thalamus"}),)) == ""
     assert _lacking(QCGate, (whole, whole.iloc[1:])) == "nobody has measured qc"
     assert _lacking(QCGate, (whole, pd.DataFrame())) == "no volumes were measured on these images"
     assert ImageMetric("qc-gate", QCGate).record["inputs"] == "volumes"

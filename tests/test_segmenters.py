@@ -32,6 +32,7 @@ from pcgm_bench.segmenters.make import export
 from pcgm_bench.segmenters.network import build
 from pcgm_bench.segmenters.network import window
 from pcgm_bench.segmenters.pairs import Pair
+from pcgm_bench.segmenters.quality import GROUPS
 from pcgm_bench.segmenters.synthesis import OUTSIDE
 from pcgm_bench.segmenters.synthesis import normalise
 from pcgm_bench.segmenters.train import train
@@ -228,6 +229,8 @@ def test_folder_segmenter(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(labels, AFFINE), tmp_path / "sub-01_desc-aparcaseg_dseg.nii.gz")
     segmenter = FolderSegmenter(tmp_path)
     reading = segmenter.segment(scan(np.ones((8, 8, 8))))
+    assert np.isnan(reading.qc), "nobody has judged it"
+    assert segmenter.qc_score == ""
     assert reading.volumes["insula"] == pytest.approx(64 * 0.027)
     assert reading.volumes["rh-superiorfrontal"] == pytest.approx(64 * 0.027)
     assert reading.volumes[LOBE_OF["superiorfrontal"]] == pytest.approx(64 * 0.027)
@@ -241,6 +244,25 @@ def test_folder_segmenter(tmp_path: Path) -> None:
         segmenter.segment(scan(np.ones((8, 8, 8)), "03"))
     with pytest.raises(UserError, match="--segmentations"):
         FolderSegmenter(tmp_path / "nothing")
+
+
+def test_a_folder_of_label_maps_may_hold_synthsegs_scores(tmp_path: Path) -> None:
+    labels = np.full((8, 8, 8), 1035, np.int16)
+    for name in ("sub-01_dseg.nii.gz", "sub-02_dseg.nii.gz"):
+        nib.save(nib.Nifti1Image(labels, AFFINE), tmp_path / name)
+    before = FolderSegmenter(tmp_path).identity
+    heading = ",".join(["subject", *GROUPS])
+    (tmp_path / "qc.csv").write_text(f"{heading}\nsub-01_T1w,0.9,0.9,0.9,0.9,0.9,0.55,0.9,0.9\n")
+    segmenter = FolderSegmenter(tmp_path)
+    assert segmenter.identity != before
+    assert segmenter.qc_score == "SynthSeg QC"
+    reading = segmenter.segment(scan(np.ones((8, 8, 8))))
+    assert (reading.qc, reading.qc_parts["thalamus"], len(reading.qc_parts)) == (0.55, 0.55, 8)
+    with pytest.raises(UserError, match=r"qc.csv: no row for sub-02 among 1"):
+        segmenter.segment(scan(np.ones((8, 8, 8)), "02"))
+    (tmp_path / "qc.csv").write_text("subject,score\nsub-01,0.9\n")
+    with pytest.raises(UserError, match=r"qc.csv: unknown column 'score'"):
+        FolderSegmenter(tmp_path)
 
 
 def test_truth_needs_a_phantom() -> None:

@@ -175,8 +175,9 @@ def number(value: float | None) -> str:
 
 
 def column_notes(columns: Sequence[Judged]) -> list[str]:
-    """Flags, how methods were compared, and what differences could have been seen."""
-    notes = _flag_notes(columns)
+    """What a metric was told, flags, how methods were compared, and what differences could have been seen."""
+    notes = [f"{column.name}: {column.key.metric}." for column in columns if " (" in column.key.metric]
+    notes += _flag_notes(columns)
     ranked = [column for column in columns if column.tiers]
     if not ranked:
         return notes

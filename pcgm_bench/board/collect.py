@@ -122,7 +122,7 @@ def result_of(folder: RunFolder) -> Result:
     if not hasattr(study, "board"):
         raise UserError(f"study {identity.study} {study.version} has no board entries")
     try:
-        entries = [_versioned(entry, identity.metrics) for entry in study.board(stored["scores"])]
+        entries = [_versioned(entry, stored.get("metrics", {})) for entry in study.board(stored["scores"])]
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"scored by {identity.study} {identity.study_version}, which the installed {study.version} cannot read "

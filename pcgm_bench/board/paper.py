@@ -37,7 +37,7 @@ class PaperTable(BaseModel):
     Attributes:
         item: ``Table 1``.
         section: that discusses it, which is not always where it is printed: Table 1 stands in 3.3.
-        study: of ours that repeats it.
+        studies: of ours that repeat it, or whose images it is about.
         caption: in our words.
         columns: headings.
         rows: name -> cells as printed, as many as columns; numbers and percent signs are kept as text.
@@ -48,7 +48,7 @@ class PaperTable(BaseModel):
 
     item: str = Field(pattern=r"^(Table|Figure) [1-9]$")
     section: str = Field(pattern=r"^[1-9](\.[1-9])?$")
-    study: str
+    studies: list[str]
     caption: str
     columns: list[PaperColumn]
     rows: dict[str, list[str]]
@@ -76,8 +76,8 @@ def paper_table(name: str) -> PaperTable:
 
 
 def reference_tables(study: str) -> list[Table]:
-    """The paper's tables on what a study repeats; every row is marked ``paper``."""
-    return [_table(name, paper_table(name)) for name in NAMES if paper_table(name).study == study]
+    """The paper's tables on a study; every row is marked ``paper``."""
+    return [_table(name, paper_table(name)) for name in NAMES if study in paper_table(name).studies]
 
 
 def _table(name: str, printed: PaperTable) -> Table:

@@ -45,8 +45,11 @@ def leaderboard(
     if not collected.results:
         where = results if results is not None else place / "runs"
         left = f" ({len(collected.left_out)} left out: {collected.left_out[0][1]})" if collected.left_out else ""
+        if study is not None:
+            _check_has_board(study)
         what = f"scored run of study {study}" if study else "scored run"
-        raise options.user_error(f"{where}: no {what}{left}; `pcgm-bench run --method pcgm --study aud` makes one")
+        hint = f"`pcgm-bench run --method pcgm --study {study or 'aud'}` makes one"
+        raise options.user_error(f"{where}: no {what}{left}; {hint}")
     if export is not None:
         paths = write_results(collected.results, export)
         console().print(f"{len(paths)} results in {export}", markup=False, highlight=False, soft_wrap=True)
@@ -66,3 +69,14 @@ def leaderboard(
 
     atomic.write_text(out, text)
     console().print(f"{out}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _check_has_board(name: str) -> None:
+    """Raises UserError for a study that is not there, or that brings nothing to the board."""
+    from pcgm_bench import registry
+    from pcgm_bench.runner.work import job_of
+
+    study = registry.get("studies", name)
+    if not hasattr(study, "board"):
+        hint = "; people read it: `pcgm-bench reader score` prints its tables" if job_of(study) == "reading" else ""
+        raise options.user_error(f"study {name} is never on the board{hint}")

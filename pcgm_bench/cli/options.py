@@ -40,7 +40,17 @@ Segmentations = Annotated[
     typer.Option(
         "--segmentations",
         help="Label maps made elsewhere (a folder), or volumes (a CSV or TSV: subject, session, desc, and regions in "
-        "mL, see docs/concepts/segmenter.md) of the real scans; for `score`, of the images too.",
+        "mL, see docs/concepts/segmenter.md) of the real scans; for `score`, of the images too. QC scores stand in the "
+        "table, or in qc.csv in the folder; a column's name says whose they are: SynthSeg's own names, qc_synthseg, "
+        "euler. A column qc alone is judged by nobody.",
+    ),
+]
+QCThreshold = Annotated[
+    float | None,
+    typer.Option(
+        "--qc-threshold",
+        help="What an image's QC score must reach; needed for Euler numbers.",
+        show_default="0.65 for SynthSeg's score and ours",
     ),
 ]
 Weights = Annotated[Path | None, typer.Option("--weights", help="Folder of weights instead of those found.")]

@@ -65,17 +65,18 @@ def score(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for scores.json and the tables.")] = None,
     seed: options.Seed = 0,
 ) -> None:
-    """Score answer sheets: Table 2 as the paper prints it, intervals, d', agreement, and equivalence to chance.
+    """Score answer sheets: Table 2 beside the paper's own, intervals, d', agreement, and equivalence to chance.
 
     Sheets that are incomplete, double, or of another study are refused by name.
     """
     from pcgm_bench import registry
+    from pcgm_bench.board.paper import reference_tables
     from pcgm_bench.cli.printing import console
     from pcgm_bench.store import atomic
 
     study = registry.get("studies", "reader")()
     scores = study.score(key, sheets, seed)
-    tables = study.tables(scores)
+    tables = [*study.tables(scores), *reference_tables("reader")]
     printer = console()
     for table in tables:
         printer.print(table.rich())

@@ -34,6 +34,7 @@ def score(
     grid: options.GridName = "3mm",
     segmenter: options.SegmenterName = "unet",
     segmentations: options.Segmentations = None,
+    qc_threshold: options.QCThreshold = None,
     home: options.Home = None,
     workers: options.Workers = None,
     quiet: options.Quiet = False,
@@ -42,7 +43,8 @@ def score(
 
     An image lies on the grid of the real scans and is called after the scan it was made from and what was asked:
     desc-cfAUD, desc-cfcontrol, desc-cfAge71p5. `pcgm-bench ask` writes those scans and a list of all names. Every file
-    is read before anything is scored; wrong grids, missing people, NaN and damaged files are named.
+    is read before anything is scored; wrong grids, missing people, NaN and damaged files are named. Of more new brains
+    than there are real ones the first by name are scored; images that nobody asked for are named.
     """
     from pcgm_bench.cli.printing import print_scored
     from pcgm_bench.progress import Reporter
@@ -63,6 +65,7 @@ def score(
         quick=quick,
         segmenter=ruler,
         segmentations=segmentations,
+        qc_threshold=qc_threshold,
         workers=workers or default_workers(1),
         given=Given(source, label, allow_missing),
     )

@@ -11,10 +11,10 @@ import pandas as pd
 
 from pcgm_bench import registry
 from pcgm_bench.contracts import Cohort
-from pcgm_bench.contracts import UserError
 from pcgm_bench.runner import build
 from pcgm_bench.runner.readings import Progress
 from pcgm_bench.runner.readings import units_of
+from pcgm_bench.runner.work import check_takes_images
 from pcgm_bench.runner.work import job_of
 from pcgm_bench.store import Unit
 from pcgm_bench.store import atomic
@@ -40,11 +40,10 @@ def write_asks(
         UserError: unknown study or cohort, nothing to answer, or a folder that cannot be written to.
     """
     study = registry.get("studies", study_name)()
+    check_takes_images(study)
     cohort = build.open_people(study, request, home, seed, quick, progress)
     if job_of(study) == "sample":
         return None, len(study.real_rows(cohort.table, seed))
-    if job_of(study) != "counterfactual":
-        raise UserError(f"{study_name} takes no images made elsewhere; see `pcgm-bench list studies`")
     asks = study.interventions(cohort.table)
     units = units_of(cohort.table)
     _write_scans(cohort, units, sorted({index for index, _do in asks}), out, progress)

@@ -52,6 +52,7 @@ from pcgm_bench.runner.training import learnt_from
 from pcgm_bench.runner.volumes import refitter
 from pcgm_bench.runner.volumes import volume_row
 from pcgm_bench.runner.work import cannot
+from pcgm_bench.runner.work import check_takes_images
 from pcgm_bench.runner.work import job_of
 from pcgm_bench.runner.work import open_work
 from pcgm_bench.runner.work import possible
@@ -70,8 +71,10 @@ def run(request: Request, progress: Progress = silent) -> scoring.Scored:
         UserError: anything the user can mend; what was made stays, and the same command goes on from there.
     """
     started = time.monotonic()
-    _take_given(request)
     study = registry.get("studies", request.study)
+    if request.given is not None:
+        check_takes_images(study)
+    _take_given(request)
     # Before minutes go into a cohort: is there such a method, can it do anything here, is it trained?
     card = build.method(request.method).card
     if (reason := cannot(card, study)) and not ("volumes" in card.jobs and hasattr(study, "volume_rows")):
@@ -133,9 +136,13 @@ class _Job:
         self.request, self.progress = request, progress
         self.study = study = registry.get("studies", request.study)()
         self.work = open_work(study, request.seed, request.quick)
-        self.image_metrics = image_metrics(study)  # before minutes go into images: are they all there?
+        metrics = image_metrics(study)  # before minutes go into images: are they all there?
+        if request.qc_threshold is not None and not any(one.asks_for("threshold") for one in metrics):
+            raise UserError(f"--qc-threshold: the study {request.study} has no metric that asks for one; leave it out")
         self.axioms = axioms_of(study)
         self.cohort, self.segmenter = _people(request, study, progress)
+        told = {"score": self.segmenter.qc_score, "threshold": request.qc_threshold}
+        self.image_metrics = [one.telling(**told) for one in metrics]
         self.made = 0
         rows = list(study.rows(request.method))
         volume_rows: list[str] = list(study.volume_rows(request.method)) if hasattr(study, "volume_rows") else []
@@ -206,6 +213,7 @@ class _Job:
         )
         content = {
             "scored_by": stamp,
+            "metrics": {one.name: one.metric.record.version for one in metrics},
             "is_phantom": self.cohort.is_phantom,
             "skipped": self.skipped | not_possible(images),
             "warnings": warnings,
@@ -371,14 +379,12 @@ class _Job:
 
     def _identity(self) -> Identity:
         request = self.request
-        metrics: Mapping[str, str] = getattr(self.study, "metrics", {})
         generators = {request.method: self.method_weights, **self.weights}
         return Identity(
             method=request.method,
             generators={row: build.generator_digest(row, weights) for row, weights in generators.items()},
             study=request.study,
             study_version=str(self.study.version),
-            metrics=dict(metrics),
             cohort=self.cohort.name,
             cohort_hash=self.cohort.content_hash,
             segmenter=segmenter_digest(self.segmenter),

@@ -204,6 +204,7 @@ def as_scan(scan: LazyScan, unit: Unit, segmenter: Segmenter, stage: Stage) -> L
         volumes=dict(reading.volumes),
         head_size=reading.head_size,
         qc=reading.qc,
+        qc_parts=reading.qc_parts,
     )
     return scan.with_values(image=image, segmentation=segmentation, description=unit.description)
 

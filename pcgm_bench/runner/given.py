@@ -8,6 +8,7 @@ TSV manifest says the same in columns: ``path`` and, for interventions, ``subjec
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -158,7 +159,9 @@ def voxels(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def present(
     folds: Sequence[Fold], generator: type[Generator], given: Given, pattern: Scan | None, job: str
 ) -> tuple[list[Fold], list[str]]:
-    """The asks whose image is given, and a line that says how many of how many if some are missing.
+    """The asks whose image is given, and lines that say how many of how many if some are missing, or what is left out.
+
+    Of new brains the first are taken, in the order of their names; of counterfactuals those whose name was asked for.
 
     Args:
         folds: what the study asks.
@@ -177,13 +180,16 @@ def present(
         used = sorted(files)[: len(asks)]
         kept = asks[: len(used)]
         missing = [f"{len(used)} images for {len(asks)} real ones"] if len(used) < len(asks) else []
+        notes = _too_many(sorted(files), len(asks))
     else:
         kept = [ask for ask in asks if ask.unit.stem in files]
         used = [ask.unit.stem for ask in kept]
         missing = [f"no image {ask.unit.stem}{SUFFIXES[0]}" for ask in asks if ask.unit.stem not in files]
+        notes = _strays(files, [ask.unit for ask in asks])
     if len(kept) < LEAST_SAMPLES:
         there = ", ".join(sorted(files)[:3])
         hint = "" if job == "sample" else "; `pcgm-bench ask` writes the scans and the list of names"
+        hint = "".join(f"; {note}" for note in notes) + hint
         msg = f"{given.source}: {len(kept)} of {len(asks)} images are there ({missing[0]}; it has {there}){hint}"
         raise UserError(msg)
     faults = [] if given.allow_missing else list(missing)
@@ -192,12 +198,39 @@ def present(
     if faults:
         shown = "; ".join(faults[:SHOWN]) + (f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else "")
         hint = "" if given.allow_missing or not missing else " (--allow-missing scores the rest)"
-        raise UserError(f"{given.source}: {shown}{hint}")
+        raise UserError("; ".join([f"{given.source}: {shown}{hint}", *notes]))
     units = {ask.unit for ask in kept}
     # No chains: an image cannot be given back to what made it.
     folds = [replace(fold, asks=tuple(ask for ask in fold.asks if ask.unit in units), chains=()) for fold in folds]
-    note = f"{given.name}: {len(kept)}/{len(asks)} images scored; everything else is cut to the same people"
-    return folds, [note] if len(kept) < len(asks) else []
+    if len(kept) < len(asks):
+        notes.insert(0, f"{len(kept)}/{len(asks)} images scored; everything else is cut to the same people")
+    return folds, [f"{given.name}: {note}" for note in notes]
+
+
+def _too_many(stems: Sequence[str], wanted: int) -> list[str]:
+    """What is said of more new brains than there are real ones to compare them with."""
+    left = stems[wanted:]
+    if not left:
+        return []
+    counted = f"{len(stems)} images for {wanted} real ones: the first {wanted} by name are scored"
+    return [f"{counted}, {len(left)} are left out ({left[0]} to {left[-1]}); remove those you do not want"]
+
+
+def _strays(files: Iterable[str], asked: Sequence[Unit]) -> list[str]:
+    """What is said of images that nobody asked for; the scans that they were made from are no answers."""
+    known = {unit.stem for unit in asked}
+    strays = sorted(set(files) - known - {replace(unit, description="").stem for unit in asked})
+    if not strays:
+        return []
+    lost = sorted(known - set(files))
+    shown = []
+    for stem in strays[:SHOWN]:
+        meant = difflib.get_close_matches(stem, lost, n=1, cutoff=0.8)
+        shown.append(f"{stem} (did you mean {meant[0]}?)" if meant else stem)
+    more = f" and {len(strays) - SHOWN} more" if len(strays) > SHOWN else ""
+    return [
+        f"{len(strays)} {'image' if len(strays) == 1 else 'images'} not asked for, left out: {', '.join(shown)}{more}"
+    ]
 
 
 def _faults(paths: Iterable[Path], pattern: Scan) -> Iterator[str]:

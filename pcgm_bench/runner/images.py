@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import threading
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,17 +75,29 @@ class ImageMetric:
         metric: the plugin's class.
         space: registered feature space, or empty.
         space_identity: of that space's extractor, or empty.
+        told: what it is called with by name, where that is not its default: whose QC score it judges.
     """
 
     name: str
     metric: Any
     space: str = ""
     space_identity: str = ""
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+    def asks_for(self, name: str) -> bool:
+        """Whether it is a metric of volumes that can be told something by this name."""
+        return self.metric.record.inputs == "volumes" and name in inspect.signature(self.metric.__call__).parameters
+
+    def telling(self, **offered: Any) -> ImageMetric:
+        """The same metric, told what it asks for by name."""
+        known = inspect.signature(self.metric.__call__).parameters
+        told = {k: v for k, v in offered.items() if self.asks_for(k) and v != known[k].default}
+        return dataclasses.replace(self, told=told)
 
     @property
     def source(self) -> str:
         """Version, source and feature space: what its values depend on."""
-        parts = [self.metric.record.version, source_digest(self.metric)[:12], self.space_identity]
+        parts = [self.metric.record.version, source_digest(self.metric)[:12], self.space_identity, self._said]
         return "-".join(part for part in parts if part)
 
     @property
@@ -91,7 +105,12 @@ class ImageMetric:
         """The metric's record, and ``identity``: what must be equal for two values to be compared."""
         record = self.metric.record
         where = f" in {self.space_identity}" if self.space else ""
-        return {**dataclasses.asdict(record), "identity": f"{record.name}-{record.version}{where}"}
+        said = f" ({self._said})" if self.told else ""
+        return {**dataclasses.asdict(record), "identity": f"{record.name}-{record.version}{where}{said}"}
+
+    @property
+    def _said(self) -> str:
+        return ", ".join(f"{name}: {value or 'unknown'}" for name, value in self.told.items())
 
 
 TRAINING = "training"
@@ -208,7 +227,7 @@ def image_scores(
             arguments = _arguments(one, offered, study)
             reason = _lacking(metric, arguments) if inputs == "volumes" else ""
             missing = {"value": None, "low": None, "high": None, "n": 0, "reason": reason}
-            scores[row][one.name] = missing if reason else metric(*arguments)
+            scores[row][one.name] = missing if reason else metric(*arguments, **one.told)
     features.progress("image metrics", len(stages), len(stages))
     return scores
 
@@ -222,12 +241,16 @@ def _arguments(one: ImageMetric, offered: Mapping[str, tuple[Any, ...]], study: 
 
 
 def _lacking(metric: Any, tables: Sequence[pd.DataFrame]) -> str:
-    """Why a metric of volumes cannot be had; empty if it can. It names the columns it needs in ``columns``."""
+    """Why a metric of volumes cannot be had; empty if it can.
+
+    It names the columns it needs in ``columns``; one may be there in parts, ``qc_thalamus`` and others for ``qc``.
+    """
     for table in tables:
         if not len(table):
             return "no volumes were measured on these images"
         for column in getattr(metric, "columns", ()):
-            if column not in table or table[column].isna().all():
+            parts = [name for name in table if name == column or str(name).startswith(f"{column}_")]
+            if not parts or table[parts].isna().all(axis=None):
                 return f"nobody has measured {column}"
     return ""
 
@@ -246,9 +269,16 @@ def not_possible(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 def volumes_table(measurements: Sequence[Measurement]) -> pd.DataFrame:
-    """One row an image: subject, age, sex, diagnosis, head_size, qc, and every region in mL."""
-    meta = ("subject", "age", "sex", "diagnosis", "head_size", "qc")
-    return pd.DataFrame([{name: getattr(one, name) for name in meta} | dict(one.volumes) for one in measurements])
+    """One row an image: subject, age, sex, diagnosis, head_size, every region in mL, and ``qc``.
+
+    A score that has parts (`pcgm_bench.contracts.Segmentation`) has columns ``qc_...`` in place of ``qc``.
+    """
+    meta = ("subject", "age", "sex", "diagnosis", "head_size")
+    rows = []
+    for one in measurements:
+        quality = {f"qc_{name}": value for name, value in one.qc_parts.items()} or {"qc": one.qc}
+        rows.append({name: getattr(one, name) for name in meta} | quality | dict(one.volumes))
+    return pd.DataFrame(rows)
 
 
 def image_of(cohort: ReadCohort, index: int) -> np.ndarray:

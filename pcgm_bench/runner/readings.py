@@ -208,6 +208,7 @@ class ReadCohort:
                 volumes=dict(reading.volumes),
                 head_size=reading.head_size,
                 qc=reading.qc,
+                qc_parts=reading.qc_parts,
             ),
         )
 

@@ -35,6 +35,7 @@ class Request:
         device: ``cpu`` or ``cuda``.
         threads: see `THREADS`.
         workers: processes that make images side by side; no image depends on how many.
+        qc_threshold: what an image's QC score must reach, in place of that score's own threshold.
         given: images made elsewhere, in place of a method; ``method`` is their name then.
     """
 
@@ -50,4 +51,5 @@ class Request:
     device: str = "cpu"
     threads: int = THREADS
     workers: int = 1
+    qc_threshold: float | None = None
     given: Given | None = None

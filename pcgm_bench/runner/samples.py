@@ -103,6 +103,7 @@ def sample_measurements(row: str, _cohort: ReadCohort, folds: Sequence[Fold], st
                 head_size=reading.head_size,
                 volumes=dict(reading.volumes),
                 qc=reading.qc,
+                qc_parts=reading.qc_parts,
             )
         )
     return measurements

@@ -138,13 +138,15 @@ def volume_measurements(
 def write_measurements(folder: RunFolder, measurements: Sequence[Measurement]) -> str:
     """Store ``measurements.tsv`` (floats whole); returns its hash."""
     names = sorted({name for measurement in measurements for name in measurement.volumes})
+    parts = list(dict.fromkeys(name for measurement in measurements for name in measurement.qc_parts))
     out = io.StringIO()
     writer = csv.writer(out, delimiter="\t", lineterminator="\n")
-    writer.writerow([*META, *names])
+    writer.writerow([*META, *names, *(f"qc_{name}" for name in parts)])
     for one in measurements:
         asked = " ".join(f"{name}={factor!r}" for name, factor in one.do.items())
         meta = [getattr(one, name) for name in META[:-1]]
-        writer.writerow([*meta, asked, *(one.volumes.get(name, "n/a") for name in names)])
+        values = [one.volumes.get(name, "n/a") for name in names] + [one.qc_parts.get(name, "n/a") for name in parts]
+        writer.writerow([*meta, asked, *values])
     text = out.getvalue()
     if not folder.measurements_file.exists() or folder.measurements_file.read_text() != text:
         atomic.write_text(folder.measurements_file, text)
@@ -199,5 +201,6 @@ def _measurement(row: str, person: Any, diagnosis: str | None, reading: Reading,
         head_size=float(person["head_size"]),
         volumes=dict(reading.volumes),
         qc=reading.qc,
+        qc_parts=reading.qc_parts,
         do={name: value for name, value in do.items() if name not in ("age", "sex", "diagnosis")},
     )

@@ -169,6 +169,7 @@ class PeopleCohort:
             volumes={**inner.volumes, **lobes},
             head_size=float(person["head_size"]),
             qc=inner.qc,
+            qc_parts=inner.qc_parts,
         )
         return base.with_values(
             subject=str(person["subject"]),

@@ -12,6 +12,7 @@ from typing import Any
 
 from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Measurement
+from pcgm_bench.contracts import UserError
 from pcgm_bench.runner import samples
 from pcgm_bench.runner import scoring
 from pcgm_bench.runner.generate import Ask
@@ -58,6 +59,16 @@ def open_work(study: Any, seed: int, quick: bool) -> Work:
 def job_of(study: Any) -> str:
     """The job a generator must be able to do to run a study's image rows."""
     return str(getattr(study, "job", "counterfactual"))
+
+
+def check_takes_images(study: Any) -> None:
+    """Images made elsewhere can be scored by it, or else.
+
+    Raises:
+        UserError: they cannot.
+    """
+    if job_of(study) not in ("counterfactual", "sample"):
+        raise UserError(f"{study.name} takes no images made elsewhere; see `pcgm-bench list studies`")
 
 
 def possible(card: Card, study: Any, folds: Sequence[Fold]) -> list[Fold]:

@@ -19,6 +19,7 @@ from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import UserError
+from pcgm_bench.segmenters.quality import read_scores
 from pcgm_bench.store import Unit
 from pcgm_bench.store import atomic
 
@@ -30,6 +31,7 @@ TISSUE_OF_LABEL: dict[str, tuple[int, ...]] = {
     "cerebellum_brainstem": (7, 8, 15, 16, 46, 47),
 }
 """FreeSurfer numbers of each tissue (``FreeSurferColorLUT``); cortex has 1000 or 2000 + its Desikan-Killiany number."""
+QC_TABLES = ("qc.csv", "qc.tsv")
 
 
 class FolderSegmenter(Segmenter):
@@ -37,7 +39,8 @@ class FolderSegmenter(Segmenter):
 
     A generated image has its own: ``sub-X[_ses-Y]_desc-cfAUD*dseg.nii.gz``; new brains are ``sub-0001_desc-sample``,
     ``sub-0002_desc-sample``, ... in the order of their file names. Hard labels: fractions are 0 or 1, and a
-    change below one voxel cannot be seen.
+    change below one voxel cannot be seen. A table ``qc.csv`` or ``qc.tsv`` in the folder, such as SynthSeg's ``--qc``
+    writes, holds QC scores of all images.
     """
 
     name: ClassVar[str] = "folder"
@@ -48,17 +51,21 @@ class FolderSegmenter(Segmenter):
         """Take the folder.
 
         Raises:
-            UserError: none was given, or it is not there.
+            UserError: none was given, or it is not there; or something in its table of QC scores is wrong.
         """
         if folder is None or not Path(folder).is_dir():
             msg = f"the folder segmenter reads label maps from --segmentations DIR, and {folder} is no folder"
             raise UserError(msg)
         self._folder = Path(folder)
+        tables = [self._folder / name for name in QC_TABLES if (self._folder / name).is_file()]
+        self._table = tables[0] if tables else None
+        self._quality = read_scores(tables[0]) if tables else None
+        self.qc_score = self._quality[0].name if self._quality else ""
 
     @cached_property
     def identity(self) -> str:
         """Follows the files' names and sizes and times of change."""
-        files = sorted(self._folder.rglob("*.nii*"))
+        files = sorted([*self._folder.rglob("*.nii*"), *([self._table] if self._table else [])])
         content = [
             f"{path.relative_to(self._folder)}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files
         ]
@@ -87,7 +94,8 @@ class FolderSegmenter(Segmenter):
         """Read the scan's label map.
 
         Raises:
-            UserError: no file, several, a damaged one, another grid, or labels without cortical parcels.
+            UserError: no file, several, a damaged one, another grid, labels without cortical parcels, or no QC score
+                where there is a table of them.
         """
         path = self.find(scan)
         labels, affine = atomic.read_nifti(path, np.int16, "write it again")
@@ -104,7 +112,16 @@ class FolderSegmenter(Segmenter):
             for region in DK_REGIONS:
                 volumes[f"{side}-{region}"] = float((labels == dk_label(region, side)).sum()) * voxel_ml
         head = sum(volumes[name] for name in CHANNELS[1:])
-        return Segmentation(fractions, labels, volumes, head, 1.0)
+        return Segmentation(fractions, labels, volumes, head, *self._quality_of(scan))
+
+    def _quality_of(self, scan: Scan) -> tuple[float, dict[str, float]]:
+        if self._quality is None:
+            return float("nan"), {}
+        score, rows = self._quality
+        stem = Unit(scan.subject, scan.session, scan.description).stem
+        if stem not in rows:
+            raise UserError(f"{self._table}: no row for {stem} among {len(rows)}; add it")
+        return score.of(rows[stem])
 
 
 def _is_generated(path: Path) -> bool:

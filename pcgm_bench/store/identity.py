@@ -22,7 +22,8 @@ class Identity(BaseModel):
         generators: row name (method and controls) -> version, source hash and weights hash of that generator.
         study: name of the study.
         study_version: its protocol's version.
-        metrics: metric name -> version.
+        metrics: empty. Versions of metrics stand with the scores: a metric's new version scores a run anew, and makes
+            no image again. The field stays, since the keys of all runs are hashes with it.
         cohort: the cohort's name.
         cohort_hash: its content hash.
         segmenter: `Segmenter.identity`: name and weights hash.

@@ -24,6 +24,8 @@ from pcgm_bench.store import atomic
 
 HEADER = ("name", "value", "unit", "asked")
 AGAIN = "remove this file and run again"
+PART = "qc_"
+"""Start of the name of a part's QC score."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,16 @@ class Reading:
     Attributes:
         volumes: mL by region.
         head_size: mL.
-        qc: 0 to 1.
+        qc: as in `pcgm_bench.contracts.Segmentation`.
         asked: mL that the generator meant the image to have, by region; empty if it does not say.
+        qc_parts: likewise.
     """
 
     volumes: Mapping[str, float]
     head_size: float
     qc: float
     asked: Mapping[str, float] = field(default_factory=dict)
+    qc_parts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,8 @@ class Stage:
             atomic.write_npz(self.path(unit, "probseg.npz"), {"fractions": reading.fractions.astype(np.float16)})
         asked = asked or {}
         values = {"head_size": reading.head_size, **reading.volumes}
-        lines = ["\t".join(HEADER), f"qc\t{float(reading.qc)!r}\t1\tn/a"]
+        quality = {"qc": reading.qc, **{f"{PART}{name}": value for name, value in reading.qc_parts.items()}}
+        lines = ["\t".join(HEADER), *(f"{name}\t{float(value)!r}\t1\tn/a" for name, value in quality.items())]
         for name, value in values.items():
             lines.append(f"{name}\t{float(value)!r}\tmL\t{repr(float(asked[name])) if name in asked else 'n/a'}")
         atomic.write_text(self.path(unit, "volumes.tsv"), "\n".join(lines) + "\n")
@@ -162,7 +167,8 @@ class Stage:
                 raise ValueError("unknown columns")
             values = {name: float(value) for name, value, _unit, _asked in rows[1:]}
             asked = {name: float(text) for name, _value, _unit, text in rows[1:] if text != "n/a"}
-            return Reading(values, values.pop("head_size"), values.pop("qc"), asked)
+            parts = {name.removeprefix(PART): values.pop(name) for name in list(values) if name.startswith(PART)}
+            return Reading(values, values.pop("head_size"), values.pop("qc"), asked, parts)
         except (ValueError, IndexError, KeyError) as error:
             raise UserError(f"{path}: not a table of volumes ({error}); {AGAIN}") from error
 
