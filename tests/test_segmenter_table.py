@@ -24,6 +24,7 @@ from pcgm_bench.runner import Request
 from pcgm_bench.runner import run
 from pcgm_bench.runner.images import ImageMetric
 from pcgm_bench.runner.images import _lacking
+from pcgm_bench.runner.images import _of_volumes
 from pcgm_bench.runner.images import not_possible
 from pcgm_bench.segmenters import quality
 from pcgm_bench.segmenters.table import TableSegmenter
@@ -310,3 +311,16 @@ def test_metrics_of_volumes_say_what_they_lack() -> None:
     missing = {"value": None, "reason": "nobody has measured qc"}
     scores = {"a": {"qc-gate": missing, "fid": {"value": 1.0}}, "b": {"qc-gate": missing}}
     assert not_possible(scores) == {"qc-gate": "not possible: nobody has measured qc (a, b)"}
+
+
+def test_a_volume_that_is_no_number_leaves_a_metric_without_a_value() -> None:
+    class Refuses:
+        columns = ("insula",)
+
+        def __call__(self, real: pd.DataFrame, made: pd.DataFrame) -> dict[str, float]:
+            raise ValueError("insula of subject 02 is nan, not mL")
+
+    tables = (pd.DataFrame({"insula": [7.0, 8.0]}), pd.DataFrame({"insula": [7.0, float("nan")]}))
+    found = _of_volumes(ImageMetric("refuses", Refuses), Refuses(), tables)
+    assert found["value"] is None
+    assert found["reason"] == "insula of subject 02 is nan, not mL"

@@ -225,9 +225,7 @@ def image_scores(
                 scores[row][one.name] = training.score(metric, row, people_of_fold, space, *sets)
                 continue
             arguments = _arguments(one, offered, study)
-            reason = _lacking(metric, arguments) if inputs == "volumes" else ""
-            missing = {"value": None, "low": None, "high": None, "n": 0, "reason": reason}
-            scores[row][one.name] = missing if reason else metric(*arguments, **one.told)
+            scores[row][one.name] = _of_volumes(one, metric, arguments) if inputs == "volumes" else metric(*arguments)
     features.progress("image metrics", len(stages), len(stages))
     return scores
 
@@ -238,6 +236,17 @@ def _arguments(one: ImageMetric, offered: Mapping[str, tuple[Any, ...]], study: 
         msg = f"metric {one.name!r} of study {study.name!r} wants {wanted!r}, which is no image metric's input"
         raise ValueError(msg)
     return offered[wanted]
+
+
+def _of_volumes(one: ImageMetric, metric: Any, tables: tuple[Any, ...]) -> dict[str, Any]:
+    """What a metric says of two tables; or no value and why, where volumes are not there or are no numbers."""
+    reason = _lacking(metric, tables)
+    if not reason:
+        try:
+            return dict(metric(*tables, **one.told))
+        except ValueError as error:
+            reason = str(error)
+    return {"value": None, "low": None, "high": None, "n": 0, "reason": reason}
 
 
 def _lacking(metric: Any, tables: Sequence[pd.DataFrame]) -> str:
