@@ -35,8 +35,19 @@ class CohensD:
 
     The mean of absolute values is biased upwards: two samples of one population score ``floor``, not 0. The interval of
     a region is ``d -+ 1.96 s.e.``, and so is the mean's, cut at 0; standard errors are by bootstrap over subjects, with
-    the lines fitted anew. Known failures: two wrongs in the two hemispheres may cancel; a generator without variety
-    shrinks ``s`` by up to ``sqrt(2)``, no further.
+    the lines fitted anew. The mean's is too wide where nothing differs (a fifth for independent regions, 99 % covered):
+    replicates lie around the differences seen, which are not 0, and an absolute value varies less around 0.
+
+    Known failures: two wrongs in the two hemispheres may cancel; a generator without variety shrinks ``s`` by up to
+    ``sqrt(2)``, no further.
+
+    >>> import pandas as pd
+    >>> volumes = np.random.default_rng(0).normal(10, 1, (40, 68))
+    >>> real = pd.DataFrame(volumes, columns=PARCELS).assign(head_size=np.linspace(1200, 1600, 40))
+    >>> made = real.assign(**{name: real[name] + 0.5 for name in PARCELS})
+    >>> found = CohensD()(real, made, replicates=20)
+    >>> round(found["value"], 1), found["share_under_0.5"], found["adjusted_for"]
+    (0.7, 0.0, ['head_size'])
     """
 
     record: ClassVar[MetricRecord] = MetricRecord(

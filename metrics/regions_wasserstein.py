@@ -34,7 +34,16 @@ class RegionsWasserstein:
 
     Biased upwards: it is never negative, so that two samples of one population score ``floor`` (real and made shuffled,
     same n), not 0. The interval is ``value -+ t s.e.`` by a jackknife that leaves out a twentieth of the subjects of
-    both sets; a bootstrap would count duplicates as agreement. Known failure: it looks at one region at a time.
+    both sets; a bootstrap would count duplicates as agreement. It is too wide where nothing differs (half as wide again
+    for independent regions, 99 % covered): a distance varies less around 0 than the jackknife's tangent says. Known
+    failure: it looks at one region at a time.
+
+    >>> import pandas as pd
+    >>> volumes = np.tile(np.random.default_rng(0).normal(10, 1, (40, 34)), 2)
+    >>> real = pd.DataFrame(volumes, columns=PARCELS).assign(head_size=np.linspace(1200, 1600, 40))
+    >>> bigger = real.assign(**{name: real[name] + 1.0 for name in PARCELS})
+    >>> [round(RegionsWasserstein()(real, made)["value"], 1) for made in (real, bigger)]
+    [0.0, 1.0]
     """
 
     record: ClassVar[MetricRecord] = MetricRecord(
