@@ -48,8 +48,9 @@ class MSSSIM:
     0.767 included. Of a set of more than 150 images 150 are drawn; ``n`` and ``n_real`` say how many were used. The
     interval is ``value -+ t s.e.``, s.e. from images that share a pair (`standard_error`).
 
-    Bias: none. Known failure: it knows no realism: noise is very diverse, and a value above 0 (too alike) can hide
-    below it. A collapsed generator (one-person, training-mean) scores 1 minus the real set's own similarity, never 1.
+    Bias: none. Known failure: it knows no realism: noise is very diverse, a blurred-copy nearly as diverse as scans,
+    and a value above 0 (too alike) can hide below it. A collapsed generator (one-person, training-mean) scores 1 minus
+    the real set's own similarity, never 1.
 
     >>> rng = np.random.default_rng(0)
     >>> people = [np.kron(rng.random((4, 4, 4)), np.ones((7, 7, 7))).astype(np.float32) for _ in range(6)]
@@ -66,7 +67,7 @@ class MSSSIM:
         unit="1",
         reference="Wang et al. 2003, doi 10.1109/ACSSC.2003.1292216; MONAI's implementation",
         perfect=0.0,
-        useless=1.0,
+        useless=float("nan"),
         inputs="images",
     )
 

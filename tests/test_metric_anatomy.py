@@ -84,6 +84,31 @@ def test_wasserstein_is_scipys_on_residuals() -> None:
     assert found == pytest.approx(np.mean(sums), rel=0.03)
 
 
+@pytest.mark.parametrize("metric", [CohensD, PaperCohensD, RegionsWasserstein])
+@pytest.mark.parametrize("side", ["real", "made"])
+@pytest.mark.parametrize("column", ["rh-insula", "head_size"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_volume_that_is_no_number_is_named(metric: type, side: str, column: str, value: float) -> None:
+    tables = {"real": brains(12, 0), "made": brains(12, 1)}
+    tables[side].loc[[4, 7], column] = value
+    with pytest.raises(ValueError, match=f"{column} of subject 004 is {value}, not mL .2 of 12 images"):
+        metric()(tables["real"], tables["made"])
+    nameless = {name: table.drop(columns="subject") for name, table in tables.items()}
+    with pytest.raises(ValueError, match=f"{column} of row 4 is {value}"):
+        metric()(nameless["real"], nameless["made"])
+
+
+@pytest.mark.parametrize("metric", [CohensD, PaperCohensD, RegionsWasserstein])
+def test_too_few_images_or_people_are_refused(metric: type) -> None:
+    real, made = brains(12, 0), brains(12, 1)
+    with pytest.raises(ValueError, match=r"needs several people of a kind, has 12 images of one"):
+        metric()(real, made.assign(subject="001"))
+    with pytest.raises(ValueError, match=r"needs (5|10) images of a kind, has 4"):
+        metric()(real, made[:4])
+    with pytest.raises(ValueError, match="lacks head_size"):
+        metric()(real.drop(columns="head_size"), made)
+
+
 def test_qc_gate() -> None:
     real, made = brains(40, 0), brains(40, 1)
     good = QCGate()(real, made)

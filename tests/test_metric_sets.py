@@ -316,6 +316,15 @@ def test_bad_features_are_refused(metric: type) -> None:
         metric()(np.zeros((1, 3)), np.zeros((5, 3)))
     with pytest.raises(ValueError, match=r"need \(n, d\)"):
         metric()(np.zeros((5, 3)), np.zeros((5, 4)))
+    x, y = np.random.default_rng(0).normal(size=(2, 8, 3))
+    y[[2, 5], 1] = np.nan
+    with pytest.raises(ValueError, match=r"features of made image 2 are no numbers \(2 of 8 images\)"):
+        metric()(x, y)
+
+
+def test_images_too_small_for_the_papers_ms_ssim_are_refused() -> None:
+    with pytest.raises(ValueError, match="needs 32 on every side"):
+        PaperMSSSIM()(images(0, 2, 24), images(1, 2, 24))
 
 
 def test_interval_never_sees_a_row_twice_and_keeps_people_together() -> None:
