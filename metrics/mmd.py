@@ -12,6 +12,7 @@ import numpy as np
 from pcgm_bench.contracts import MetricRecord
 from pcgm_bench.metrics.fid import check_features
 from pcgm_bench.metrics.kid import squared_mmd
+from pcgm_bench.statistics.resampling import Statistic
 from pcgm_bench.statistics.resampling import half_interval
 
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -128,7 +129,12 @@ def flat_block(images: Sequence[np.ndarray], start: int, size: int) -> np.ndarra
     return np.stack([np.asarray(images[i], np.float32).ravel() for i in range(start, stop)])
 
 
-def _scored(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, seed: int, people: Any) -> dict[str, Any]:
+def gaussian_mmd(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> Statistic:
+    """Squared MMD of rows from squared distances: real-real, made-made and real-made.
+
+    Raises:
+        ValueError: all real rows are the same.
+    """
     median = float(np.median(xx[np.triu_indices(len(xx), 1)]))
     if median == 0:
         raise ValueError("MMD: all real rows are the same, so there is no scale to measure with")
@@ -136,6 +142,10 @@ def _scored(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, seed: int, people: A
     def kernel(squared: np.ndarray) -> np.ndarray:
         return np.mean([np.exp(-squared / (2 * median * scale**2)) for scale in SCALES], axis=0)
 
-    statistic = squared_mmd(kernel(xx), kernel(yy), kernel(xy))
+    return squared_mmd(kernel(xx), kernel(yy), kernel(xy))
+
+
+def _scored(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, seed: int, people: Any) -> dict[str, Any]:
+    statistic = gaussian_mmd(xx, yy, xy)
     value, low, high = half_interval(statistic, len(xx), len(yy), seed, real_units=people)
     return {"value": value, "low": low, "high": high, "n": len(yy), "n_real": len(xx)}

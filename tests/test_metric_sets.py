@@ -201,6 +201,19 @@ def test_ms_ssim_is_monais() -> None:
     assert ms_ssim(a, b) == pytest.approx(theirs, abs=1e-5)
 
 
+def test_ms_ssim_within_a_set_is_the_mean_of_medmetrics() -> None:
+    pytest.importorskip("medmetric")
+    import torch
+    from medmetric.metrics.msssim import MS_SSIM
+
+    weights = np.array([0.0448, 0.2856, 0.3001]) / 0.6305
+    theirs = MS_SSIM(spatial_dims=3, data_range=1.2, kernel_size=7, weights=tuple(weights))
+    some = [torch.from_numpy(one)[None, None] for one in images(0, 5)]
+    # Five images on a circle, each with its next two: all ten pairs there are.
+    pairs = [float(theirs(a, b)) for a, b in itertools.combinations(some, 2)]
+    assert within(images(0, 5), 0).mean == pytest.approx(np.mean(pairs), abs=1e-5)
+
+
 def test_ms_ssim_sees_collapse_and_spread() -> None:
     real = images(0, 12)
     same = [real[0]] * 12
