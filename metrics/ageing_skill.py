@@ -23,7 +23,8 @@ class AgeingSkill:
     Below 0: worse than it, without bound.
 
     Bias: both errors hold the noise of the real follow-up's reading, so that a perfect generator stays below 1, the
-    further the less the real ventricles change. The oracle's value is the ceiling.
+    further the less the real ventricles change. The oracle's value is the ceiling. Known failure: ageing everybody at
+    the group's mean rate has skill without knowing a person; that is what ``against_training`` is for.
 
     >>> visits = pd.DataFrame({"subject": ["a", "b"], "years": 1.0, "baseline": [10.0, 20.0], "real": [11.0, 22.0]})
     >>> visits["made"] = [11.0, 20.0]

@@ -131,8 +131,9 @@ class AgeingSlope:
 
     ``e_i = 100 sum_t t log(made_t / real_t) / sum_t t^2`` for person i; the value is the mean of ``abs(e_i)``.
     ``bias`` is the mean of ``e_i``, ``rmse`` the root of the mean of its square. Zero bias is easy (age everybody by
-    the group's mean) and says nothing about the person. The value and ``rmse`` hold the noise of reading: two readings
-    with an s.d. of 1.5 %, both a year after the baseline, differ by 2.1 % a year. The oracle's value is the floor.
+    the group's mean) and says nothing about the person. Bias: upward; the value and ``rmse`` hold the noise of reading:
+    two readings with an s.d. of 1.5 %, both a year after the baseline, differ by 2.1 % a year. The oracle's value is
+    the floor.
 
     Known failure: an image that is read 1 % too large at whatever age adds 1 % a year to the error when the follow-up
     is after one year and 0.5 % when after two; read the row ``copy-input`` and ``blurred-copy`` beside it.

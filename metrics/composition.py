@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 class Composition:
     """Mean absolute drift of volumes under the null intervention: ``100 * abs(ln(after / before))``, per cent.
 
-    Averaged over regions, then over people; ``value`` is that of one cycle. Both volumes are readings, so the
-    segmenter's own noise is the floor: read the oracle's row, which is the same person with fresh image noise. Known
-    failure: whoever copies the input is perfect, here and in every axiom but effectiveness and dose-response.
+    Averaged over regions, then over people; ``value`` is that of one cycle. Bias: upward; both volumes are readings, so
+    the segmenter's own noise is the floor: read the oracle's row, which is the same person with fresh image noise.
+    Known failure: whoever copies the input (copy-input) is perfect, here and in every axiom but effectiveness and
+    dose-response.
 
     >>> import pandas as pd
     >>> changes = pd.DataFrame({"subject": ["a", "b"], "before_insula": [10.0, 10.0], "after_insula": [10.1, 10.0]})
@@ -68,9 +69,15 @@ class Composition:
 class CompositionVoxels:
     """Mean absolute difference of intensities between a factual image and its null counterfactual, inside the head.
 
-    In units of white matter (1 is its bright end); the head is where the factual image is above 0.05. ``relative``
-    divides by the same between different people, so that a random other person scores about 1. Known failure: fresh
-    image noise counts in full, so that an oracle with its own noise is not perfect, and a denoised image looks changed.
+    ``mean abs(made - factual)`` over the head, then over people, in units of white matter (1 is its bright end); the
+    head is where the factual image is above 0.05. ``relative`` divides by the same between different people, so that a
+    random other person scores about 1. Bias: none beyond the images' own noise. Known failure: fresh image noise counts
+    in full, so that an oracle with its own noise is not perfect, a denoised image looks changed, and copy-input wins.
+
+    >>> scans = [np.full((2, 2, 2), value) for value in (0.5, 1.0)]
+    >>> found = CompositionVoxels()(scans, [scan + 0.1 for scan in scans])
+    >>> round(found["value"], 6), round(found["relative"], 6)
+    (0.1, 0.2)
     """
 
     record: ClassVar[MetricRecord] = MetricRecord(

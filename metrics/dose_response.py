@@ -26,7 +26,9 @@ class DoseResponse:
     one at a time or all at once. The intercept is the bias at dose 0; the slope on another region's dose is spill.
     Intervals are ``estimate -+ t s.e.``, s.e. by bootstrap over subjects within those asked about the same regions.
 
-    Known failure: a segmenter that regresses to the mean shows the slope of itself: read the oracle's row first.
+    Bias: towards 0, as far as the segmenter regresses to the mean: the slope is its own times the generator's, so read
+    the oracle's row first. Known failure: a slope of 1 on the average says nothing about one person, and a generator
+    that overdoes one region and underdoes another scores 1.
 
     >>> import pandas as pd
     >>> row = {"subject": list("abc"), "before_insula": [10.0] * 3, "asked_insula": [9.0, 10.0, 11.0],

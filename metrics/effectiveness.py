@@ -19,8 +19,10 @@ class Effectiveness:
     """Skill against doing nothing: ``1 - sum abs(ln(after / asked)) / sum abs(ln(before / asked))``.
 
     Sums over the regions that were asked to change and over people, so that every mL asked counts in proportion to its
-    region. 1: every region has the volume asked for; 0: as wrong as the copied input; below 0: worse. Noise of the
-    reading counts as error: with changes of 5 % and a noise of 0.5 % a perfect image scores about 0.92.
+    region. 1: every region has the volume asked for; 0: as wrong as the copied input (copy-input); below 0: worse, as
+    random-other and noise are. Bias: downward; noise of the reading counts as error: with changes of 5 % and a noise of
+    0.5 % a perfect image scores about 0.92. Known failure: it looks at the asked regions alone, so that whoever moves
+    everything scores as well as who moves what was asked: read `Minimality` beside it.
 
     >>> import pandas as pd
     >>> row = {"subject": ["a", "b"], "before_insula": [10.0, 10.0], "asked_insula": [9.0, 9.0],

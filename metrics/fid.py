@@ -20,7 +20,7 @@ class FID:
 
     Bias: upward, about C / n, and at n = 400 in 2048 dimensions mostly bias: two halves of one population do not score
     0. Read it beside the floor at the same n, never against another n. Known failure: only means and covariances
-    count, and only what the feature space sees.
+    count, and only what the feature space sees: copies of the training people score as the other half does.
 
     >>> x = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [2.0, 2.0]])
     >>> round(FID()(x, x + [3.0, 4.0])["value"], 6)
@@ -52,7 +52,7 @@ class FID:
             ``value``, ``low``, ``high``, ``n`` (made), ``n_real``, ``d``.
 
         Raises:
-            ValueError: fewer than two rows on a side, or another number of features.
+            ValueError: fewer than two rows on a side, another number of features, or one that is not a number.
         """
         check_features(real, made)
         value, low, high = half_interval(frechet(real, made), len(real), len(made), seed, least=0.0, real_units=people)
@@ -65,6 +65,9 @@ def check_features(real: np.ndarray, made: np.ndarray) -> None:
         raise ValueError(f"features {real.shape} and {made.shape}: need (n, d) and (m, d)")
     if min(len(real), len(made)) < 2:
         raise ValueError(f"{len(real)} real and {len(made)} made: need at least two of each")
+    for name, rows in (("real", real), ("made", made)):
+        if len(bad := np.flatnonzero(~np.isfinite(rows).all(axis=1))):
+            raise ValueError(f"the features of {name} image {bad[0]} are no numbers ({len(bad)} of {len(rows)} images)")
 
 
 def frechet(real: np.ndarray, made: np.ndarray) -> Statistic:

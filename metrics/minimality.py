@@ -24,8 +24,8 @@ class Minimality:
     """Spill-over: mean ``100 * abs(ln(after / before))``, per cent, of the regions that were not asked to change.
 
     Left out are those that must give way to the asked ones (`BALANCE`; cerebrospinal fluid always) and the parcels of
-    an asked lobe. Noise of the reading is the floor: read the oracle's row. ``ml_per_ml`` is millilitres moved outside
-    for every millilitre moved in the target. Known failure: doing nothing is perfect.
+    an asked lobe. Bias: upward; noise of the reading is the floor: read the oracle's row. ``ml_per_ml`` is millilitres
+    moved outside for every millilitre moved in the target. Known failure: doing nothing (copy-input) is perfect.
 
     >>> import pandas as pd
     >>> row = {"subject": ["a"], "before_insula": [10.0], "asked_insula": [9.0], "after_insula": [9.0],
@@ -86,9 +86,15 @@ class Minimality:
 class MinimalityVoxels:
     """Share of an image's absolute change that lies outside the voxels where change was asked: in [0, 1].
 
-    Known failure: fresh noise and lost detail lie outside in full, so that only generators that keep the noise, and the
-    oracle with the factual noise, come near 0. A change spread evenly over the image scores the share of the voxels
-    that were to stay, nearly 1.
+    ``sum abs(made - factual) outside / sum abs(made - factual)``, averaged over images. A change spread evenly over the
+    image scores the share of the voxels that were to stay, nearly 1. Bias: upward, by the noise outside. Known failure:
+    fresh noise and lost detail lie outside in full, so that only generators that keep the noise, and the oracle with
+    the factual noise, come near 0. An image that did not change (copy-input) has no value.
+
+    >>> scan, band = np.ones((2, 2, 2)), np.zeros((2, 2, 2), bool)
+    >>> band[0] = True
+    >>> round(MinimalityVoxels()([scan], [scan + np.where(band, 0.3, 0.1)], [band])["value"], 6)
+    0.25
     """
 
     record: ClassVar[MetricRecord] = MetricRecord(

@@ -18,8 +18,8 @@ class OwnNearest:
     """Share of counterfactual images whose nearest factual image shows the same person.
 
     Distance is the mean squared difference of intensities. Every person's scans compete; a nearest scan of another
-    visit of the same person counts as right. Known failure: anybody whose input is copied scores 1, so it says who,
-    never whether anything changed.
+    visit of the same person counts as right. Bias: none at a given number of people; the more there are, the harder it
+    is. Known failure: whoever copies the input (copy-input) scores 1, so it says who, never whether anything changed.
 
     >>> people = [np.full((2, 2, 2), value) for value in (0.0, 1.0, 2.0)]
     >>> OwnNearest()(people, [people[0] + 0.1, people[2] + 0.1], ["a", "b", "c"], ["a", "b"])["value"]

@@ -36,8 +36,12 @@ class PaperMMD:
     """Sum over batches of two of ``|mean2(x) - mean2(y)|^2``, over ``n - 1``: about half the mean over batches.
 
     ``(1/4)(sum x x' + sum y y') - (1/2) sum x y'`` of rows i, i + 1 of both sets, i = 0, 2, 4 ...; the published code
-    divides by the last i plus one. Expectation ``1/2 (|mu_r - mu_m|^2 + (tr S_r + tr S_m) / 2)``: not 0 for a perfect
-    generator, and smaller for a collapsed one, which therefore wins.
+    divides by the last i plus one.
+
+    Bias: that is all it is. Expectation ``1/2 (|mu_r - mu_m|^2 + (tr S_r + tr S_m) / 2)``: not 0 for a perfect
+    generator. Known failure: the second term is smaller for a collapsed generator, so that one whose mean is right
+    (training-mean, in some spaces one-person) scores better than real scans; and images that are far away by a constant
+    cannot be told from images that vary much.
 
     >>> x = np.array([[0.0], [2.0], [0.0], [2.0]])
     >>> PaperMMD()(x, x + 3.0)["value"]
@@ -70,8 +74,15 @@ class PaperMMD:
 class PaperImageMMD:
     """Mean over pairs (i, i + 1) of made images of ``|mean2(x) - mean2(y)|^2`` to two random real ones; five repeats.
 
-    On images scaled to [-1, 1] and summed over voxels, so that the scale is that of the grid. Expectation
-    ``|mu_r - mu_m|^2 + (tr S_r + tr S_m) / 2``: the second term is the voxels' variance, so smooth images win.
+    On images scaled to [-1, 1] and summed over voxels, so that the scale is that of the grid.
+
+    Bias: expectation ``|mu_r - mu_m|^2 + (tr S_r + tr S_m) / 2``, not 0 for a perfect generator. Known failure: the
+    second term is the voxels' variance, so that smooth images win: the training-mean and a blurred-copy score better
+    than real scans.
+
+    >>> black, white = np.zeros((2, 2, 2)), np.full((2, 2, 2), BRIGHTEST)
+    >>> [PaperImageMMD()([black, white], made)["value"] for made in ([black, black], [white, black])]
+    [8.0, 0.0]
     """
 
     record: ClassVar[MetricRecord] = _record("paper-mmd-image")

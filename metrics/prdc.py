@@ -73,7 +73,8 @@ class Precision(_Neighbours):
     """Share of made images within some real image's fifth-neighbour distance: fidelity.
 
     Bias: below 1 for a perfect generator, more so at small n. Known failure: one outlying real image has a huge ball
-    that everything falls into; use `Density`. A collapsed or copying generator scores 1.
+    that everything falls into, in the segmenter's space even noise (there it scores 1); use `Density`. A collapsed or
+    copying generator (one-person, or the training-mean where it lies amid the real images) scores 1.
 
     >>> x = np.arange(10.0)[:, None]
     >>> Precision()(x, x + 0.1)["value"], Precision()(x, x + 100)["value"]
@@ -92,7 +93,8 @@ class Precision(_Neighbours):
 class Recall(_Neighbours):
     """Share of real images within some made image's fifth-neighbour distance: diversity.
 
-    Bias and failure as `Precision`'s, the other way round: noise spread far and wide scores 1.
+    Bias: below 1 for a perfect generator. Known failure: one outlying made image has a huge ball that everything falls
+    into, so that images spread far and wide score 1; use `Coverage`.
 
     >>> x = np.arange(10.0)[:, None]
     >>> Recall()(x, x + 0.1)["value"], Recall()(x, 0 * x)["value"]
@@ -111,7 +113,8 @@ class Recall(_Neighbours):
 class Density(_Neighbours):
     """Real fifth-neighbour balls that a made image lies in, over five: 1 for a perfect generator at any n.
 
-    Known failure: not capped; made images crowded where real ones are dense score above 1, so nearer to 1 is better.
+    Bias: none. Known failure: not capped; made images crowded where real ones are dense score above 1 (the
+    training-mean where it lies amid them), so nearer to 1 is better; one-person repeated may score anything from 0 up.
 
     >>> x = np.arange(10.0)[:, None]
     >>> Density()(x, x + 100)["value"]

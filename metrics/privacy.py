@@ -37,9 +37,9 @@ class Privacy:
     made image that is nearer than that to a training image is as good as a second scan of that person. Where many are
     that near to held-out people too (``copies_of_held_out``), the space does not tell people apart.
 
-    Known failures. It says nothing about quality: noise scores 0.5 on average, and a collapsed generator's interval
-    covers nearly everything (``n_independent`` is 1). A copy that is changed by more than the distance between two
-    people is not found. Scans of one person in both sets hide copies: split by person. Below 0.5 (below 0, where N
+    Bias: none. Known failures: it says nothing about quality: noise scores 0.5 on average, and a collapsed generator's
+    interval covers nearly everything (``n_independent`` is 1). A copy that is changed by more than the distance between
+    two people is not found. Scans of one person in both sets hide copies: split by person. Below 0.5 (below 0, where N
     exceeds M) means that made images lie nearer to the held-out set, which is no merit.
 
     >>> training, held_out = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([[0.5], [1.5], [2.5], [3.5]])

@@ -30,8 +30,10 @@ class QCGate:
     """Share of synthetic images whose quality score reaches a threshold, in the score that is worst.
 
     A set ``passed`` when at least 95 % of its images pass and no smaller share than of the real ones. Which score it
-    is must be said: "FreeSurfer's QC score", as the paper has it, does not exist. Known failure: scores look at one
-    image at a time, so that a copy of one good scan passes; it is a gate, not a measure of realism.
+    is must be said: "FreeSurfer's QC score", as the paper has it, does not exist. Bias: none, given the score. Known
+    failure: scores look at one image at a time and ask whether there is a head, so that one good scan again and again
+    (one-person), the training-mean and a blurred-copy pass as real scans do; only what is no head, such as noise, does
+    not. It is a gate, not a measure of realism.
 
     >>> import pandas as pd
     >>> real, made = pd.DataFrame({"qc": [0.9] * 4}), pd.DataFrame({"qc": [0.9, 0.9, 0.9, 0.2]})

@@ -20,8 +20,10 @@ class Reversibility:
     """Share of the way that is still missing when a change is undone.
 
     ``sum abs(after - before) / sum abs(there - before)``, sums over people and regions, volumes in mL. 0: everybody is
-    back; 1: as far away as at the turning point. A generator that does not move has no way back to go: where ``moved``
-    (mean change there, %) is below `LEAST_MOVE` the value is NaN, not a perfect 0.
+    back; 1: as far away as at the turning point. A generator that does not move (copy-input) has no way back to go:
+    where ``moved`` (mean change there, %) is below `LEAST_MOVE` the value is NaN, not a perfect 0. Bias: upward; noise
+    of two readings is left after any way back, and weighs the more the shorter the way. Known failure: who goes far
+    astray and comes half of the way back scores as well as who goes the right way and comes half of it back.
 
     >>> import pandas as pd
     >>> row = {"subject": ["a", "b"], "before_insula": [10.0, 12.0], "there_insula": [9.0, 11.0],
@@ -83,9 +85,14 @@ class Reversibility:
 class ReversibilityVoxels:
     """The same in intensities: mean absolute difference to the factual image after the round trip, over that there.
 
-    Sums over voxels and people. Known failure: what a generator loses by passing an image through itself (detail,
-    noise) is lost on the way there as well as back, and hides how far the anatomy came back: a lossy generator may
-    score near 1 with perfect volumes.
+    ``sum abs(back - factual) / sum abs(there - factual)``, sums over voxels and people. Bias: upward, by the noise that
+    is left. Known failure: what a generator loses by passing an image through itself (detail, noise) is lost on the way
+    there as well as back, and hides how far the anatomy came back: a lossy generator may score near 1 with perfect
+    volumes. An image that did not change (copy-input) has no value.
+
+    >>> scans = [np.full((2, 2, 2), value) for value in (0.0, 1.0)]
+    >>> ReversibilityVoxels()(scans, [scan + 1.0 for scan in scans], [scan + 0.25 for scan in scans])["value"]
+    0.25
     """
 
     record: ClassVar[MetricRecord] = MetricRecord(

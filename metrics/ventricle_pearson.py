@@ -32,10 +32,10 @@ class VentriclePearson:
     Both sequences begin with the reading of the baseline scan: a person with one follow-up has an r only so, and 41 of
     the paper's 71 are such people. A made sequence that does not change has no r and counts as 0.
 
-    Known failure: for two visits r is the sign of the change, +1 or -1, whatever its size. Simulated (two years apart,
-    2 % a year with an s.d. of 2, readings 1.5 %): everybody aged by the right mean scores 0.61, by five times that
-    0.62. The paper reports 0.59 for its method. ``sound`` is what can be kept: people with 4 visits or more, follow-ups
-    only (the baseline is the input), averaged as Fisher's z.
+    Bias: towards 0, by the noise of reading. Known failure: for two visits r is the sign of the change, +1 or -1,
+    whatever its size. Simulated (two years apart, 2 % a year with an s.d. of 2, readings 1.5 %): everybody aged by the
+    right mean scores 0.61, by five times that 0.62. The paper reports 0.59 for its method. ``sound`` is what can be
+    kept: people with 4 visits or more, follow-ups only (the baseline is the input), averaged as Fisher's z.
 
     >>> visits = pd.DataFrame({"subject": ["a"], "years": [1.0], "baseline": [10.0], "real": [10.1], "made": [50.0]})
     >>> VentriclePearson()(visits)["value"]

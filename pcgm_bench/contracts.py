@@ -236,7 +236,7 @@ class MetricRecord:
         unit: ``share``, ``mL``, ``1`` for a pure number.
         reference: formula's source.
         perfect: value of a perfect generator, in expectation; NaN where it depends on the data: read the floor.
-        useless: value of a useless one; infinity where there is no bound.
+        useless: value of a useless one; infinity where there is no bound, NaN where it depends on the data.
         inputs: what it is called with. ``features``: ``(real, made)``, each ``(n, d)``. ``images``: ``(real, made)``,
             sequences of ``(X, Y, Z)`` that load one when asked. ``volumes``: ``(real, made)``, a table of regions
             (mL), age, sex and head_size each, one row an image; the metric's class attribute ``columns`` names those

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import fakes
@@ -32,6 +33,23 @@ TOYS: dict[Kind, dict[str, str]] = {
 def toy_plugins(kind: Kind) -> list[Plugin]:
     """Stands in for `registry._found`."""
     return [Plugin(kind, name, f"fakes:{target}", "toys", "1") for name, target in TOYS[kind].items()]
+
+
+@pytest.fixture(scope="session")
+def template_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the phantom's template is built, half a minute, once for all tests that draw people."""
+    return tmp_path_factory.mktemp("template")
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Small images are drawn and compared quicker by one thread."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

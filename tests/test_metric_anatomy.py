@@ -54,16 +54,23 @@ def test_sound_and_paper_rule_part_where_heads_differ() -> None:
     assert abs(PaperCohensD()(real, made)["value"]) < CohensD()(real, made)["value"]
 
 
-def test_interval_covers_a_known_shift_and_null_is_near_its_floor() -> None:
-    inside = 0
-    for seed in range(12):
-        found = CohensD()(brains(80, 2 * seed, 0.0), brains(80, 2 * seed + 1, 0.6))
-        d = np.mean([_d(found, region) for region in DK_REGIONS])
-        inside += abs(d - 0.6) < 0.1
-        assert found["low"] <= found["value"] <= found["high"]
-    assert inside >= 10
+def test_intervals_of_d_cover_a_known_shift() -> None:
+    """Of a region, and of the mean, for which the true d is near its expected value: all shifts are far from 0."""
+    draws, options = 120, {"replicates": 150}
+    found = [CohensD()(brains(50, 2 * k, 0.0), brains(50, 2 * k + 1, 0.6), **options) for k in range(draws)]
+    ends = np.array([[[one["regions"][name][end] for end in ("low", "high")] for name in DK_REGIONS] for one in found])
+    # 120 draws of 34 independent regions know a share to a third of a per cent.
+    assert 0.92 <= ((ends[..., 0] <= 0.6) & (ends[..., 1] >= 0.6)).mean() <= 0.97
+    values, low, high = (np.array([one[key] for one in found]) for key in ("value", "low", "high"))
+    assert values.mean() == pytest.approx(0.6, abs=0.02)
+    assert 0.90 <= ((low <= values.mean()) & (values.mean() <= high)).mean() <= 0.99  # known to 2 %
+    assert (high - low).mean() / 2 == pytest.approx(1.96 * values.std(), rel=0.2)
+
+
+def test_d_of_two_samples_of_one_population_is_near_its_floor() -> None:
     null = CohensD()(brains(100, 90), brains(100, 91))
-    assert null["value"] == pytest.approx(0.8 * np.sqrt(2 / 100), rel=0.5)
+    assert null["value"] == pytest.approx(0.8 * np.sqrt(2 / 100), rel=0.25)
+    assert null["floor"] == pytest.approx(0.8 * np.sqrt(2 / 100), rel=0.1)
 
 
 def test_wasserstein_sees_a_collapsed_spread_that_d_does_not() -> None:
@@ -82,6 +89,31 @@ def test_wasserstein_is_scipys_on_residuals() -> None:
         x, y = (table[[f"lh-{region}", f"rh-{region}"]].mean(axis=1) for table in (real, made))
         sums.append(wasserstein_distance(x / x.std(ddof=1), y / x.std(ddof=1)))
     assert found == pytest.approx(np.mean(sums), rel=0.03)
+
+
+@pytest.mark.parametrize("metric", [CohensD, PaperCohensD, RegionsWasserstein])
+@pytest.mark.parametrize("side", ["real", "made"])
+@pytest.mark.parametrize("column", ["rh-insula", "head_size"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_volume_that_is_no_number_is_named(metric: type, side: str, column: str, value: float) -> None:
+    tables = {"real": brains(12, 0), "made": brains(12, 1)}
+    tables[side].loc[[4, 7], column] = value
+    with pytest.raises(ValueError, match=f"{column} of subject 004 is {value}, not mL .2 of 12 images"):
+        metric()(tables["real"], tables["made"])
+    nameless = {name: table.drop(columns="subject") for name, table in tables.items()}
+    with pytest.raises(ValueError, match=f"{column} of row 4 is {value}"):
+        metric()(nameless["real"], nameless["made"])
+
+
+@pytest.mark.parametrize("metric", [CohensD, PaperCohensD, RegionsWasserstein])
+def test_too_few_images_or_people_are_refused(metric: type) -> None:
+    real, made = brains(12, 0), brains(12, 1)
+    with pytest.raises(ValueError, match=r"needs several people of a kind, has 12 images of one"):
+        metric()(real, made.assign(subject="001"))
+    with pytest.raises(ValueError, match=r"needs (5|10) images of a kind, has 4"):
+        metric()(real, made[:4])
+    with pytest.raises(ValueError, match="lacks head_size"):
+        metric()(real.drop(columns="head_size"), made)
 
 
 def test_qc_gate() -> None:

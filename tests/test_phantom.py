@@ -31,11 +31,6 @@ from pcgm_bench.contracts import UserError
 
 
 @pytest.fixture(scope="session")
-def template_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("template")
-
-
-@pytest.fixture(scope="session")
 def template(template_home: Path) -> Template:
     return load_template(template_home)
 
