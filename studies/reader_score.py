@@ -120,8 +120,9 @@ def mixed_model(first: pd.DataFrame, seed: int = 0) -> dict[str, float] | None:
     """Logistic regression of the answer "synthetic" on the truth, readers and cases random (variational Bayes).
 
     ``discrimination`` is the log odds ratio (0: cannot tell), ``bias`` the log odds of "synthetic" midway. None for
-    one reader, and where all gave one and the same answer. Mean-field intervals are somewhat narrow (90-93 % of nominal
-    95 % in simulation).
+    one reader, and where all gave one and the same answer. Mean-field intervals are somewhat narrow: 94 % for
+    discrimination. That of ``bias`` is about these readers, whose own mean it holds in 94 %; readers in general it
+    holds in 55 % (120 simulated studies of three readers and 100 cases, standard deviations of 0.5).
     """
     if first["reader"].nunique() < 2 or first["synthetic"].nunique() < 2:
         return None
@@ -215,7 +216,8 @@ def tables(scores: Mapping[str, Any]) -> list[Table]:
             "Mixed logistic model (readers and cases random): log odds ratio of telling "
             f"{model['discrimination']:+.2f} "
             f"[{model['discrimination_low']:+.2f}, {model['discrimination_high']:+.2f}], "
-            f"bias to 'synthetic' {model['bias']:+.2f} [{model['bias_low']:+.2f}, {model['bias_high']:+.2f}]."
+            f"bias of these readers to 'synthetic' {model['bias']:+.2f} "
+            f"[{model['bias_low']:+.2f}, {model['bias_high']:+.2f}]."
         )
     notes.append("d' and criterion with half a count added to each cell; criterion above 0: says 'real' too often.")
     notes.append("Well below 50 % hints at swapped labels or at a cue, not at a good generator.")
