@@ -141,8 +141,8 @@ class AgeingSlope:
     >>> visits = pd.DataFrame({"subject": ["a", "b"], "years": [1.0, 2.0], "baseline": [10.0, 30.0]})
     >>> visits["real"], visits["made"] = [10.3, 31.0], [10.3, 30.0]
     >>> found = AgeingSlope()(visits)
-    >>> round(found["value"], 2), round(found["bias"]["value"], 2)
-    (0.82, -0.82)
+    >>> round(found["value"], 2), round(found["bias"]["value"], 2), round(found["against_no_change"]["value"], 2)
+    (0.82, -0.82, -1.48)
     """
 
     record: ClassVar[MetricRecord] = MetricRecord(
@@ -167,7 +167,9 @@ class AgeingSlope:
 
         Returns:
             ``value`` (mean absolute error) with ``low``, ``high`` and ``n`` (people); ``bias`` and ``rmse`` with their
-            ends; ``people``: error by subject; ``rates``: real and made rate by subject.
+            ends; ``against_no_change``: mean over people of ``abs(e_i)`` less that of no change, which is the size of
+            the real rate (below 0: nearer than no change); ``people``: error by subject; ``rates``: real and made rate
+            by subject.
 
         Raises:
             ValueError: see `annualised`.
@@ -180,6 +182,7 @@ class AgeingSlope:
             "n": len(error),
             "bias": estimate(mean, error, **options),
             "rmse": estimate(_root_mean_square, error, **options),
+            "against_no_change": estimate(mean, np.abs(error) - np.abs(rates["real"].to_numpy()), **options),
             "people": {str(name): float(e) for name, e in zip(rates.index, error, strict=True)},
             "rates": {
                 name: {str(subject): float(rate) for subject, rate in rates[name].items()} for name in ("real", "made")

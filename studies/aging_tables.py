@@ -254,18 +254,24 @@ def slopes_table(scores: Mapping[str, Any], controls: Collection[str], floor: st
             slope = entry["sound"]["slope"]
             near = scores["own_nearest"].get(row)
             cells = [interval(slope["bias"], "+z.2f"), interval(slope, "z.2f"), interval(slope["rmse"], "z.2f")]
+            less = slope.get("against_no_change")
+            cells.append(None if less is None else interval(less, "+z.2f"))
             rows.append([group, row, *cells, slope["n"], None if near is None else near["value"]])
     near_values = {row: (near or {}).get("value") for row, near in scores["own_nearest"].items()}
     if better := controls_above(near_values, controls, floor, "higher"):
         beaten[OWN] = better
-    heads = ["group", "row", *(marked(heading, beaten) for heading in _SLOPES), "n", marked(OWN, beaten)]
-    note = "Own scan nearest: share of all the row's images whose nearest factual scan is one of the person's own."
+    marks = [marked(heading, beaten) for heading in _SLOPES]
+    heads = ["group", "row", *marks, "mean absolute less no change's", "n", marked(OWN, beaten)]
+    notes = [
+        "Less no change's: of the same people, paired; below 0 the made rate is nearer to the real one than no change.",
+        "Own scan nearest: share of all the row's images whose nearest factual scan is one of the person's own.",
+    ]
     return Table(
         "slopes",
         f"Slope error, {UNIT} [95 %]",
         [Column(x) for x in heads],
         rows,
-        [note, *beaten_notes(beaten)],
+        [*notes, *beaten_notes(beaten)],
         True,
     )
 
