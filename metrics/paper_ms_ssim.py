@@ -20,7 +20,8 @@ C1, C2 = 0.01**2, 0.03**2
 SMALLEST = 32
 """Voxels on a side: images are halved five times."""
 REAL_PAIRS = 100
-"""Random pairs of real images. The published code draws 1000; the mean is the same, its noise three times larger."""
+"""Random pairs of real images. The published code draws 1000, and ten real partners of a made image where we draw one:
+the expectations are the same, their noise three times larger."""
 
 
 class PaperMSSSIM:
