@@ -101,13 +101,15 @@ def brain(image: np.ndarray) -> np.ndarray:
 def window(image: np.ndarray, name: str) -> np.ndarray:
     """An image in display levels: 0 outside the brain, `WHITE` at its `BRIGHT_END` quantile. Float32, same shape.
 
+    Nothing inside is darker than `FAINTEST` of it: single dark voxels that only a generator leaves would tell.
+
     Raises:
         UserError: nothing in it is bright.
     """
     inside = brain(image)
     if not inside.any() or (top := float(np.quantile(image[inside], BRIGHT_END))) <= 0:
         raise UserError(f"{name}: an image without a bright voxel: nobody can read it; make it again")
-    return np.where(inside, np.clip(image / top, 0, 1) * WHITE, 0).astype(np.float32)
+    return np.where(inside, np.clip(image / top, FAINTEST, 1) * WHITE, 0).astype(np.float32)
 
 
 def round_to_levels(levels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -92,6 +92,15 @@ def test_a_rim_that_fades_out_does_not_tell() -> None:
     np.testing.assert_array_equal(window(faded, "faded"), window(image, "cut off"))
 
 
+def test_dark_voxels_inside_do_not_tell() -> None:
+    image = np.zeros(SHAPE, np.float32)
+    image[4:16, 4:18, 4:16] = np.random.default_rng(0).uniform(0.3, 1.0, (12, 14, 12))
+    image[10, 10, 10] = 0.05 * np.quantile(image[image > 0], 0.999)
+    pitted = image.copy()
+    pitted[10, 10, 10] = 0.001
+    np.testing.assert_allclose(window(pitted, "pitted"), window(image, "whole"), rtol=1e-4)
+
+
 def test_same_seed_same_bytes_and_another_order_per_reader(tmp_path: Path) -> None:
     trees = []
     for name in ("a", "b"):
