@@ -7,19 +7,17 @@ from functools import partial
 import numpy as np
 import pytest
 
-from pcgm_bench.runner import images
 from pcgm_bench.runner.images import Images
 
 
-def test_the_latest_images_stay_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "KEPT_BYTES", 3 * 8)
+def test_the_latest_images_stay_and_no_more() -> None:
     reads: list[int] = []
 
     def read(number: int) -> np.ndarray:
         reads.append(number)
         return np.full(1, float(number))
 
-    scans = Images([partial(read, number) for number in range(5)])
+    scans = Images([partial(read, number) for number in range(5)], keep=3 * 8)
     assert [float(scan[0]) for scan in scans] == [0, 1, 2, 3, 4]
     assert reads == [0, 1, 2, 3, 4]
     scans[2], scans[3], scans[4]
@@ -31,7 +29,7 @@ def test_the_latest_images_stay_and_no_more(monkeypatch: pytest.MonkeyPatch) -> 
     assert reads == [0, 1, 2, 3, 4, 0, 2]
 
 
-def test_an_image_larger_than_what_may_stay_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "KEPT_BYTES", 1)
-    scans = Images([partial(np.full, 4, float(number)) for number in range(3)])
+@pytest.mark.parametrize("keep", [0, 1])
+def test_an_image_larger_than_what_may_stay_is_given(keep: int) -> None:
+    scans = Images([partial(np.full, 4, float(number)) for number in range(3)], keep=keep)
     assert [float(scans[k][0]) for k in (0, 1, 2, 1)] == [0, 1, 2, 1]

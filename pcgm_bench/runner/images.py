@@ -38,11 +38,12 @@ KEPT_BYTES = 400 * 2**20
 
 
 class Images(Sequence[np.ndarray]):
-    """Images ``(X, Y, Z)`` that are read when asked for, one at a time; the latest `KEPT_BYTES` of them stay."""
+    """Images ``(X, Y, Z)`` that are read when asked for, one at a time; the latest stay, as many as ``keep`` holds."""
 
-    def __init__(self, loaders: Sequence[Callable[[], np.ndarray]]) -> None:
-        """Take a function for every image that reads it."""
+    def __init__(self, loaders: Sequence[Callable[[], np.ndarray]], keep: int = KEPT_BYTES) -> None:
+        """Take a function for every image that reads it, and how many bytes of images may stay."""
         self.loaders = loaders
+        self._most = keep
         self._kept: dict[int, np.ndarray] = {}
         self._bytes = 0
         self._lock = threading.Lock()
@@ -61,7 +62,7 @@ class Images(Sequence[np.ndarray]):
             if index not in self._kept:
                 self._bytes += image.nbytes
             self._kept[index] = image
-            while self._bytes > KEPT_BYTES and len(self._kept) > 1:
+            while self._kept and self._bytes > self._most:
                 self._bytes -= self._kept.pop(next(iter(self._kept))).nbytes
         return image
 
@@ -158,10 +159,12 @@ class Features:
         from pcgm_bench.features.cache import features_of
 
         found = {}
+        # Each is needed once a space: kept among the network's large arrays, they would hold the memory in pieces.
+        passing = Images(images.loaders, keep=0)
         for space in spaces:
             extractor = call_with(registry.get("features", space), device=self.device, threads=self.threads)
             folder = self.home / "features"
-            found[space] = features_of(images, extractor, folder, workers=self.workers, progress=self.progress)
+            found[space] = features_of(passing, extractor, folder, workers=self.workers, progress=self.progress)
         return found
 
 
