@@ -28,6 +28,7 @@ from pcgm_bench.runner.readings import Progress
 from pcgm_bench.runner.readings import ReadCohort
 from pcgm_bench.store import Stage
 from pcgm_bench.store import source_digest
+from pcgm_bench.store.stage import PART
 
 if TYPE_CHECKING:
     from pcgm_bench.runner.training import TrainingSets
@@ -288,7 +289,7 @@ def volumes_table(measurements: Sequence[Measurement]) -> pd.DataFrame:
     meta = ("subject", "age", "sex", "diagnosis", "head_size")
     rows = []
     for one in measurements:
-        quality = {f"qc_{name}": value for name, value in one.qc_parts.items()} or {"qc": one.qc}
+        quality = {f"{PART}{name}": value for name, value in one.qc_parts.items()} or {"qc": one.qc}
         rows.append({name: getattr(one, name) for name in meta} | quality | dict(one.volumes))
     return pd.DataFrame(rows)
 

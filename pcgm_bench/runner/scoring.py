@@ -31,6 +31,7 @@ from pcgm_bench.store import atomic
 from pcgm_bench.store import digest
 from pcgm_bench.store import source_digest
 from pcgm_bench.store.identity import folder_digest
+from pcgm_bench.store.stage import PART
 from pcgm_bench.store.stage import Reading
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
@@ -141,7 +142,7 @@ def write_measurements(folder: RunFolder, measurements: Sequence[Measurement]) -
     parts = list(dict.fromkeys(name for measurement in measurements for name in measurement.qc_parts))
     out = io.StringIO()
     writer = csv.writer(out, delimiter="\t", lineterminator="\n")
-    writer.writerow([*META, *names, *(f"qc_{name}" for name in parts)])
+    writer.writerow([*META, *names, *(f"{PART}{name}" for name in parts)])
     for one in measurements:
         asked = " ".join(f"{name}={factor!r}" for name, factor in one.do.items())
         meta = [getattr(one, name) for name in META[:-1]]
