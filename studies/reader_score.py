@@ -122,7 +122,8 @@ def mixed_model(first: pd.DataFrame, seed: int = 0) -> dict[str, float] | None:
     ``discrimination`` is the log odds ratio (0: cannot tell), ``bias`` the log odds of "synthetic" midway. None for
     one reader, and where all gave one and the same answer. Mean-field intervals are somewhat narrow: 94 % for
     discrimination. That of ``bias`` is about these readers, whose own mean it holds in 94 %; readers in general it
-    holds in 55 % (120 simulated studies of three readers and 100 cases, standard deviations of 0.5).
+    holds in 55 % (120 simulated studies of three readers and 100 cases, standard deviations of 0.5; by a
+    script that is not kept).
     """
     if first["reader"].nunique() < 2 or first["synthetic"].nunique() < 2:
         return None
