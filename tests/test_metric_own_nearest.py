@@ -24,6 +24,7 @@ def test_it_counts_the_people_that_are_mistaken(n: int, wrong: int, seed: int, b
     made = [factual[(i + 1) % n] if i < wrong else factual[i] + 0.01 for i in range(n)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pcgm_bench.metrics.mmd.BLOCK_BYTES", block * factual[0].nbytes)
+        patch.setattr("pcgm_bench.metrics.mmd.LEAST_BLOCK", 1)
         found = METRIC(factual, made, names, names)
     assert found["value"] == pytest.approx(1 - wrong / n)
     assert found["n"] == n

@@ -169,6 +169,7 @@ def test_image_mmd_is_mmd_of_flat_images_whatever_the_block(monkeypatch: pytest.
     flat = [np.stack([x.ravel() for x in one]).astype(np.float64) for one in (real, made)]
     assert ImageMMD()(real, made)["value"] == pytest.approx(MMD()(*flat)["value"], abs=1e-5)
     monkeypatch.setattr("pcgm_bench.metrics.mmd.BLOCK_BYTES", 5 * 8 * 4)
+    monkeypatch.setattr("pcgm_bench.metrics.mmd.LEAST_BLOCK", 1)
     many = [np.full((2, 2, 2), float(i)) for i in range(13)]
     squared = image_distances(many)
     assert squared[0, 12] == pytest.approx(8 * 12**2)

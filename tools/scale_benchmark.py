@@ -19,8 +19,8 @@ import numpy as np
 from pcgm_bench import registry
 from pcgm_bench.allocator import keep_freed_memory
 from pcgm_bench.cohort.phantom.make import ensure_default
+from pcgm_bench.runner.image_set import Images
 from pcgm_bench.runner.images import Features
-from pcgm_bench.runner.images import Images
 from pcgm_bench.runner.images import image_metrics
 from pcgm_bench.store import atomic
 from pcgm_bench.store.home import default_home
@@ -47,7 +47,7 @@ def stored(folder: Path, n: int, seed: int) -> Images:
             scan = people[int(rng.integers(min(POOL, len(people))))]
             image = scan.image ** rng.uniform(0.9, 1.1) + rng.normal(0, 0.02, scan.image.shape) * (scan.image > 0)
             atomic.write_nifti(path, np.maximum(image, 0).astype(np.float32), scan.affine)
-    return Images([partial(read, path) for path in paths])
+    return Images([partial(read, path) for path in paths], scratch=folder.parent)
 
 
 def main() -> None:

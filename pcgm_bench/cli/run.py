@@ -55,7 +55,7 @@ def run(
         weights=weights,
         device=device,
         threads=threads,
-        workers=1 if device == "cuda" else workers or default_workers(threads),
+        workers=workers or default_workers(threads),
     )
     with Reporter(quiet=quiet) as progress:
         scored = run_it(request, progress)

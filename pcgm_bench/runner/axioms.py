@@ -12,8 +12,8 @@ import pandas as pd
 
 from pcgm_bench.runner.generate import Chain
 from pcgm_bench.runner.generate import Fold
+from pcgm_bench.runner.image_set import Images
 from pcgm_bench.runner.images import ImageMetric
-from pcgm_bench.runner.images import Images
 from pcgm_bench.runner.images import image_of
 from pcgm_bench.runner.images import named_metrics
 from pcgm_bench.runner.readings import ReadCohort

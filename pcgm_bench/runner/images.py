@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import threading
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -24,6 +22,7 @@ from pcgm_bench.contracts import Measurement
 from pcgm_bench.runner.build import call_with
 from pcgm_bench.runner.generate import Fold
 from pcgm_bench.runner.generate import asks_in_order
+from pcgm_bench.runner.image_set import Images
 from pcgm_bench.runner.readings import Progress
 from pcgm_bench.runner.readings import ReadCohort
 from pcgm_bench.store import Stage
@@ -32,40 +31,6 @@ from pcgm_bench.store.stage import PART
 
 if TYPE_CHECKING:
     from pcgm_bench.runner.training import TrainingSets
-
-
-KEPT_BYTES = 400 * 2**20
-"""Images of one set that stay in memory once read: metrics draw pairs at random and come back to most images."""
-
-
-class Images(Sequence[np.ndarray]):
-    """Images ``(X, Y, Z)`` that are read when asked for, one at a time; the latest stay, as many as ``keep`` holds."""
-
-    def __init__(self, loaders: Sequence[Callable[[], np.ndarray]], keep: int = KEPT_BYTES) -> None:
-        """Take a function for every image that reads it, and how many bytes of images may stay."""
-        self.loaders = loaders
-        self._most = keep
-        self._kept: dict[int, np.ndarray] = {}
-        self._bytes = 0
-        self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self.loaders)
-
-    def __getitem__(self, index: Any) -> Any:
-        with self._lock:
-            image = self._kept.pop(index, None)
-            if image is not None:
-                self._kept[index] = image
-                return image
-        image = self.loaders[index]()
-        with self._lock:
-            if index not in self._kept:
-                self._bytes += image.nbytes
-            self._kept[index] = image
-            while self._kept and self._bytes > self._most:
-                self._bytes -= self._kept.pop(next(iter(self._kept))).nbytes
-        return image
 
 
 @dataclass(frozen=True)
@@ -160,12 +125,10 @@ class Features:
         from pcgm_bench.features.cache import features_of
 
         found = {}
-        # Each is needed once a space: kept among the network's large arrays, they would hold the memory in pieces.
-        passing = Images(images.loaders, keep=0)
         for space in spaces:
             extractor = call_with(registry.get("features", space), device=self.device, threads=self.threads)
             folder = self.home / "features"
-            found[space] = features_of(passing, extractor, folder, workers=self.workers, progress=self.progress)
+            found[space] = features_of(images, extractor, folder, workers=self.workers, progress=self.progress)
         return found
 
 
@@ -199,7 +162,7 @@ def image_scores(
     if not metrics:
         return {}
     rows = training.held_out
-    real = Images([partial(image_of, cohort, index) for index in rows])
+    real = Images([partial(image_of, cohort, index) for index in rows], scratch=features.home)
     people = list(cohort.table["subject"].astype(str).to_numpy()[rows])
     real_table = volumes_table([one for one in measurements if one.row == "real"]).iloc[rows].reset_index(drop=True)
     spaces = list(dict.fromkeys(one.space for one in metrics if one.space))
@@ -212,7 +175,7 @@ def image_scores(
         asks = asks_in_order(plans[row])
         if not asks:
             continue
-        made = Images([partial(stage.read_image, ask.unit) for ask in asks])
+        made = Images([partial(stage.read_image, ask.unit) for ask in asks], scratch=features.home)
         made_features = features.of(made, spaces)
         offered: dict[str, tuple[Any, ...]] = {
             "people": (real, made, people, [ask.unit.subject for ask in asks]),

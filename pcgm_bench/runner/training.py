@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from functools import cached_property
 from functools import partial
 from pathlib import Path
@@ -17,8 +17,8 @@ from scipy.optimize import linear_sum_assignment
 
 from pcgm_bench import registry
 from pcgm_bench.runner import build
+from pcgm_bench.runner.image_set import Images
 from pcgm_bench.runner.images import Features
-from pcgm_bench.runner.images import Images
 from pcgm_bench.runner.images import image_of
 from pcgm_bench.runner.readings import ReadCohort
 
@@ -155,11 +155,10 @@ class TrainingSets:
         if not cohort:
             fold = self.cohort.subset(people)
             rows, kept = matched(fold.table, held_out)
-            return self.features.of(Images([partial(image_of, fold, index) for index in rows]), self.spaces), kept
+            return self.features.of(self._set([partial(image_of, fold, index) for index in rows]), self.spaces), kept
         scans = _cohort_plugin(cohort).training_scans(self.grid, self.features.home)
         rows, kept = matched(scans.table, held_out)
-        # Drawing takes longer than reading: each once, and in memory (0.8 MB at 3 mm) until all spaces have seen it.
-        return self.features.of(Images([cache(partial(image_of, scans, index)) for index in rows]), self.spaces), kept
+        return self.features.of(self._set([partial(image_of, scans, index) for index in rows]), self.spaces), kept
 
     @cached_property
     def _twice(self) -> list[int]:
@@ -174,4 +173,8 @@ class TrainingSets:
         """Features by space of their second scans: the null intervention's truth, which is fresh noise alone."""
         oracle = self.cohort.source.oracle  # type: ignore[attr-defined]
         scans = [self.cohort[self.held_out[one]] for one in self._twice]
-        return self.features.of(Images([cache(partial(oracle, scan, {}, self.seed)) for scan in scans]), self.spaces)
+        return self.features.of(self._set([partial(oracle, scan, {}, self.seed) for scan in scans]), self.spaces)
+
+    def _set(self, loaders: list[Callable[[], np.ndarray]]) -> Images:
+        """Images that are drawn once for all spaces: drawing takes longer than reading."""
+        return Images(loaders, scratch=self.features.home)

@@ -1,0 +1,101 @@
+"""Images are read when asked for; with a scratch folder, each is read once from where it comes from."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pcgm_bench.runner.image_set import Images
+
+SHAPE = (2, 3, 4)
+ONE = 24 * 4
+
+
+class Source:
+    """Images that are drawn, and a list of which were."""
+
+    def __init__(self, n: int) -> None:
+        rng = np.random.default_rng(0)
+        self.images = [rng.normal(size=SHAPE).astype(np.float32) for _ in range(n)]
+        self.drawn: list[int] = []
+
+    @property
+    def loaders(self) -> list[partial[np.ndarray]]:
+        return [partial(self.draw, number) for number in range(len(self.images))]
+
+    def draw(self, number: int) -> np.ndarray:
+        self.drawn.append(number)
+        return self.images[number].copy()
+
+
+def test_an_image_is_drawn_once_and_comes_back_as_it_was(tmp_path: Path) -> None:
+    source = Source(5)
+    scans = Images(source.loaders, scratch=tmp_path)
+    for number in (3, 0, 3, 4, 0, 1, 2, 4, 3):
+        found = scans[number]
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, source.images[number])
+        found[:] = 0  # What a metric does to its copy stays there.
+    assert source.drawn == [3, 0, 4, 1, 2]
+
+
+def test_without_a_folder_every_image_is_read_anew() -> None:
+    source = Source(2)
+    scans = Images(source.loaders)
+    assert [scans[number].shape for number in (0, 1, 0)] == [SHAPE] * 3
+    assert source.drawn == [0, 1, 0]
+
+
+def test_what_does_not_fit_is_read_anew(tmp_path: Path) -> None:
+    source = Source(3)
+    scans = Images(source.loaders, scratch=tmp_path, most=2 * ONE)
+    for number in (0, 1, 2, 0, 1, 2):
+        np.testing.assert_array_equal(scans[number], source.images[number])
+    assert source.drawn == [0, 1, 2, 2]
+
+
+def test_a_full_disk_costs_time_and_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        """A file of which one image fits, then half of one."""
+
+        def __init__(self) -> None:
+            self.bytes = bytearray(ONE + ONE // 2)
+            self.at = 0
+
+        def seek(self, place: int) -> None:
+            self.at = place
+
+        def write(self, data: memoryview) -> int:
+            fits = min(len(data), len(self.bytes) - self.at)
+            if not fits:
+                raise OSError(28, "No space left on device")
+            self.bytes[self.at : self.at + fits] = data[:fits]
+            return fits
+
+        def readinto(self, data: memoryview) -> int:
+            data[:] = self.bytes[self.at : self.at + len(data)]
+            return len(data)
+
+        def close(self) -> None:
+            """Nothing to do."""
+
+    monkeypatch.setattr("pcgm_bench.runner.image_set._nameless_file", lambda _folder: Full())
+    source = Source(3)
+    scans = Images(source.loaders, scratch=tmp_path)
+    for number in (0, 1, 2, 0, 1, 2):
+        np.testing.assert_array_equal(scans[number], source.images[number])
+    assert source.drawn == [0, 1, 2, 1, 2]
+
+
+def test_nothing_is_left_in_the_folder(tmp_path: Path) -> None:
+    source = Source(1)
+    scans = Images(source.loaders, scratch=tmp_path)
+    scans[0]
+    assert scans._file is not None
+    file = scans._file
+    del scans
+    assert file.closed
+    assert not list(tmp_path.iterdir())
