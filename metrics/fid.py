@@ -73,7 +73,7 @@ def check_features(real: np.ndarray, made: np.ndarray) -> None:
 def frechet(real: np.ndarray, made: np.ndarray) -> Statistic:
     """The distance as a function of rows. All inner products are taken once; a subset costs no features."""
     centre = real.mean(axis=0, dtype=np.float64)
-    x, y = real.astype(np.float64) - centre, made.astype(np.float64) - centre
+    x, y = np.subtract(real, centre, dtype=np.float64), np.subtract(made, centre, dtype=np.float64)
     xx, yy, xy = x @ x.T, y @ y.T, x @ y.T
 
     def distance(rows: np.ndarray, columns: np.ndarray) -> float:

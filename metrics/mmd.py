@@ -98,7 +98,7 @@ class ImageMMD:
 
 def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """``(n, m)`` squared Euclidean distances of rows."""
-    return np.maximum((x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1) - 2 * x @ y.T, 0.0)
+    return np.maximum(_squared_norms(x)[:, None] + _squared_norms(y) - 2 * (x @ y.T), 0.0)
 
 
 def image_distances(first: Sequence[np.ndarray], second: Sequence[np.ndarray] | None = None) -> np.ndarray:
@@ -110,10 +110,7 @@ def image_distances(first: Sequence[np.ndarray], second: Sequence[np.ndarray] | 
         x = flat_block(first, i, block)
         for j in range(i if second is None else 0, len(other), block):
             y = x if second is None and i == j else flat_block(other, j, block)
-            norms = np.einsum("ij,ij->i", x, x, dtype=np.float64)[:, None] + np.einsum(
-                "ij,ij->i", y, y, dtype=np.float64
-            )
-            part = np.maximum(norms - 2 * (x @ y.T).astype(np.float64), 0.0)
+            part = np.maximum(_squared_norms(x)[:, None] + _squared_norms(y) - 2 * (x @ y.T).astype(np.float64), 0.0)
             found[i : i + len(x), j : j + len(y)] = part
             if second is None:
                 found[j : j + len(y), i : i + len(x)] = part.T
@@ -132,6 +129,11 @@ def flat_block(images: Sequence[np.ndarray], start: int, size: int) -> np.ndarra
     for i in range(start, stop):
         rows[i - start] = np.asarray(images[i]).ravel()
     return rows
+
+
+def _squared_norms(rows: np.ndarray) -> np.ndarray:
+    """``(n,)``, without a copy of the rows."""
+    return np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
 
 
 def gaussian_mmd(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> Statistic:
