@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.methods.pcgm.config import PHANTOM
 from pcgm_bench.methods.pcgm.prove import DOSE
@@ -13,7 +12,6 @@ from pcgm_bench.methods.pcgm.prove import NAMES
 from pcgm_bench.methods.pcgm.prove import TOGETHER
 from pcgm_bench.methods.pcgm.prove import report
 from pcgm_bench.methods.pcgm.prove import with_settings
-from pcgm_bench.methods.pcgm.prove_voxels import VoxelChanges
 
 PEOPLE, DOSES = 30, 2
 
@@ -48,39 +46,3 @@ def test_settings_from_the_command_line() -> None:
     assert (config.sampler.steps, config.sampler.guidance) == (7, 2.0)
     assert config.sampler.lobe_guidance == (1, 2, 3, 4, 5, 6)
     assert with_settings(PHANTOM, ["sampler.lobe_guidance="]).sampler.lobe_guidance == ()
-
-
-def _fractions(frontal: float) -> np.ndarray:
-    """Two voxels of frontal lobe and fluid, and six of white matter."""
-    found = np.zeros((len(CHANNELS), 2, 2, 2))
-    found[CHANNELS.index("white_matter"), 1:] = 1
-    found[CHANNELS.index("white_matter"), 0, 1] = 1
-    found[CHANNELS.index("frontal"), 0, 0], found[CHANNELS.index("csf"), 0, 0] = frontal, 1 - frontal
-    return found
-
-
-@pytest.mark.parametrize(
-    ("achieved", "outside", "slope", "overlap", "share"),
-    [(0.5, 0.0, 1.0, 1.0, 0.0), (0.75, 0.0, 0.5, 2 / 3, 0.0), (1.0, 0.1, 0.0, 0.0, 1.0), (0.5, 0.1, 1.0, 1.0, 0.6)],
-)
-def test_voxels_say_whether_the_change_is_where_it_was_asked(
-    achieved: float, outside: float, slope: float, overlap: float, share: float
-) -> None:
-    voxels = VoxelChanges()
-    scan, factual, target = np.ones((2, 2, 2)), _fractions(1.0), _fractions(0.5)
-    image = scan - outside
-    image[0, 0] = 1 - 0.4 * (1 - achieved)
-    voxels.add(scan, factual, factual, scan, factual)
-    voxels.add(scan, factual, target, image, _fractions(achieved))
-    found = voxels.report()["value"]
-    assert found["mask-adherence, slope"] == pytest.approx(slope)
-    assert found["mask-adherence, overlap of changes"] == pytest.approx(overlap)
-    assert found["minimality-voxels, share of change outside the band"] == pytest.approx(share)
-    assert found["voxels of the grid in the band, share"] == 0.25
-
-
-def test_masks_that_stay_leave_nothing_to_report() -> None:
-    voxels = VoxelChanges()
-    voxels.add(np.ones((2, 2, 2)), _fractions(1.0), _fractions(1.0), np.ones((2, 2, 2)), _fractions(1.0))
-    with pytest.raises(ValueError, match="needs three masks a case"):
-        voxels.report()

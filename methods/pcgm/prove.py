@@ -2,8 +2,7 @@
 
 Phantom scans get counterfactual masks with lobes that are asked for directly, without the PGM: the factual mask (the
 null intervention), every lobe changed at random by up to 10 % either way (the dose-response), and all lobes made 5 %
-smaller or larger together, as a disease does. The run's segmenter reads what comes out: volumes, and voxel by voxel
-where the change is. Settings are chosen on seeds
+smaller or larger together, as a disease does. The run's segmenter reads what comes out. Settings are chosen on seeds
 of 10 and above; seeds 0 to 2 are for reporting.
 """
 
@@ -29,7 +28,6 @@ from pcgm_bench.methods.pcgm.controlnet import control_mask
 from pcgm_bench.methods.pcgm.fitting import condition_of
 from pcgm_bench.methods.pcgm.fitting import mask_of
 from pcgm_bench.methods.pcgm.mgd import MGD
-from pcgm_bench.methods.pcgm.prove_voxels import VoxelChanges
 from pcgm_bench.segmenters.make import scan_of
 from pcgm_bench.segmenters.unet import UNetSegmenter
 from pcgm_bench.segmenters.validate import states
@@ -40,20 +38,19 @@ TOGETHER = (-0.05, 0.05)
 NAMES = (*LOBE_NAMES, "white_matter", "ventricles")
 
 
-def drawn(mgd: MGD, scan: Scan, fractions: np.ndarray) -> np.ndarray:
-    """The scan with the mask of these fractions, metadata as they are."""
+def dosed(mgd: MGD, scan: Scan, ratios: dict[str, float]) -> np.ndarray:
+    """The scan with its lobes at ``ratios`` of their volume, metadata as they are."""
+    segmentation = scan.segmentation
+    assert segmentation is not None
     condition = condition_of(scan, mgd.config)
-    return np.maximum(
-        mgd.counterfactual(scan.image, condition, mask_of(scan), condition, control_mask(fractions), 0), 0
-    )
+    mask = control_mask(counterfactual_fractions(segmentation.fractions, ratios).fractions)
+    return np.maximum(mgd.counterfactual(scan.image, condition, mask_of(scan), condition, mask, 0), 0)
 
 
-def changes(
-    mgd: MGD, segmenter: Segmenter, scans: list[Scan], seed: int, doses: int, voxels: VoxelChanges
-) -> tuple[np.ndarray, np.ndarray]:
+def changes(mgd: MGD, segmenter: Segmenter, scans: list[Scan], seed: int, doses: int) -> tuple[np.ndarray, np.ndarray]:
     """Asked and measured log-changes (%): ``(people, 1 + doses + 2, 6)`` and ``(people, 1 + doses + 2, len(NAMES))``.
 
-    First the factual mask, then the random doses, last all lobes together. ``voxels`` gets masks and images.
+    First the factual mask, then the random doses, last all lobes together.
     """
     asked, measured = [], []
     for number, plain in enumerate(scans):
@@ -64,14 +61,9 @@ def changes(
         plans: list[np.ndarray] = [np.zeros(len(LOBE_NAMES)), *rng.uniform(-DOSE, DOSE, (doses, len(LOBE_NAMES)))]
         plans += [np.full(len(LOBE_NAMES), dose) for dose in TOGETHER]
         rows = []
-        factual = scan.segmentation.fractions
         for plan in plans:
-            ratios = dict(zip(LOBE_NAMES, np.exp(plan).tolist(), strict=True))
-            target = counterfactual_fractions(factual, ratios).fractions
-            image = drawn(mgd, scan, target)
+            image = dosed(mgd, scan, dict(zip(LOBE_NAMES, np.exp(plan).tolist(), strict=True)))
             reading = segmenter.segment(dataclasses.replace(plain, image=image))
-            if plan.any():
-                voxels.add(plain.image, factual, target, image, reading.fractions)
             rows.append(np.log([reading.volumes[name] for name in NAMES]) - before)
         asked.append(np.array(plans))
         measured.append(np.array(rows))
@@ -148,7 +140,6 @@ def main() -> None:
     torch.set_num_threads(2)
     mgd = MGD.load(options.weights, with_settings(PHANTOM, options.set))
     started = time.monotonic()
-    voxels = VoxelChanges()
     if options.latent:
         n = options.people
         asked, measured = through_latent(mgd, UNetSegmenter(), options.home, options.seed, n, min(options.doses, 2))
@@ -158,14 +149,12 @@ def main() -> None:
             progress=lambda _what, _done, _total: None,
         )  # fmt: skip
         scans: list[Scan] = [cohort[k] for k in range(min(options.people, len(cohort)))]
-        asked, measured = changes(mgd, UNetSegmenter(), scans, options.seed, options.doses, voxels)
+        asked, measured = changes(mgd, UNetSegmenter(), scans, options.seed, options.doses)
     images = asked.shape[0] * asked.shape[1]
     seconds = (time.monotonic() - started) / images
     what = "latents of true images" if options.latent else "masks"
     print(f"seed {options.seed}, {len(asked)} people, {images} {what}, {options.set}, {seconds:.1f} s an image")
     print(report(asked, measured).round(3).to_string(), flush=True)
-    if voxels.bands:
-        print(voxels.report().round(3).to_string(na_rep=""), flush=True)
 
 
 if __name__ == "__main__":
