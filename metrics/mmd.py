@@ -20,7 +20,7 @@ SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
 BLOCK_BYTES = 40 * 2**20
 """Images in memory at a time, of each set (50 at 3 mm): memory does not grow with the cohort."""
 LEAST_BLOCK = 16
-"""Images at a time on finer grids (430 MiB at 1 mm): with fewer, every image is read too many times."""
+"""Images at a time on finer grids (430 MiB a block at 1 mm): with fewer, every image is read too many times."""
 
 
 class MMD:
@@ -98,7 +98,7 @@ class ImageMMD:
 
 def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """``(n, m)`` squared Euclidean distances of rows."""
-    return np.maximum(_squared_norms(x)[:, None] + _squared_norms(y) - 2 * (x @ y.T), 0.0)
+    return np.maximum(squared_norms(x)[:, None] + squared_norms(y) - 2 * (x @ y.T), 0.0)
 
 
 def image_distances(first: Sequence[np.ndarray], second: Sequence[np.ndarray] | None = None) -> np.ndarray:
@@ -110,7 +110,7 @@ def image_distances(first: Sequence[np.ndarray], second: Sequence[np.ndarray] | 
         x = flat_block(first, i, block)
         for j in range(i if second is None else 0, len(other), block):
             y = x if second is None and i == j else flat_block(other, j, block)
-            part = np.maximum(_squared_norms(x)[:, None] + _squared_norms(y) - 2 * (x @ y.T).astype(np.float64), 0.0)
+            part = np.maximum(squared_norms(x)[:, None] + squared_norms(y) - 2 * (x @ y.T).astype(np.float64), 0.0)
             found[i : i + len(x), j : j + len(y)] = part
             if second is None:
                 found[j : j + len(y), i : i + len(x)] = part.T
@@ -131,7 +131,7 @@ def flat_block(images: Sequence[np.ndarray], start: int, size: int) -> np.ndarra
     return rows
 
 
-def _squared_norms(rows: np.ndarray) -> np.ndarray:
+def squared_norms(rows: np.ndarray) -> np.ndarray:
     """``(n,)``, without a copy of the rows."""
     return np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
 

@@ -11,6 +11,7 @@ import numpy as np
 from pcgm_bench.contracts import MetricRecord
 from pcgm_bench.metrics.mmd import block_size
 from pcgm_bench.metrics.mmd import flat_block
+from pcgm_bench.metrics.mmd import squared_norms
 from pcgm_bench.statistics.proportion import wilson
 
 
@@ -68,7 +69,7 @@ class OwnNearest:
         block = block_size(factual[0])
         for start in range(0, len(factual), block):
             scans = flat_block(factual, start, block)
-            norms = (scans.astype(np.float64) ** 2).sum(axis=1)
+            norms = squared_norms(scans)
             for begin in range(0, len(counterfactual), block):
                 # |a - b|^2 without |b|^2, which is the same for every candidate.
                 distance = norms - 2 * flat_block(counterfactual, begin, block) @ scans.T

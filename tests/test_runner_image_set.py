@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -59,7 +61,7 @@ def test_what_does_not_fit_is_read_anew(tmp_path: Path) -> None:
 
 def test_a_full_disk_costs_time_and_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Full:
-        """A file of which one image fits, then half of one."""
+        """A file in which one image fits, then half of one."""
 
         def __init__(self) -> None:
             self.bytes = bytearray(ONE + ONE // 2)
@@ -82,12 +84,50 @@ def test_a_full_disk_costs_time_and_no_image(tmp_path: Path, monkeypatch: pytest
         def close(self) -> None:
             """Nothing to do."""
 
-    monkeypatch.setattr("pcgm_bench.runner.image_set._nameless_file", lambda _folder: Full())
+    monkeypatch.setattr("pcgm_bench.runner.image_set._temporary", lambda _folder, most: (Full(), most))
     source = Source(3)
     scans = Images(source.loaders, scratch=tmp_path)
     for number in (0, 1, 2, 0, 1, 2):
         np.testing.assert_array_equal(scans[number], source.images[number])
-    assert source.drawn == [0, 1, 2, 1, 2]
+    assert source.drawn == [0, 1, 2, 0, 1, 2]
+
+
+def test_no_folder_to_write_to_costs_time_and_no_image(tmp_path: Path) -> None:
+    source = Source(2)
+    scans = Images(source.loaders, scratch=tmp_path / "not there")
+    for number in (0, 1, 0):
+        np.testing.assert_array_equal(scans[number], source.images[number])
+    assert source.drawn == [0, 1, 0]
+
+
+def test_most_of_the_disk_is_left_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=8 * ONE)
+    monkeypatch.setattr("pcgm_bench.runner.image_set.shutil.disk_usage", lambda _folder: usage)
+    source = Source(2)
+    scans = Images(source.loaders, scratch=tmp_path)
+    for number in (0, 1, 0, 1):
+        np.testing.assert_array_equal(scans[number], source.images[number])
+    assert source.drawn == [0, 1, 1]
+
+
+def test_an_index_counts_from_the_end_too_and_ends(tmp_path: Path) -> None:
+    source = Source(3)
+    scans = Images(source.loaders, scratch=tmp_path)
+    np.testing.assert_array_equal(scans[-1], scans[np.int64(2)])
+    assert source.drawn == [2]
+    assert len(list(scans)) == 3
+    with pytest.raises(IndexError):
+        scans[3]
+
+
+def test_threads_that_ask_at_once_get_what_they_ask_for(tmp_path: Path) -> None:
+    source = Source(20)
+    scans = Images(source.loaders, scratch=tmp_path)
+    asked = np.random.default_rng(1).integers(20, size=2000).tolist()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(scans.__getitem__, asked))
+    for number, image in zip(asked, found, strict=True):
+        np.testing.assert_array_equal(image, source.images[number])
 
 
 def test_nothing_is_left_in_the_folder(tmp_path: Path) -> None:

@@ -81,5 +81,5 @@ def _help(target: Callable[..., None], arguments: tuple[Any, ...], share: Share)
 
 
 def default_workers(threads: int) -> int:
-    """As many processes as fit the processors this one may use, at most four (each holds about 1.5 GB)."""
+    """As many processes as fit the processors this one may use, at most four (each holds about 2 GB)."""
     return max(1, min(4, len(os.sched_getaffinity(0)) // threads))

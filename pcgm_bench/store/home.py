@@ -2,8 +2,11 @@
 
 <home>/cohorts/        default phantom cohorts (`pcgm_bench.cohort` writes them)
 <home>/readings/       factual scans as a segmenter read them, shared by all runs on the same cohort
+<home>/features/       features of images, by extractor
 <home>/weights/        what `pcgm-bench fit` trained
 <home>/runs/           one `RunFolder` a run
+
+While images are scored, a temporary file there holds them unpacked (`pcgm_bench.runner.image_set`).
 """
 
 from __future__ import annotations
