@@ -108,9 +108,10 @@ def image_distances(first: Sequence[np.ndarray], second: Sequence[np.ndarray] | 
     block = block_size(first[0])
     for i in range(0, len(first), block):
         x = flat_block(first, i, block)
+        norms = squared_norms(x)[:, None]
         for j in range(i if second is None else 0, len(other), block):
             y = x if second is None and i == j else flat_block(other, j, block)
-            part = np.maximum(squared_norms(x)[:, None] + squared_norms(y) - 2 * (x @ y.T).astype(np.float64), 0.0)
+            part = np.maximum(norms + squared_norms(y) - 2 * (x @ y.T).astype(np.float64), 0.0)
             found[i : i + len(x), j : j + len(y)] = part
             if second is None:
                 found[j : j + len(y), i : i + len(x)] = part.T

@@ -117,7 +117,6 @@ def within(images: Sequence[np.ndarray], seed: int) -> Within:
         raise ValueError(f"MS-SSIM within a set needs more than {2 * SHIFTS} images, has {n}")
     circle = np.random.default_rng([seed, 37]).permutation(len(images))[:n]
     places = np.array([(i, (i + shift) % n) for i in range(n) for shift in range(1, SHIFTS + 1)])
-    # The circle is walked in order, so that a sequence which keeps its latest images reads each about once.
     values = np.array([ms_ssim(images[first], images[second]) for first, second in circle[places]])
     return Within(float(values.mean()), standard_error(values, places), n)
 

@@ -51,9 +51,10 @@ def test_without_a_folder_every_image_is_read_anew() -> None:
     assert source.drawn == [0, 1, 0]
 
 
-def test_what_does_not_fit_is_read_anew(tmp_path: Path) -> None:
+def test_what_does_not_fit_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pcgm_bench.runner.image_set.SCRATCH_BYTES", 2 * ONE)
     source = Source(3)
-    scans = Images(source.loaders, scratch=tmp_path, most=2 * ONE)
+    scans = Images(source.loaders, scratch=tmp_path)
     for number in (0, 1, 2, 0, 1, 2):
         np.testing.assert_array_equal(scans[number], source.images[number])
     assert source.drawn == [0, 1, 2, 2]
@@ -84,7 +85,7 @@ def test_a_full_disk_costs_time_and_no_image(tmp_path: Path, monkeypatch: pytest
         def close(self) -> None:
             """Nothing to do."""
 
-    monkeypatch.setattr("pcgm_bench.runner.image_set._temporary", lambda _folder, most: (Full(), most))
+    monkeypatch.setattr("pcgm_bench.runner.image_set._temporary", lambda _folder: (Full(), 9 * ONE))
     source = Source(3)
     scans = Images(source.loaders, scratch=tmp_path)
     for number in (0, 1, 2, 0, 1, 2):

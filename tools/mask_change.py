@@ -37,7 +37,8 @@ DOSES = 2
 def main() -> None:
     """Draw, read and print."""
     home = Path(sys.argv[1])
-    seed, people = (int(text) for text in [*sys.argv[2:4], *("12", "8")[len(sys.argv) - 2 :]])
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 12
+    people = int(sys.argv[3]) if len(sys.argv) > 3 else 8
     torch.set_num_threads(2)
     mgd, segmenter = MGD.load(Path(prove.__file__).parent / "weights", PHANTOM), UNetSegmenter()
     cohort = ensure_default(

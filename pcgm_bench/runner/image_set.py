@@ -30,21 +30,18 @@ class Images(Sequence[np.ndarray]):
     at the same time.
     """
 
-    def __init__(
-        self, loaders: Sequence[Callable[[], np.ndarray]], scratch: Path | None = None, most: int = SCRATCH_BYTES
-    ) -> None:
+    def __init__(self, loaders: Sequence[Callable[[], np.ndarray]], scratch: Path | None = None) -> None:
         """Take a function for every image that reads it.
 
         Args:
             loaders: one an image.
             scratch: folder for the file; none: every image is read anew.
-            most: bytes of it.
         """
         self.loaders = loaders
         self._lock = threading.Lock()
         self._places: dict[int, tuple[int, np.dtype[Any], tuple[int, ...]]] = {}
         self._end = 0
-        self._file, self._most = _temporary(scratch, most)
+        self._file, self._most = _temporary(scratch)
         if self._file is not None:
             weakref.finalize(self, self._file.close)
 
@@ -98,12 +95,12 @@ class Images(Sequence[np.ndarray]):
         self._places.clear()
 
 
-def _temporary(folder: Path | None, most: int) -> tuple[BinaryIO | None, int]:
+def _temporary(folder: Path | None) -> tuple[BinaryIO | None, int]:
     """A file, and how many bytes it may take; no file without a folder, or in one that cannot be written to."""
     if folder is None:
         return None, 0
     try:
-        most = min(most, shutil.disk_usage(folder).free // FREE_SHARE)
+        most = min(SCRATCH_BYTES, shutil.disk_usage(folder).free // FREE_SHARE)
         # Unbuffered: what a buffer holds has not met the full disk yet.
         return tempfile.TemporaryFile(buffering=0, dir=folder), most
     except OSError:
