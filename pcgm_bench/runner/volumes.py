@@ -108,13 +108,12 @@ def refitter(
             train = np.flatnonzero(numbers != number)
             asked = np.array([place for place in np.flatnonzero(numbers == number) if place in dos])
             wanted = [dos[place] for place in asked]
-            if hasattr(generator, "refit_volumes"):
-                found = generator.refit_volumes(copies.iloc[train], copies.iloc[asked], wanted, seed)
+            found = generator.refit_volumes(copies.iloc[train], copies.iloc[asked], wanted, seed)
+            if found is not None:
                 answers[asked] = found[list(LOBE_NAMES)].to_numpy(float)
                 continue
             group = PeopleCohort(cohort, copies, tuple(first_row[name] for name in names))
-            fit = getattr(generator, "refit", generator.adapt)
-            fit(group.at(train), dataclasses.replace(silent, seed=seed))
+            generator.refit(group.at(train), dataclasses.replace(silent, seed=seed))
             for place, do in zip(asked, wanted, strict=True):
                 volumes = generator.counterfactual_volumes(group[int(place)], do, seed)
                 answers[place] = [volumes[lobe] for lobe in LOBE_NAMES]

@@ -1,0 +1,135 @@
+"""The contracts of pcgm-bench: what a scan, a cohort, a generator, a segmenter, a metric and a study are.
+
+A plugin author reads this package and nothing else. All arrays are NumPy; a volume is ``(X, Y, Z)`` float32 on the
+cohort's grid, voxel axes in RAS+ order, affine in millimetres; volumes of anatomy are in millilitres (mL), ages in
+years. Raise `UserError` for anything the user can mend: the command line prints its message and exits with code 2.
+
+| to write a | subclass | and register it under |
+| --- | --- | --- |
+| generator | `Generator` | ``pcgm_bench.methods`` |
+| segmenter | `Segmenter` | ``pcgm_bench.segmenters`` |
+| feature space | `FeatureExtractor` | ``pcgm_bench.features`` |
+| metric | `FeatureMetric`, `ImageMetric`, `VolumeMetric`, ... | ``pcgm_bench.metrics`` |
+| study | `Study` | ``pcgm_bench.studies`` |
+| cohort | `CohortSource` and `Cohort` | ``pcgm_bench.cohorts`` |
+"""
+
+from pcgm_bench.contracts.cohort import Cohort
+from pcgm_bench.contracts.cohort import CohortRequest
+from pcgm_bench.contracts.cohort import CohortSource
+from pcgm_bench.contracts.cohort import TrainingScans
+from pcgm_bench.contracts.errors import PluginError
+from pcgm_bench.contracts.errors import UserError
+from pcgm_bench.contracts.generator import Card
+from pcgm_bench.contracts.generator import Context
+from pcgm_bench.contracts.generator import Generator
+from pcgm_bench.contracts.generator import Job
+from pcgm_bench.contracts.metric import BandMetric
+from pcgm_bench.contracts.metric import ChangeMetric
+from pcgm_bench.contracts.metric import Changes
+from pcgm_bench.contracts.metric import Estimate
+from pcgm_bench.contracts.metric import FeatureMetric
+from pcgm_bench.contracts.metric import FeatureSets
+from pcgm_bench.contracts.metric import ImageMetric
+from pcgm_bench.contracts.metric import ImagesAndBands
+from pcgm_bench.contracts.metric import ImageSets
+from pcgm_bench.contracts.metric import MaskChanges
+from pcgm_bench.contracts.metric import MaskMetric
+from pcgm_bench.contracts.metric import Metric
+from pcgm_bench.contracts.metric import MetricRecord
+from pcgm_bench.contracts.metric import PeopleMetric
+from pcgm_bench.contracts.metric import RoundTripMetric
+from pcgm_bench.contracts.metric import RoundTrips
+from pcgm_bench.contracts.metric import TrainingMetric
+from pcgm_bench.contracts.metric import TrainingSets
+from pcgm_bench.contracts.metric import VisitMetric
+from pcgm_bench.contracts.metric import Visits
+from pcgm_bench.contracts.metric import VolumeMetric
+from pcgm_bench.contracts.metric import VolumeTables
+from pcgm_bench.contracts.old import BoardEntry
+from pcgm_bench.contracts.old import Plot
+from pcgm_bench.contracts.plot import DosesPlot
+from pcgm_bench.contracts.plot import EffectsPlot
+from pcgm_bench.contracts.plot import TrajectoriesPlot
+from pcgm_bench.contracts.plot import Trajectory
+from pcgm_bench.contracts.record import Record
+from pcgm_bench.contracts.record import Row
+from pcgm_bench.contracts.record import RowKind
+from pcgm_bench.contracts.scan import Intervention
+from pcgm_bench.contracts.scan import Intervention as Do
+from pcgm_bench.contracts.scan import Progress
+from pcgm_bench.contracts.scan import Scan
+from pcgm_bench.contracts.scan import Segmentation
+from pcgm_bench.contracts.scan import silent
+from pcgm_bench.contracts.segmenter import FeatureExtractor
+from pcgm_bench.contracts.segmenter import Segmenter
+from pcgm_bench.contracts.segmenter import SegmenterOptions
+from pcgm_bench.contracts.study import ChainEstimate
+from pcgm_bench.contracts.study import Evidence
+from pcgm_bench.contracts.study import Fold
+from pcgm_bench.contracts.study import Measurement
+from pcgm_bench.contracts.study import MetricUse
+from pcgm_bench.contracts.study import ReadingStudy
+from pcgm_bench.contracts.study import Refitter
+from pcgm_bench.contracts.study import Study
+
+__all__ = [
+    "BandMetric",
+    "BoardEntry",
+    "Card",
+    "ChainEstimate",
+    "ChangeMetric",
+    "Changes",
+    "Cohort",
+    "CohortRequest",
+    "CohortSource",
+    "Context",
+    "Do",
+    "DosesPlot",
+    "EffectsPlot",
+    "Estimate",
+    "Evidence",
+    "FeatureExtractor",
+    "FeatureMetric",
+    "FeatureSets",
+    "Fold",
+    "Generator",
+    "ImageMetric",
+    "ImageSets",
+    "ImagesAndBands",
+    "Intervention",
+    "Job",
+    "MaskChanges",
+    "MaskMetric",
+    "Measurement",
+    "Metric",
+    "MetricRecord",
+    "MetricUse",
+    "PeopleMetric",
+    "Plot",
+    "PluginError",
+    "Progress",
+    "ReadingStudy",
+    "Record",
+    "Refitter",
+    "RoundTripMetric",
+    "RoundTrips",
+    "Row",
+    "RowKind",
+    "Scan",
+    "Segmentation",
+    "Segmenter",
+    "SegmenterOptions",
+    "Study",
+    "TrainingMetric",
+    "TrainingScans",
+    "TrainingSets",
+    "TrajectoriesPlot",
+    "Trajectory",
+    "UserError",
+    "VisitMetric",
+    "Visits",
+    "VolumeMetric",
+    "VolumeTables",
+    "silent",
+]
