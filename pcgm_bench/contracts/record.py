@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -74,7 +75,11 @@ class Record:
         text: a word in place of a number: a verdict.
         reason: why there is no estimate.
         column: heading of the leaderboard's column that it stands in; empty: not on the leaderboard.
-        by_unit: value of every person or image, by name, for paired comparisons and figures.
+        by_unit: value of every person or image, by name, for paired comparisons and figures; those without a value
+            are left out.
+
+    Raises:
+        ValueError: no such direction, or ``nearest`` without a target.
     """
 
     row: str
@@ -102,6 +107,11 @@ class Record:
             raise ValueError(f"{self.metric}: direction {self.direction!r} is not higher, lower or nearest")
         if self.direction == "nearest" and self.target is None:
             raise ValueError(f"{self.metric}: 'nearest' to what? The record has no target")
+        # What is stored is what was emitted: plain numbers, None for what is no number.
+        for name in ("estimate", "low", "high", "target", "floor"):
+            object.__setattr__(self, name, _plain(self.__dict__[name]))
+        by_unit = {str(unit): _plain(value) for unit, value in self.by_unit.items()}
+        object.__setattr__(self, "by_unit", {unit: value for unit, value in by_unit.items() if value is not None})
 
     @property
     def is_control(self) -> bool:
@@ -120,3 +130,7 @@ class Record:
         if self.direction == "nearest":
             return abs(self.estimate - (self.target or 0.0))
         return -self.estimate if self.direction == "higher" else self.estimate
+
+
+def _plain(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None

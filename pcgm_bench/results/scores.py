@@ -1,0 +1,78 @@
+"""What a run's ``scores.json`` holds: the records of a study, and what belongs beside them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic import TypeAdapter
+from pydantic import ValidationError
+
+from pcgm_bench.contracts import Record
+from pcgm_bench.contracts import UserError
+from pcgm_bench.store import atomic
+
+SCHEMA = 2
+"""Raised when the file is laid out differently."""
+
+
+class Scores(BaseModel):
+    """The scores of one run.
+
+    Attributes:
+        schema_version: `SCHEMA`.
+        scored_by: hash of all that the scores depend on; see `pcgm_bench.runner.scoring`.
+        study: name of the study.
+        study_version: its protocol's version.
+        is_phantom: whether the people are simulated.
+        skipped: row or metric -> why there is nothing of it.
+        warnings: what not to believe, one line each.
+        metrics: name in the records -> identity of the metric: what must be equal for two values to be compared.
+        records: of the study, in the order of its protocol.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = SCHEMA
+    scored_by: str
+    study: str
+    study_version: str
+    is_phantom: bool
+    skipped: dict[str, str] = {}
+    warnings: list[str] = []
+    metrics: dict[str, str] = {}
+    records: list[Record] = []
+
+
+def write_scores(path: Path, scores: Scores) -> None:
+    """Store the scores; NaN and infinity become null. Raises as `atomic.write_json`."""
+    content = scores.model_dump(exclude={"records"}) | {"records": [_small(record) for record in scores.records]}
+    atomic.write_json(path, content)
+
+
+def read_scores(path: Path) -> Scores:
+    """Read them again.
+
+    Raises:
+        UserError: the file is damaged, or of another schema.
+    """
+    try:
+        raw = TypeAdapter(dict[str, Any]).validate_json(path.read_bytes())
+        schema = raw.get("schema_version", 1)
+        if schema != SCHEMA:
+            msg = f"{path}: scores of schema {schema}, this version reads {SCHEMA}; give the run's command again"
+            raise UserError(f"{msg}: it scores anew and makes no image again")
+        return Scores.model_validate(raw)
+    except (OSError, ValidationError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: damaged ({reason}); remove this file and give the run's command again") from error
+
+
+def _small(record: Record) -> dict[str, Any]:
+    """A record without the fields that have their default: most are empty most of the time."""
+    full, default = asdict(record), asdict(Record(record.row, record.kind, record.metric))
+    kept = {name: value for name, value in full.items() if value != default[name]}
+    return {"row": record.row, "kind": record.kind.value, "metric": record.metric} | kept
