@@ -8,22 +8,22 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic import ConfigDict
-from pydantic import TypeAdapter
 from pydantic import ValidationError
 
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import UserError
-from pcgm_bench.store import atomic
+from pcgm_bench.store.schema import read_versioned
+from pcgm_bench.store.schema import write_versioned
 
 SCHEMA = 2
 """Raised when the file is laid out differently."""
+REMEDY = "remove this file and give the run's command again: it scores anew and makes no image again"
 
 
 class Scores(BaseModel):
     """The scores of one run.
 
     Attributes:
-        schema_version: `SCHEMA`.
         scored_by: hash of all that the scores depend on; see `pcgm_bench.runner.scoring`.
         study: name of the study.
         study_version: its protocol's version.
@@ -36,7 +36,6 @@ class Scores(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: int = SCHEMA
     scored_by: str
     study: str
     study_version: str
@@ -50,25 +49,21 @@ class Scores(BaseModel):
 def write_scores(path: Path, scores: Scores) -> None:
     """Store the scores; NaN and infinity become null. Raises as `atomic.write_json`."""
     content = scores.model_dump(exclude={"records"}) | {"records": [_small(record) for record in scores.records]}
-    atomic.write_json(path, content)
+    write_versioned(path, SCHEMA, content)
 
 
 def read_scores(path: Path) -> Scores:
     """Read them again.
 
     Raises:
-        UserError: the file is damaged, or of another schema.
+        UserError: the file is damaged, edited, or of another schema.
     """
+    fields = read_versioned(path, SCHEMA, "scores", REMEDY)
     try:
-        raw = TypeAdapter(dict[str, Any]).validate_json(path.read_bytes())
-        schema = raw.get("schema_version", 1)
-        if schema != SCHEMA:
-            msg = f"{path}: scores of schema {schema}, this version reads {SCHEMA}; give the run's command again"
-            raise UserError(f"{msg}: it scores anew and makes no image again")
-        return Scores.model_validate(raw)
-    except (OSError, ValidationError) as error:
+        return Scores.model_validate(fields)
+    except ValidationError as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: damaged ({reason}); remove this file and give the run's command again") from error
+        raise UserError(f"{path}: damaged ({reason}); {REMEDY}") from error
 
 
 def _small(record: Record) -> dict[str, Any]:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
+from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import UserError
+from pcgm_bench.contracts import silent
 from pcgm_bench.store import atomic
+from pcgm_bench.store.derivative_folder import DerivativeFolder
+from pcgm_bench.store.environment import Environment
+from pcgm_bench.store.environment import must_match
+from pcgm_bench.store.identity import SCHEMA
 from pcgm_bench.store.identity import Identity
-from pcgm_bench.store.identity import plain
+from pcgm_bench.store.identity import safe_filename
+from pcgm_bench.store.locks import locked
 from pcgm_bench.store.manifest import Manifest
-from pcgm_bench.store.stage import Stage
+from pcgm_bench.store.schema import read_versioned
+from pcgm_bench.store.schema import write_versioned
+
+REMOVE = "remove the folder, and give the run's command again"
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,11 @@ class RunFolder:
     def identity_file(self) -> Path:
         """``run.json``: the `Identity` whose hash is the key. Written first, never changed."""
         return self.root / "run.json"
+
+    @property
+    def environment_file(self) -> Path:
+        """``environment.json``: libraries and processor that the run was begun with."""
+        return self.root / "environment.json"
 
     @property
     def manifest_file(self) -> Path:
@@ -59,21 +70,26 @@ class RunFolder:
 
     @property
     def tables_folder(self) -> Path:
-        """``tables/``: every table of the study as ``.csv`` and ``.md``."""
+        """``tables/``: every table of the study as ``.csv`` and ``.md``, and all numbers in ``records.csv``."""
         return self.root / "tables"
+
+    @property
+    def figures(self) -> Path:
+        """``figures/``: a few people, and the study's figures; there once `run` or `score` has drawn them."""
+        return self.root / "figures"
 
     @property
     def lock_file(self) -> Path:
         """``lock``: held by the process that works here; freed by the kernel when it dies."""
         return self.root / "lock"
 
-    def stage(self, row: str) -> Stage:
-        """``derivatives/<row>/``: images and readings of one method or control."""
-        return Stage(self.root / "derivatives" / plain(row))
+    def derivative(self, row: str) -> DerivativeFolder:
+        """``derivatives/<row>/``: the method's images and segmentations. Controls lie in ``<home>/rows``."""
+        return DerivativeFolder(self.root / "derivatives" / safe_filename(row))
 
     def volumes_file(self, row: str, fold: int) -> Path:
         """``volumes/<row>/fold-<n>.json``: volumes (mL) a generator asks for in one fold, for rows without images."""
-        return self.root / "volumes" / plain(row) / f"fold-{fold + 1}.json"
+        return self.root / "volumes" / safe_filename(row) / f"fold-{fold + 1}.json"
 
     @classmethod
     def open(cls, home: Path, identity: Identity) -> RunFolder:
@@ -84,9 +100,9 @@ class RunFolder:
         """
         folder = cls(home / "runs" / identity.folder_name)
         if not folder.identity_file.exists():
-            atomic.write_json(folder.identity_file, identity.model_dump(mode="json"))
+            write_versioned(folder.identity_file, SCHEMA, identity.model_dump(mode="json"))
         if folder.identity != identity:
-            raise UserError(f"{folder.root}: holds another run; remove it and run again")
+            raise UserError(f"{folder.root}: holds another run; {REMOVE}")
         return folder
 
     @classmethod
@@ -99,10 +115,10 @@ class RunFolder:
         if (Path(run) / "run.json").is_file():
             return cls(Path(run).absolute())
         names = {folder.root.name: folder for folder in cls.all(home)}
-        found = [folder for name, folder in names.items() if name == run or name.split("--")[-1].startswith(run)]
-        if len(found) == 1:
-            return found[0]
-        problem = "several runs match; give more digits" if found else "no such run; `pcgm-bench show` lists them"
+        matches = [folder for name, folder in names.items() if name == run or name.split("--")[-1].startswith(run)]
+        if len(matches) == 1:
+            return matches[0]
+        problem = "several runs match; give more digits" if matches else "no such run; `pcgm-bench show` lists them"
         raise UserError(f"{run}: {problem} (in {home / 'runs'})")
 
     @classmethod
@@ -112,73 +128,59 @@ class RunFolder:
 
     @property
     def identity(self) -> Identity:
-        """Read from `identity_file`."""
+        """Read from `identity_file`; raises UserError where it is damaged, or of another version."""
+        fields = read_versioned(self.identity_file, SCHEMA, "the identity of a run", REMOVE)
         try:
-            return Identity.model_validate_json(self.identity_file.read_text())
-        except (OSError, ValidationError) as error:
+            return Identity.model_validate(fields)
+        except ValidationError as error:
             reason = str(error).splitlines()[0]
-            raise UserError(f"{self.identity_file}: not a run of this version ({reason}); remove the folder") from error
+            raise UserError(f"{self.identity_file}: not a run of this version ({reason}); {REMOVE}") from error
+
+    def check_environment(self, now: Environment) -> None:
+        """Keep the environment of a new run; refuse to go on with a run in another one.
+
+        Raises:
+            UserError: the run was begun with other libraries or on another kind of processor.
+        """
+        if not self.environment_file.exists():
+            write_versioned(self.environment_file, SCHEMA, now.model_dump(mode="json"))
+        must_match(self.environment, now, str(self.root))
+
+    @property
+    def environment(self) -> Environment:
+        """Read from `environment_file`; raises UserError where it is damaged."""
+        fields = read_versioned(self.environment_file, SCHEMA, "the environment of a run", REMOVE)
+        return Environment.model_validate(fields)
 
     @property
     def manifest(self) -> Manifest:
         """Read from `manifest_file`; empty for a run that no process has finished or left in order."""
         if not self.manifest_file.exists():
             return Manifest(key=self.identity.key)
-        return Manifest.model_validate_json(self.manifest_file.read_text())
+        try:
+            return Manifest.model_validate_json(self.manifest_file.read_text())
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{self.manifest_file}: damaged ({reason}); remove this file, nothing else is lost") from error
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace `manifest_file`."""
         atomic.write_json(self.manifest_file, manifest.model_dump(mode="json"))
 
-    @property
-    def figures(self) -> Path:
-        """``figures/``: a few people, and the study's figures; there once `run` or `score` has drawn them."""
-        return self.root / "figures"
-
-    @property
-    def scores(self) -> dict[str, Any] | None:
-        """Read from `scores_file`; None before the run has been scored."""
-        return json.loads(self.scores_file.read_text()) if self.scores_file.exists() else None
-
-    def write_scores(self, scores: dict[str, Any], texts: Sequence[tuple[str, str]]) -> None:
-        """Store the scores last, after the tables ``(file name, content)``."""
+    def write_tables(self, texts: Sequence[tuple[str, str]]) -> None:
+        """Store tables ``(file name, content)``."""
         for name, text in texts:
             atomic.write_text(self.tables_folder / name, text)
-        atomic.write_json(self.scores_file, scores)
 
     @contextmanager
-    def working(self) -> Iterator[None]:
-        """Hold the folder for this process; half-written files of a killed one are swept away.
+    def working(self, progress: Progress = silent) -> Iterator[None]:
+        """Hold the folder for this process; what a killed process left half-written is swept away.
+
+        Waits for another process that makes the same.
 
         Raises:
-            UserError: another process is at work here, or the folder cannot be written to.
+            UserError: the folder cannot be written to.
         """
-        with locked(self.lock_file):
+        with locked(self.lock_file, wait=True, progress=progress):
             atomic.sweep(self.root)
             yield
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file. The kernel frees it when the process dies, however it dies.
-
-    Raises:
-        UserError: another process holds it, or the folder cannot be written to.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
-    except OSError as error:
-        raise atomic.cannot_write(path, error) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise UserError(f"{path.parent}: another process is at work on this; wait for it, or stop it") from error
-    except OSError as error:
-        os.close(descriptor)
-        raise atomic.cannot_write(path, error) from error
-    try:
-        yield
-    finally:
-        os.close(descriptor)

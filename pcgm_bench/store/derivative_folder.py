@@ -1,0 +1,158 @@
+"""One row's images and their segmentations: a BIDS derivative dataset, image by image.
+
+dataset_description.json
+sub-001/[ses-01/]anat/sub-001_ses-01_desc-cfAUD_T1w.nii.gz         the made image (not for factual scans)
+                      sub-001_ses-01_desc-cfAUD_T1w.json           what it was made from, and its content
+                      sub-001_ses-01_desc-cfAUD_dseg.nii.gz        label map, FreeSurfer numbers
+                      sub-001_ses-01_desc-cfAUD_probseg.npz        fractions, float16 (factual scans only)
+                      sub-001_ses-01_desc-cfAUD_volumes.tsv        volumes, head size, QC; written last: "done"
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pcgm_bench.contracts import Segmentation
+from pcgm_bench.contracts import UserError
+from pcgm_bench.store import atomic
+from pcgm_bench.store.identity import digest
+from pcgm_bench.store.image_key import ImageKey
+from pcgm_bench.store.volumes_table import StoredVolumes
+from pcgm_bench.store.volumes_table import read_volumes
+from pcgm_bench.store.volumes_table import write_volumes
+
+AGAIN = "remove this file and give the same command again"
+
+
+@dataclass(frozen=True)
+class ImageRequest:
+    """An image that is wanted.
+
+    Attributes:
+        key: where it is stored.
+        made_from: hash of all that its voxels depend on: the generator, the people that it learnt from, what is
+            asked, the seed. A stored image that was made from something else is made again. Empty for factual scans,
+            whose folder is named by a hash of the same kind.
+    """
+
+    key: ImageKey
+    made_from: str = ""
+
+
+@dataclass(frozen=True)
+class DerivativeFolder:
+    """The folder of one row (``derivatives/pcgm``), or of a cohort's factual scans."""
+
+    root: Path
+
+    def path(self, key: ImageKey, suffix: str) -> Path:
+        """Where a file of an image is; the suffixes are those of the module's docstring (``T1w.nii.gz``)."""
+        return self.root / key.folder / f"{key.stem}_{suffix}"
+
+    def describe_dataset(self, title: str, generated_by: Mapping[str, str]) -> None:
+        """Write ``dataset_description.json`` once."""
+        path = self.root / "dataset_description.json"
+        if not path.exists():
+            content = {"Name": title, "BIDSVersion": "1.9.0", "DatasetType": "derivative"}
+            atomic.write_json(path, {**content, "GeneratedBy": [dict(generated_by)]})
+
+    def is_done(self, wanted: ImageRequest) -> bool:
+        """Whether the image is there, made from what it should be made from, and segmented."""
+        if not self.path(wanted.key, "volumes.tsv").exists():
+            return False
+        return not wanted.made_from or self.has_image(wanted)
+
+    def count_done(self, wanted: Iterable[ImageRequest]) -> int:
+        """How many of these are done."""
+        return sum(self.is_done(request) for request in wanted)
+
+    def write_image(self, wanted: ImageRequest, image: np.ndarray, affine: np.ndarray) -> None:
+        """Store a made image ``(X, Y, Z)``; an older one of the key, and what was measured on it, goes first."""
+        for suffix in ("volumes.tsv", "T1w.json"):
+            self.path(wanted.key, suffix).unlink(missing_ok=True)
+        path = self.path(wanted.key, "T1w.nii.gz")
+        atomic.write_nifti(path, image.astype(np.float32), affine)
+        note = {"MadeFrom": wanted.made_from, "Content": digest(path.read_bytes())}
+        atomic.write_json(self.path(wanted.key, "T1w.json"), note)
+
+    def has_image(self, wanted: ImageRequest) -> bool:
+        """Whether the image is there, segmented or not, made from what it should be made from."""
+        image = self.path(wanted.key, "T1w.nii.gz")
+        return image.exists() and self._note(wanted.key).get("MadeFrom") == wanted.made_from
+
+    def read_image(self, key: ImageKey) -> np.ndarray:
+        """The stored image ``(X, Y, Z)`` float32, in C order.
+
+        Raises:
+            UserError: it is damaged, or not the image that was stored.
+        """
+        path = self.path(key, "T1w.nii.gz")
+        if path.exists() and digest(path.read_bytes()) != self._note(key).get("Content"):
+            raise UserError(f"{path}: changed since it was made; {AGAIN}")
+        return atomic.read_nifti(path, np.float32, AGAIN)[0]
+
+    def write_segmentation(
+        self,
+        key: ImageKey,
+        segmentation: Segmentation,
+        affine: np.ndarray,
+        asked: Mapping[str, float] | None = None,
+        *,
+        keep_fractions: bool = False,
+    ) -> None:
+        """Store what a segmenter measured on an image; the image is done then.
+
+        Args:
+            key: whose image it is.
+            segmentation: what the segmenter measured.
+            affine: ``(4, 4)`` of the image.
+            asked: mL that the generator meant the image to have.
+            keep_fractions: store the soft fractions too (float16); factual scans need them, generators use them.
+        """
+        if segmentation.labels.size:
+            atomic.write_nifti(self.path(key, "dseg.nii.gz"), segmentation.labels.astype(np.int16), affine)
+        if keep_fractions and segmentation.fractions.size:
+            fractions = segmentation.fractions.astype(np.float16)
+            atomic.write_npz(self.path(key, "probseg.npz"), {"fractions": fractions})
+        write_volumes(self.path(key, "volumes.tsv"), segmentation, asked or {})
+
+    def read_volumes(self, key: ImageKey) -> StoredVolumes:
+        """The numbers of a done image; raises UserError where the file is damaged."""
+        return read_volumes(self.path(key, "volumes.tsv"), AGAIN)
+
+    def read_fractions(self, key: ImageKey) -> np.ndarray:
+        """``(12, X, Y, Z)`` float32 of an image stored with ``keep_fractions``.
+
+        Raises:
+            UserError: its segmenter measured volumes alone.
+        """
+        self._need_voxels(key, "tissue fractions")
+        with np.load(self.path(key, "probseg.npz"), allow_pickle=False) as archive:
+            return archive["fractions"].astype(np.float32)
+
+    def read_labels(self, key: ImageKey) -> np.ndarray:
+        """``(X, Y, Z)`` int16 label map of a done image; raises as `read_fractions`."""
+        self._need_voxels(key, "label map")
+        return atomic.read_nifti(self.path(key, "dseg.nii.gz"), np.int16, AGAIN)[0]
+
+    def has_labels(self, key: ImageKey) -> bool:
+        """Whether a done image has a label map; a table of volumes brings none."""
+        return self.path(key, "dseg.nii.gz").exists()
+
+    def _note(self, key: ImageKey) -> dict[str, str]:
+        try:
+            note = json.loads(self.path(key, "T1w.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return note if isinstance(note, dict) else {}
+
+    def _need_voxels(self, key: ImageKey, what: str) -> None:
+        if self.path(key, "volumes.tsv").exists() and not self.has_labels(key):
+            msg = f"{key.stem}: volumes from a table bring no {what}; give label maps (--segmentations DIR)"
+            raise UserError(msg)

@@ -1,0 +1,72 @@
+"""Segmentations by the content of the image, shared by all runs of a home folder.
+
+<root>/<ab>/<hash of the image>.npz     label map and volumes
+
+The same image is segmented once: a copy of the input, a real scan in place of another person, and the true
+counterfactual that nine methods are compared with.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pcgm_bench.anatomy import CHANNELS
+from pcgm_bench.contracts import Segmentation
+from pcgm_bench.store import atomic
+from pcgm_bench.store.identity import digest
+
+FACTS = ("head_size", "qc")
+PART = "qc_part "
+"""Start of the name of a part's QC score."""
+
+
+@dataclass(frozen=True)
+class SegmentationStore:
+    """Segmentations of one segmenter, by content. Fractions are not kept.
+
+    Attributes:
+        root: a folder of this segmenter's own: its weights, its code, and the versions of the libraries name it.
+    """
+
+    root: Path
+
+    def path(self, image: np.ndarray, affine: np.ndarray) -> Path:
+        """The file of an image ``(X, Y, Z)``."""
+        voxels = np.ascontiguousarray(image, np.float32)
+        where = np.ascontiguousarray(affine, np.float64)
+        name = digest([list(voxels.shape), digest(voxels.tobytes()), digest(where.tobytes())])
+        return self.root / name[:2] / f"{name}.npz"
+
+    def read(self, image: np.ndarray, affine: np.ndarray) -> Segmentation | None:
+        """What was measured on the same image before; None where nothing was, or the file is damaged."""
+        path = self.path(image, affine)
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                labels, names, values = archive["labels"], archive["names"], archive["values"]
+                if str(archive["seal"]) != _seal(labels, names, values):
+                    return None
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+        numbers = dict(zip(names.tolist(), values.tolist(), strict=True))
+        facts = [numbers.pop(name) for name in FACTS]
+        parts = {name.removeprefix(PART): numbers.pop(name) for name in list(numbers) if name.startswith(PART)}
+        nothing = np.empty((len(CHANNELS), 0, 0, 0), np.float32)
+        return Segmentation(nothing, labels, numbers, *facts, qc_parts=parts)
+
+    def write(self, image: np.ndarray, affine: np.ndarray, segmentation: Segmentation) -> None:
+        """Keep what was measured on an image. Raises as `atomic.write_npz`."""
+        parts = {f"{PART}{name}": value for name, value in segmentation.qc_parts.items()}
+        numbers = {"head_size": segmentation.head_size, "qc": segmentation.qc, **parts, **segmentation.volumes}
+        labels = segmentation.labels.astype(np.int16)
+        names, values = np.array(list(numbers)), np.array(list(numbers.values()), np.float64)
+        content = {"labels": labels, "names": names, "values": values}
+        atomic.write_npz(self.path(image, affine), {**content, "seal": np.array(_seal(labels, names, values))})
+
+
+def _seal(labels: np.ndarray, names: np.ndarray, values: np.ndarray) -> str:
+    """Hash of a file's content: a changed number is not used."""
+    return digest([digest(np.ascontiguousarray(labels).tobytes()), names.tolist(), [float(v).hex() for v in values]])
