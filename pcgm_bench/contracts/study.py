@@ -165,6 +165,8 @@ class Study(ABC):
         population: the simulated people that the study is about; a wish to an embedded cohort.
         metrics: registered metrics of a row's images against the real ones, or called by the study itself: those whose
             input the harness can make (features, images, volumes, training sets) are in `Evidence.images`.
+        makes_inputs: inputs of metrics that only the study can make (`Visits`, `Changes`): its own metrics of these it
+            calls itself, those that a user adds are called with what `metric_input` gives.
         feature_spaces: registered spaces; a metric of features is computed in each.
         null_metrics: metrics of nothing asked, again and again (see `chains`).
         round_trip_metrics: metrics of a change that is undone.
@@ -179,6 +181,7 @@ class Study(ABC):
     needs: ClassVar[frozenset[Job]] = frozenset()
     population: ClassVar[str] = ""
     metrics: ClassVar[tuple[str, ...]] = ()
+    makes_inputs: ClassVar[frozenset[type]] = frozenset()
     feature_spaces: ClassVar[tuple[str, ...]] = ()
     null_metrics: ClassVar[tuple[str, ...]] = ()
     round_trip_metrics: ClassVar[tuple[str, ...]] = ()
@@ -218,6 +221,10 @@ class Study(ABC):
     def permuted(self, table: pd.DataFrame, seed: int) -> pd.DataFrame:
         """The table with diagnoses permuted between people, for rows that ask for it."""
         raise NotImplementedError(f"study {self.name!r} has rows of permuted labels and does not permute them")
+
+    def metric_input(self, kind: type, row: str, evidence: Evidence) -> object | None:
+        """The input of a metric that a user added, for one row; ``kind`` is one of `makes_inputs`. None: there is none."""
+        return None
 
     @abstractmethod
     def score(self, evidence: Evidence) -> Sequence[Record]:

@@ -1,27 +1,25 @@
 """Runs: what the command line calls, and what a script or a scheduler may call instead."""
 
-from pcgm_bench.runner.asks import write_asks
-from pcgm_bench.runner.build import CohortRequest
-from pcgm_bench.runner.flow import run
-from pcgm_bench.runner.given import Given
-from pcgm_bench.runner.helpers import default_workers
-from pcgm_bench.runner.request import Request
-from pcgm_bench.runner.scoring import Scored
-from pcgm_bench.runner.single import Settings
-from pcgm_bench.runner.single import counterfactual
-from pcgm_bench.runner.single import fit
-from pcgm_bench.runner.single import sample
+from pcgm_bench.runner.executors.local import default_workers
+from pcgm_bench.runner.interventions_csv import write_interventions
+from pcgm_bench.runner.one_off import counterfactual
+from pcgm_bench.runner.one_off import fit
+from pcgm_bench.runner.one_off import sample
+from pcgm_bench.runner.request import ImageFolder
+from pcgm_bench.runner.request import MethodRequest
+from pcgm_bench.runner.request import RunRequest
+from pcgm_bench.runner.run import RunResult
+from pcgm_bench.runner.run import run
 
 __all__ = [
-    "CohortRequest",
-    "Given",
-    "Request",
-    "Scored",
-    "Settings",
+    "ImageFolder",
+    "MethodRequest",
+    "RunRequest",
+    "RunResult",
     "counterfactual",
     "default_workers",
     "fit",
     "run",
     "sample",
-    "write_asks",
+    "write_interventions",
 ]

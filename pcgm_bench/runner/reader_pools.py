@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pcgm_bench.contracts import UserError
-from pcgm_bench.runner.given import voxels
+from pcgm_bench.runner.image_folder import voxels
 from pcgm_bench.store import RunFolder
 
 
@@ -29,10 +29,9 @@ def pools(
     """
     identity = folder.identity
     name = row or identity.method
-    stage = folder.stage(name).root
-    made = sorted(stage.rglob("*_T1w.nii.gz"))
+    rows = folder.manifest.folders
+    made = sorted(Path(rows[name]).rglob("*_T1w.nii.gz")) if name in rows else []
     if not made:
-        rows = sorted(path.name for path in (folder.root / "derivatives").glob("*")) if stage.parent.is_dir() else []
         raise UserError(f"{folder.root}: no images of {name!r}; there are: {', '.join(rows) or 'none'} (--row)")
     place = real or home / "cohorts" / identity.cohort
     theirs = sorted(path for path in place.rglob("*_T1w.nii*") if "_desc-cf" not in path.name)

@@ -1,4 +1,4 @@
-"""What the user asks of a run."""
+"""What the user asks of a run, and how it is to be carried out."""
 
 from __future__ import annotations
 
@@ -6,50 +6,88 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 
-from pcgm_bench.runner.build import CohortRequest
-from pcgm_bench.runner.given import Given
+from pcgm_bench.contracts import CohortRequest
 
 THREADS = 1
 """Threads of a tensor operation. Part of the plan, not of the machine: summation order, so the bits, depend on it.
 Processes side by side (``workers``) use two cores better than one process with two threads."""
 
 
-def silent(_what: str, _done: int, _total: int) -> None:
-    """Progress that nobody sees."""
-
-
 @dataclass(frozen=True)
-class Request:
-    """What the user asks for; everything has a default but the names.
+class ImageFolder:
+    """Images made elsewhere, to be scored as a method's.
 
     Attributes:
-        method: registered generator.
-        study: registered study.
+        source: folder of images, or a manifest.
+        allow_missing: score the images that are there, and say how many.
+    """
+
+    source: Path
+    allow_missing: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodRequest:
+    """A method, and what it works with.
+
+    Attributes:
+        method: registered generator; of an image folder, the name of its row.
+        home: where everything is kept; see `pcgm_bench.store.home`.
         cohort: the people.
-        seed: of the cohort (if it is made) and of everything random in the run.
-        quick: the small version.
+        seed: of the cohort (if it is made) and of everything random.
         segmenter: registered segmenter.
         segmentations: label maps made elsewhere, for the segmenter ``folder``, or a table of volumes, for ``table``.
-        weights: folder of weights instead of those found.
-        home: where everything is kept; see `pcgm_bench.store.home`.
+        weights: folder of weights instead of the installed ones.
         device: ``cpu`` or ``cuda``.
         threads: see `THREADS`.
-        workers: processes that make images side by side; no image depends on how many.
-        qc_threshold: what an image's QC score must reach, in place of that score's own threshold.
-        given: images made elsewhere, in place of a method; ``method`` is their name then.
     """
 
     method: str
-    study: str
     home: Path
     cohort: CohortRequest = field(default_factory=CohortRequest)
     seed: int = 0
-    quick: bool = False
     segmenter: str = "unet"
     segmentations: Path | None = None
     weights: Path | None = None
     device: str = "cpu"
     threads: int = THREADS
-    workers: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest(MethodRequest):
+    """A method through a study; decides every number of the run.
+
+    Attributes:
+        study: registered study.
+        quick: the small version.
+        qc_threshold: what an image's QC score must reach, in place of that score's own threshold.
+        image_folder: images made elsewhere, in place of a method.
+        metrics: registered metrics to add to the study's.
+        features: registered feature spaces to add to the study's.
+    """
+
+    study: str
+    quick: bool = False
     qc_threshold: float | None = None
-    given: Given | None = None
+    image_folder: ImageFolder | None = None
+    metrics: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Share:
+    """Every ``of``-th image, from the ``number``-th on.
+
+    >>> [position for position in range(7) if Share(1, 3).takes(position)]
+    [1, 4]
+    """
+
+    number: int = 0
+    of: int = 1
+
+    def takes(self, position: int) -> bool:
+        """Whether the image at this place in the plan is in the share."""
+        return position % self.of == self.number
+
+
+EVERYTHING = Share()

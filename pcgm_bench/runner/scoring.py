@@ -1,207 +1,185 @@
-"""From readings to scores: measurements, the study's verdicts, tables."""
+"""From images to scores: what is measured on them, the study's records, and its tables."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from collections.abc import Callable
 from collections.abc import Mapping
-from collections.abc import Sequence
+from dataclasses import asdict
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from pcgm_bench import statistics
-from pcgm_bench.contracts import Measurement
+from pcgm_bench.contracts import Estimate
+from pcgm_bench.contracts import Evidence
+from pcgm_bench.contracts import Record
+from pcgm_bench.contracts import ReadingStudy
+from pcgm_bench.contracts import Row
+from pcgm_bench.contracts import Study
+from pcgm_bench.contracts import TrainingSets
 from pcgm_bench.contracts import UserError
-from pcgm_bench.plain import plain_json
-from pcgm_bench.runner.generate import Fold
-from pcgm_bench.runner.generate import asks_in_order
-from pcgm_bench.runner.images import image_of
-from pcgm_bench.runner.readings import ReadCohort
-from pcgm_bench.runner.readings import units_of
+from pcgm_bench.plugin_guard import guarded
+from pcgm_bench.results.pivot import long_table
+from pcgm_bench.results.pivot import pivot
+from pcgm_bench.results.pivot import with_interval
+from pcgm_bench.results.scores import Scores
+from pcgm_bench.results.scores import read_scores
+from pcgm_bench.results.scores import write_scores
+from pcgm_bench.results.select import select
+from pcgm_bench.runner import chains
+from pcgm_bench.runner import image_metrics
+from pcgm_bench.runner import measurements as measured
+from pcgm_bench.runner import privacy_sets
+from pcgm_bench.runner.metric_uses import OpenMetric
+from pcgm_bench.runner.privacy_sets import Learnt
+from pcgm_bench.runner.privacy_sets import learnt_from
+from pcgm_bench.runner.resolve import Setup
 from pcgm_bench.store import RunFolder
-from pcgm_bench.store import Stage
-from pcgm_bench.store import Unit
-from pcgm_bench.store import atomic
 from pcgm_bench.store import digest
-from pcgm_bench.store import source_digest
-from pcgm_bench.store.identity import folder_digest
-from pcgm_bench.store.stage import PART
-from pcgm_bench.store.stage import Reading
+from pcgm_bench.store.closure import code_digest
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
 
-META = ("row", "subject", "session", "age", "sex", "diagnosis", "factual_diagnosis", "head_size", "qc", "do")
-
-
-EXAMPLES = 2
-"""People of each diagnosis that a run shows in pictures."""
-
 
 @dataclass(frozen=True)
-class Example:
-    """One person to look at; the images are read when asked for.
+class Basis:
+    """What the scores of a run depend on.
 
     Attributes:
-        unit: whose scan, under which intervention.
-        factual: the scan.
-        labels: how it was segmented; gives None where only volumes were read.
-        counterfactuals: row -> its image.
+        measurements: hash of the measurements.
+        chains: hash of the volumes in chains; empty without.
+        rows: row -> hash of what its images were made from.
+        learnt: row -> whom it learnt from, where a metric asks.
+        missing: row -> why there is nothing of it.
     """
 
-    unit: Unit
-    factual: Callable[[], np.ndarray]
-    labels: Callable[[], np.ndarray | None]
-    counterfactuals: Mapping[str, Callable[[], np.ndarray]]
+    measurements: str
+    chains: str
+    rows: Mapping[str, str]
+    learnt: Mapping[str, Learnt]
+    missing: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Scored:
-    """What a study made of a run.
+def who_learnt(setup: Setup) -> dict[str, Learnt]:
+    """Row -> whom its generator learnt from; only where a metric wants to know: it is part of what scores depend on."""
+    if not any(metric.metric.inputs is TrainingSets for metric in setup.metrics.rows):
+        return {}
+    asked = setup.request.cohort.name
+    return {row.name: learnt_from(setup.specs[row.name], asked) for row in setup.image_rows}
 
-    Attributes:
-        folder: where it is stored.
-        tables: of the study, the overview first.
-        warnings: what not to believe, one line each.
-        skipped: row -> why it was not run.
-        made: images made by this process; 0 when everything came from the store.
-        examples: a few people to look at.
+
+def scored_by(setup: Setup, basis: Basis) -> str:
+    """Hash of all that the scores depend on.
+
+    Scoring again is cheap, so any edit of the study, of a metric, of the statistics that they use, or of the harness's
+    own measuring does it; images are never made again for that.
     """
-
-    folder: RunFolder
-    tables: Sequence[Table]
-    warnings: Sequence[str]
-    skipped: Mapping[str, str]
-    made: int = 0
-    examples: Sequence[Example] = ()
-
-
-def real_measurements(cohort: ReadCohort) -> list[Measurement]:
-    """One a factual scan."""
-    table = cohort.table
-    return [
-        _measurement("real", person, str(person["diagnosis"]), cohort.readings[cohort.rows[index]], {})
-        for index, (_, person) in enumerate(table.iterrows())
-    ]
+    request = setup.request
+    harness = code_digest(chains, image_metrics, measured, privacy_sets)
+    return digest(
+        {
+            "basis": asdict(basis),
+            "study": [code_digest(type(setup.study)), str(setup.study.version)],
+            "rows": [asdict(row) for row in setup.rows],
+            "metrics": {metric.name: metric.source for metric in setup.metrics.everything},
+            "harness": harness,
+            "seed": request.seed,
+            "quick": request.quick,
+        }
+    )
 
 
-def image_measurements(row: str, cohort: ReadCohort, folds: Sequence[Fold], stage: Stage) -> list[Measurement]:
-    """One a counterfactual image that has been read, in the order of the cohort."""
-    table = cohort.table
-    return [
-        _measurement(row, table.iloc[ask.index], None, stage.read_reading(ask.unit), ask.do)
-        for ask in asks_in_order(folds)
-    ]
-
-
-def examples(cohort: ReadCohort, folds: Sequence[Fold], stages: Mapping[str, Stage]) -> list[Example]:
-    """The first `EXAMPLES` people of every diagnosis that the study intervenes on, with every row's image."""
-    chosen: list[Example] = []
-    seen: dict[str, int] = {}
-    for ask in asks_in_order(folds):
-        diagnosis = str(cohort.table["diagnosis"].iloc[ask.index])
-        seen[diagnosis] = seen.get(diagnosis, 0) + 1
-        if seen[diagnosis] <= EXAMPLES:
-            images = {
-                row: partial(stage.read_image, ask.unit) for row, stage in stages.items() if stage.has_image(ask.unit)
-            }
-            loaders = (partial(image_of, cohort, ask.index), partial(labels_of, cohort, ask.index))
-            chosen.append(Example(ask.unit, *loaders, images))
-    return chosen
-
-
-def labels_of(cohort: ReadCohort, index: int) -> np.ndarray | None:
-    """The label map of a row of the cohort's table, ``(X, Y, Z)``; None where only volumes were read."""
-    if not cohort.stage.has_labels(units_of(cohort.table)[index]):
+def stored_scores(folder: RunFolder, stamp: str) -> Scores | None:
+    """The scores of a run, if they are there and depend on the same things."""
+    if not folder.scores_file.exists():
         return None
-    segmentation = cohort[index].segmentation
-    assert segmentation is not None
-    return segmentation.labels
+    try:
+        scores = read_scores(folder.scores_file)
+    except UserError:
+        return None  # of another version, or damaged: everything that they were made from is still there
+    return scores if scores.scored_by == stamp else None
 
 
-def volume_measurements(
-    row: str, cohort: ReadCohort, folds: Sequence[Fold], volumes: Mapping[Any, Mapping[str, float]]
-) -> list[Measurement]:
-    """One a person asked about, without an image; ``cohort`` carries the labels they were asked under."""
-    table = cohort.table
-    return [
-        _measurement(row, table.iloc[ask.index], None, Reading(volumes[ask.unit], math.nan, math.nan), ask.do)
-        for ask in asks_in_order(folds)
-        if volumes.get(ask.unit)
-    ]
-
-
-def write_measurements(folder: RunFolder, measurements: Sequence[Measurement]) -> str:
-    """Store ``measurements.tsv`` (floats whole); returns its hash."""
-    names = sorted({name for measurement in measurements for name in measurement.volumes})
-    parts = list(dict.fromkeys(name for measurement in measurements for name in measurement.qc_parts))
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter="\t", lineterminator="\n")
-    writer.writerow([*META, *names, *(f"{PART}{name}" for name in parts)])
-    for one in measurements:
-        asked = " ".join(f"{name}={factor!r}" for name, factor in one.do.items())
-        meta = [getattr(one, name) for name in META[:-1]]
-        values = [one.volumes.get(name, "n/a") for name in names] + [one.qc_parts.get(name, "n/a") for name in parts]
-        writer.writerow([*meta, asked, *values])
-    text = out.getvalue()
-    if not folder.measurements_file.exists() or folder.measurements_file.read_text() != text:
-        atomic.write_text(folder.measurements_file, text)
-    return digest(text.encode())
-
-
-def scored_by(study: Any, measured: str, **more: Any) -> str:
-    """Hash of all that the scores depend on: measurements, the code that scores, and what else it is told.
-
-    Scoring again is cheap, so any edit of a study or of the statistics does it; images are never made again for that.
-    """
-    code = [source_digest(type(study)), folder_digest(Path(statistics.__file__ or "").parent)]
-    return digest([measured, code, study.version, more])
-
-
-def write_scores(folder: RunFolder, study: Any, content: Mapping[str, Any]) -> list[Table]:
-    """Store the scores with their tables; returns the tables, as a pure function of what was stored."""
-    stored = plain_json(dict(content))
-    tables = study_tables(study, stored)
-    texts = [(f"{table.name}.csv", table.csv()) for table in tables]
-    texts += [(f"{table.name}.md", table.markdown() + "\n") for table in tables]
-    folder.write_scores(stored, texts)
-    return tables
-
-
-def study_tables(study: Any, stored: Mapping[str, Any]) -> list[Table]:
-    """The study's tables, and one that says what was skipped and why.
+def score(setup: Setup, evidence: Evidence) -> list[Record]:
+    """The study's records, and one for each metric that the user added.
 
     Raises:
-        UserError: the scores were made by another state of the study, which its tables do not understand.
+        PluginError: the study fails, or emits something else.
+        UserError: the people are not those that the study needs.
     """
     try:
-        tables = list(study.tables(stored["scores"]))
-    except KeyError as error:
-        msg = f"these scores of {study.name!r} lack {error}: another version made them; give the run's command again"
-        raise UserError(msg) from error
-    if stored["skipped"]:
-        rows = [[row, reason] for row, reason in sorted(stored["skipped"].items())]
-        tables.append(Table("skipped", "Not run", [Column("row"), Column("reason")], rows))
+        records = list(setup.study.score(evidence))
+    except UserError:
+        raise
+    except Exception:
+        with guarded(setup.study_plugin, "scoring"):
+            raise
+    with guarded(setup.study_plugin, "scoring"):
+        if wrong := [record for record in records if not isinstance(record, Record)]:
+            raise TypeError(f"score returned {type(wrong[0]).__name__} among its records")
+    return records + _added_records(setup, evidence)
+
+
+def _added_records(setup: Setup, evidence: Evidence) -> list[Record]:
+    records = []
+    for metric in (metric for metric in setup.metrics.everything if metric.is_added):
+        for row in evidence.rows:
+            estimate = _added_estimate(setup, evidence, metric, row)
+            if estimate is not None:
+                records.append(_record(metric, row, estimate))
+    return records
+
+
+def _added_estimate(setup: Setup, evidence: Evidence, metric: OpenMetric, row: Row) -> Estimate | None:
+    if metric.name not in setup.metrics.study:
+        return evidence.images.get(row.name, {}).get(metric.name)
+    with guarded(setup.study_plugin, f"making the input of {metric.name}"):
+        data = setup.study.metric_input(metric.metric.inputs, row.name, evidence)
+    return None if data is None else metric.measure(data)
+
+
+def _record(metric: OpenMetric, row: Row, estimate: Estimate) -> Record:
+    use = metric.use
+    nearest = use.record.direction == "perfect"
+    return Record(
+        row.name,
+        row.kind,
+        use.identity,
+        estimate=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        n=estimate.n,
+        group=ADDED,
+        unit=use.record.unit,
+        direction="nearest" if nearest else use.record.direction,
+        target=use.record.perfect if nearest else None,
+        rule=use.record.rule,
+        reason=estimate.reason,
+        column=f"added: {metric.name}",
+        by_unit=estimate.by_unit,
+    )
+
+
+ADDED = "added metric"
+"""Group of the records of metrics that the user added to a study's own."""
+
+
+def store_scores(folder: RunFolder, setup: Setup, scores: Scores) -> list[Table]:
+    """Store the scores last, after their tables; returns the tables."""
+    tables = study_tables(setup.study, scores)
+    texts = [(f"{table.name}.csv", table.csv()) for table in [*tables, long_table(scores.records)]]
+    texts += [(f"{table.name}.md", table.markdown() + "\n") for table in tables]
+    folder.write_tables(texts)
+    write_scores(folder.scores_file, scores)
     return tables
 
 
-def _measurement(row: str, person: Any, diagnosis: str | None, reading: Reading, do: Mapping[str, Any]) -> Measurement:
-    return Measurement(
-        row=row,
-        subject=str(person["subject"]),
-        session=str(person["session"] or ""),
-        age=float(do.get("age", person["age"])),
-        sex=str(do.get("sex", person["sex"])),
-        diagnosis=diagnosis or str(do.get("diagnosis", person["diagnosis"])),
-        factual_diagnosis=str(person["diagnosis"]),
-        head_size=float(person["head_size"]),
-        volumes=dict(reading.volumes),
-        qc=reading.qc,
-        qc_parts=reading.qc_parts,
-        do={name: value for name, value in do.items() if name not in ("age", "sex", "diagnosis")},
-    )
+def study_tables(study: Study | ReadingStudy, scores: Scores) -> list[Table]:
+    """The study's tables, one of added metrics, and one that says what was skipped and why."""
+    added = select(scores.records, group=ADDED)
+    tables = list(study.tables([record for record in scores.records if record.group != ADDED]))
+    if added:
+        title = "Metrics added to the study's, with 95 % interval"
+        headings = {record.column: record.column.removeprefix("added: ") for record in added}
+        show = with_interval(".4g")
+        tables.append(pivot(added, name="added-metrics", title=title, across="column", show=show, headings=headings))
+    if scores.skipped:
+        rows = [[row, reason] for row, reason in sorted(scores.skipped.items())]
+        tables.append(Table("skipped", "Not run", [Column("row"), Column("reason")], rows))
+    return tables

@@ -55,6 +55,7 @@ class Manifest(BaseModel):
     Attributes:
         key: of the run.
         hashes: file or thing -> hash.
+        folders: row -> folder of its images; controls are shared between runs.
         packages: row -> package and version of the generator that made it: ``pcgm-bench 0.2.0``.
         sessions: one a process; only those that did any work.
         wall_seconds: sum over sessions.
@@ -62,6 +63,7 @@ class Manifest(BaseModel):
 
     key: str
     hashes: dict[str, str] = {}
+    folders: dict[str, str] = {}
     packages: dict[str, str] = {}
     sessions: list[Session] = []
 

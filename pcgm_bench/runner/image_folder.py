@@ -14,23 +14,26 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
+from pcgm_bench import registry
 from pcgm_bench.contracts import Card
-from pcgm_bench.contracts import Do
 from pcgm_bench.contracts import Generator
+from pcgm_bench.contracts import Intervention
+from pcgm_bench.contracts import Job
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
-from pcgm_bench.runner.generate import Fold
-from pcgm_bench.store import Unit
+from pcgm_bench.runner.fold_plan import FoldPlan
+from pcgm_bench.runner.generators import GeneratorSpec
+from pcgm_bench.runner.request import ImageFolder
+from pcgm_bench.store import ImageKey
 from pcgm_bench.store import atomic
-from pcgm_bench.store.stage import describe
+from pcgm_bench.store.image_key import description_of
 
 SUFFIXES = ("_T1w.nii.gz", "_T1w.nii")
 LEAST_SAMPLES = 2
@@ -38,37 +41,27 @@ SHOWN = 5
 """Faults named before the rest is counted."""
 
 
-@dataclass(frozen=True)
-class Given:
-    """What the user wants scored.
+class ImageFolderGenerator(Generator):
+    """Answers with the file of the person and intervention that is asked for.
 
     Attributes:
-        source: folder of images, or a manifest.
-        name: what the row is called.
-        allow_missing: score the images that are there, and say how many.
+        files: file stem (``sub-001_desc-cfAUD``) -> path.
     """
 
-    source: Path
-    name: str
-    allow_missing: bool = False
+    def __init__(self, card: Card, files: Mapping[str, Path]) -> None:
+        """Take the files; the card is this folder's own."""
+        self.card = card  # type: ignore[misc]
+        self.files = files
 
-
-class GivenImages(Generator):
-    """Answers with the file of the person and intervention that is asked for; see `generator_of`."""
-
-    card: ClassVar[Card]
-    files: ClassVar[Mapping[str, Path]] = {}
-
-    def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
+    def counterfactual(self, scan: Scan, do: Intervention, seed: int) -> np.ndarray:
         """The image in the file of this person and intervention.
 
         Raises:
             UserError: there is none, or it is damaged.
         """
-        stem = Unit(scan.subject, scan.session, describe(do)).stem
+        stem = ImageKey(scan.subject, scan.session, description_of(do)).stem
         if stem not in self.files:
-            msg = f"{self.card.name}: no image {stem}{SUFFIXES[0]}"
-            raise UserError(msg)
+            raise UserError(f"{self.card.name}: no image {stem}{SUFFIXES[0]}")
         return voxels(self.files[stem])[0]
 
     def sample(self, n: int, seed: int, first: int = 0) -> Iterator[np.ndarray]:
@@ -77,25 +70,32 @@ class GivenImages(Generator):
         return (voxels(path)[0] for path in paths[first : first + n])
 
 
-def generator_of(given: Given) -> type[GivenImages]:
-    """A generator class for a folder or manifest of images. Its version is the hash of every file.
+def image_folder_spec(folder: ImageFolder, name: str) -> GeneratorSpec:
+    """A generator for a folder or manifest of images. Its version is the hash of every file.
+
+    Args:
+        folder: where the images are.
+        name: of their row.
 
     Raises:
-        UserError: no such folder, a manifest that cannot be read, or no image in it.
+        UserError: no such folder, a manifest that cannot be read, no image in it, or a name that is taken.
     """
-    files = find_files(given.source)
+    registry.check_name(name, f"{folder.source}: --name")
+    files = find_files(folder.source)
     content = hashlib.blake2b(digest_size=8)
     for stem in sorted(files):
         content.update(stem.encode() + hashlib.blake2b(files[stem].read_bytes()).digest())
     card = Card(
-        name=given.name,
-        title=f"Images in {given.source.name}",
+        name=name,
+        title=f"Images in {folder.source.name}",
         version=f"images-{content.hexdigest()}",
         reference="given as files",
         licence="unknown",
-        jobs=frozenset({"counterfactual", "sample", "regions", "ventricles"}),
+        jobs=frozenset({Job.COUNTERFACTUAL, Job.SAMPLE, Job.REGIONS, Job.VENTRICLES}),
     )
-    return type("GivenImages", (GivenImages,), {"card": card, "files": files, "__module__": __name__})
+    return GeneratorSpec(
+        name, card, "images made elsewhere", card.version, partial(ImageFolderGenerator, card, files)
+    )
 
 
 def find_files(source: Path) -> dict[str, Path]:
@@ -108,14 +108,14 @@ def find_files(source: Path) -> dict[str, Path]:
         return _manifest(source)
     if not source.is_dir():
         raise UserError(f"{source}: no such folder or manifest of images")
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in sorted(source.rglob("*_T1w.nii*")):
         stem = next((path.name.removesuffix(suffix) for suffix in SUFFIXES if path.name.endswith(suffix)), "")
         if stem:
-            _add(found, stem, path)
-    if not found:
+            _add(files, stem, path)
+    if not files:
         raise UserError(f"{source}: no image there is called *_T1w.nii.gz or *_T1w.nii; give a manifest (CSV) instead")
-    return found
+    return files
 
 
 def _manifest(source: Path) -> dict[str, Path]:
@@ -125,7 +125,7 @@ def _manifest(source: Path) -> dict[str, Path]:
         raise UserError(f"{source}: not a CSV or TSV manifest ({error})") from error
     if "path" not in table:
         raise UserError(f"{source}: no column 'path'; the manifest has {', '.join(table.columns)}")
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for number, row in enumerate(table.to_dict("records"), 2):
         path = source.parent / row["path"]
         if not path.is_file():
@@ -134,17 +134,17 @@ def _manifest(source: Path) -> dict[str, Path]:
         session = row.get("session", "").removeprefix("ses-")
         if not subject and row.get("desc"):
             raise UserError(f"{source}, line {number}: desc {row['desc']!r} of no subject; add the column 'subject'")
-        stem = Unit(subject, session, row.get("desc", "")).stem if subject else f"line-{number:06d}"
-        _add(found, stem, path)
-    if not found:
+        stem = ImageKey(subject, session, row.get("desc", "")).stem if subject else f"line-{number:06d}"
+        _add(files, stem, path)
+    if not files:
         raise UserError(f"{source}: the manifest names no image")
-    return found
+    return files
 
 
-def _add(found: dict[str, Path], stem: str, path: Path) -> None:
-    if stem in found:
-        raise UserError(f"{path}: a second image of {stem}, beside {found[stem]}; remove one")
-    found[stem] = path
+def _add(files: dict[str, Path], stem: str, path: Path) -> None:
+    if stem in files:
+        raise UserError(f"{path}: a second image of {stem}, beside {files[stem]}; remove one")
+    files[stem] = path
 
 
 def voxels(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -156,55 +156,54 @@ def voxels(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return atomic.read_nifti(path, np.float32, "write it again")
 
 
-def present(
-    folds: Sequence[Fold], generator: type[Generator], given: Given, pattern: Scan | None, job: str
-) -> tuple[list[Fold], list[str]]:
-    """The asks whose image is given, and lines that say how many of how many if some are missing, or what is left out.
+def cut_to_files(
+    folds: Sequence[FoldPlan], files: Mapping[str, Path], folder: ImageFolder, pattern: Scan | None, job: Job
+) -> tuple[list[FoldPlan], list[str]]:
+    """The tasks whose image is there, and lines that say how many of how many if some are missing, or are left out.
 
     Of new brains the first are taken, in the order of their names; of counterfactuals those whose name was asked for.
 
     Args:
         folds: what the study asks.
-        generator: from `generator_of`.
-        given: the user's wish.
+        files: from `find_files`.
+        folder: the user's wish.
         pattern: a scan of the cohort: every image that will be used is read, and must have its grid and affine. None:
             they have been.
-        job: ``counterfactual`` or ``sample``.
+        job: of the study.
 
     Raises:
         UserError: an image is missing (without ``allow_missing``), damaged, not finite, or on another grid.
     """
-    asks = [ask for fold in folds for ask in fold.asks]
-    files: Mapping[str, Path] = getattr(generator, "files", {})
-    if job == "sample":
-        used = sorted(files)[: len(asks)]
-        kept = asks[: len(used)]
-        missing = [f"{len(used)} images for {len(asks)} real ones"] if len(used) < len(asks) else []
-        notes = _too_many(sorted(files), len(asks))
+    tasks = [task for fold in folds for task in fold.tasks]
+    if job is Job.SAMPLE:
+        used = sorted(files)[: len(tasks)]
+        kept = tasks[: len(used)]
+        missing = [f"{len(used)} images for {len(tasks)} real ones"] if len(used) < len(tasks) else []
+        notes = _too_many(sorted(files), len(tasks))
     else:
-        kept = [ask for ask in asks if ask.unit.stem in files]
-        used = [ask.unit.stem for ask in kept]
-        missing = [f"no image {ask.unit.stem}{SUFFIXES[0]}" for ask in asks if ask.unit.stem not in files]
-        notes = _strays(files, [ask.unit for ask in asks])
+        kept = [task for task in tasks if task.key.stem in files]
+        used = [task.key.stem for task in kept]
+        missing = [f"no image {task.key.stem}{SUFFIXES[0]}" for task in tasks if task.key.stem not in files]
+        notes = _strays(files, [task.key for task in tasks])
     if len(kept) < LEAST_SAMPLES:
         there = ", ".join(sorted(files)[:3])
-        hint = "" if job == "sample" else "; `pcgm-bench ask` writes the scans and the list of names"
+        hint = "" if job is Job.SAMPLE else "; `pcgm-bench ask` writes the scans and the list of names"
         hint = "".join(f"; {note}" for note in notes) + hint
-        msg = f"{given.source}: {len(kept)} of {len(asks)} images are there ({missing[0]}; it has {there}){hint}"
+        msg = f"{folder.source}: {len(kept)} of {len(tasks)} images are there ({missing[0]}; it has {there}){hint}"
         raise UserError(msg)
-    faults = [] if given.allow_missing else list(missing)
+    faults = [] if folder.allow_missing else list(missing)
     if pattern is not None:
         faults += _faults([files[stem] for stem in used], pattern)
     if faults:
         shown = "; ".join(faults[:SHOWN]) + (f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else "")
-        hint = "" if given.allow_missing or not missing else " (--allow-missing scores the rest)"
-        raise UserError("; ".join([f"{given.source}: {shown}{hint}", *notes]))
-    units = {ask.unit for ask in kept}
+        hint = "" if folder.allow_missing or not missing else " (--allow-missing scores the rest)"
+        raise UserError("; ".join([f"{folder.source}: {shown}{hint}", *notes]))
+    keys = {task.key for task in kept}
     # No chains: an image cannot be given back to what made it.
-    folds = [replace(fold, asks=tuple(ask for ask in fold.asks if ask.unit in units), chains=()) for fold in folds]
-    if len(kept) < len(asks):
-        notes.insert(0, f"{len(kept)}/{len(asks)} images scored; everything else is cut to the same people")
-    return folds, [f"{given.name}: {note}" for note in notes]
+    plans = [replace(fold, tasks=tuple(task for task in fold.tasks if task.key in keys), chains=()) for fold in folds]
+    if len(kept) < len(tasks):
+        notes.insert(0, f"{len(kept)}/{len(tasks)} images scored; everything else is cut to the same people")
+    return plans, notes
 
 
 def _too_many(stems: Sequence[str], wanted: int) -> list[str]:
@@ -216,10 +215,10 @@ def _too_many(stems: Sequence[str], wanted: int) -> list[str]:
     return [f"{counted}, {len(left)} are left out ({left[0]} to {left[-1]}); remove those you do not want"]
 
 
-def _strays(files: Iterable[str], asked: Sequence[Unit]) -> list[str]:
+def _strays(files: Iterable[str], asked: Sequence[ImageKey]) -> list[str]:
     """What is said of images that nobody asked for; the scans that they were made from are no answers."""
-    known = {unit.stem for unit in asked}
-    strays = sorted(set(files) - known - {replace(unit, description="").stem for unit in asked})
+    known = {key.stem for key in asked}
+    strays = sorted(set(files) - known - {replace(key, description="").stem for key in asked})
     if not strays:
         return []
     lost = sorted(known - set(files))

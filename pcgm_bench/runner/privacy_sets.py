@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 from pcgm_bench import registry
-from pcgm_bench.runner import build
-from pcgm_bench.runner.image_set import Images
-from pcgm_bench.runner.images import Features
-from pcgm_bench.runner.images import image_of
-from pcgm_bench.runner.readings import ReadCohort
+from pcgm_bench.contracts import Cohort
+from pcgm_bench.contracts import CohortSource
+from pcgm_bench.contracts import Estimate
+from pcgm_bench.contracts import PluginError
+from pcgm_bench.contracts import TrainingScans
+from pcgm_bench.contracts import TrainingSets
+from pcgm_bench.runner.features import Features
+from pcgm_bench.runner.generators import GeneratorSpec
+from pcgm_bench.runner.images_of import factual_images
+from pcgm_bench.runner.lazy_images import Images
+from pcgm_bench.runner.metric_uses import OpenMetric
+from pcgm_bench.runner.metric_uses import Space
+from pcgm_bench.runner.segmented_cohort import SegmentedCohort
+from pcgm_bench.store.weights import COMPLETE
+from pcgm_bench.store.weights import read_note
+
+SpaceFeatures = dict[str, "np.ndarray | PluginError"]
+"""Feature space -> features ``(n, d)``, or what is wrong with the extractor."""
 
 FOLD = "the other half"
 OTHER_SEX = 1000.0
@@ -44,34 +55,38 @@ class Learnt:
     reason: str = ""
 
 
-def learnt_from(row: str, weights: Path | None, asked: str) -> Learnt:
+def learnt_from(spec: GeneratorSpec, asked: str) -> Learnt:
     """What is known of a row: from its weights, and for one that needs none, that it has only the fold.
 
     Args:
-        row: a generator's name.
-        weights: its folder of weights, if it has any.
+        spec: of the row's generator.
         asked: the cohort of the run, as the user named it.
 
     Raises:
-        UserError: unknown generator, or the note beside the weights is damaged.
+        UserError: the weights are damaged.
     """
-    if row in build.GIVEN:
+    if spec.plugin is None:
         return Learnt(reason="given as files: nothing says which scans their generator was trained on")
-    if weights is None:
+    if spec.weights is None:
         return Learnt(FOLD)
-    cohort = build.trained_on(weights)
+    cohort = read_note(spec.weights).trained_on
     if not cohort:
-        return Learnt(reason=f"its weights do not say whom they were trained on (no {build.TRAINED_ON} beside them)")
-    if not hasattr(_cohort_plugin(cohort), "training_scans"):
+        return Learnt(reason=f"its weights do not say whom they were trained on (trained_on in {COMPLETE})")
+    if _source(cohort) is None:
         return Learnt(reason=f"trained on {cohort}, whose scans this run does not have")
     if cohort != asked:
         return Learnt(reason=f"trained on {cohort}, and the held-out scans are of {asked}: two populations")
     return Learnt(f"training people of {cohort}", cohort)
 
 
-def _cohort_plugin(name: str) -> Any:
-    registered = name in {plugin.name for plugin in registry.plugins("cohorts")}
-    return registry.get("cohorts", name) if registered else None
+def _source(name: str) -> CohortSource | None:
+    """A registered cohort that can give single training scans; None for others."""
+    if name not in {plugin.name for plugin in registry.plugins("cohorts")}:
+        return None
+    source: CohortSource = registry.find("cohorts", name).load()()
+    # Whether a class overrides a method, only Python can say.
+    overridden = type(source).training_scans is not CohortSource.training_scans
+    return source if overridden else None
 
 
 def matched(training: pd.DataFrame, held_out: pd.DataFrame) -> tuple[list[int], list[int]]:
@@ -93,18 +108,16 @@ def matched(training: pd.DataFrame, held_out: pd.DataFrame) -> tuple[list[int], 
     return first, second
 
 
-class TrainingSets:
+class PrivacySets:
     """Features of training scans, of matched held-out scans and of people scanned twice; each computed once a run."""
 
     def __init__(
         self,
-        cohort: ReadCohort,
+        cohort: SegmentedCohort,
         held_out: Sequence[int],
         learnt: Mapping[str, Learnt],
-        spaces: Sequence[str],
+        spaces: Sequence[Space],
         features: Features,
-        grid: str,
-        seed: int,
     ) -> None:
         """Nothing is read yet.
 
@@ -113,68 +126,70 @@ class TrainingSets:
             held_out: rows of its table that no row of the run has seen: the reference.
             learnt: row -> what it learnt from.
             spaces: feature spaces.
-            features: where features come from.
-            grid: of embedded training people.
-            seed: of the noise of second scans.
+            features: where features come from; its request gives the grid of embedded training people, and the seed of
+                the noise of second scans.
         """
         self.cohort, self.held_out, self.learnt = cohort, list(held_out), learnt
-        self.spaces, self.features, self.grid, self.seed = list(spaces), features, grid, seed
-        self._sets: dict[tuple[str, tuple[str, ...]], tuple[dict[str, np.ndarray], list[int]]] = {}
+        self.spaces, self.features = list(spaces), features
+        self._sets: dict[tuple[str, tuple[str, ...]], tuple[SpaceFeatures, list[int]]] = {}
 
-    def score(
-        self, metric: Any, row: str, people: Sequence[str], space: str, made: np.ndarray, held_out: np.ndarray
-    ) -> dict[str, Any]:
+    def estimate(
+        self, metric: OpenMetric, row: str, people: Sequence[str], made: np.ndarray, held_out: np.ndarray
+    ) -> Estimate:
         """A metric of a row, or the reason why there is none.
 
         Args:
-            metric: called with ``(training, made, held out, retest)``.
+            metric: of `pcgm_bench.contracts.TrainingSets`.
             row: whose images.
             people: of the fold that it adapted to.
-            space: the feature space.
             made: features ``(n, d)`` of the row's images.
             held_out: features ``(m, d)`` of the held-out scans, in order.
 
         Returns:
-            The metric's result, with ``training`` (in words), ``n_training``, ``n_held_out`` and ``n_retest``; or no
-            value and a ``reason``.
+            The metric's estimate, with ``n_training``, ``n_held_out`` and ``n_retest`` among its details.
         """
         learnt = self.learnt[row]
         if learnt.reason:
-            return {"value": None, "low": None, "high": None, "n": None, "reason": learnt.reason}
+            return Estimate(reason=learnt.reason)
         key = (learnt.cohort, () if learnt.cohort else tuple(people))
         if key not in self._sets:
             self._sets[key] = self._training(*key)
-        training, kept = self._sets[key]
-        retest = (held_out[self._twice], self._second[space]) if self._twice else None
-        sizes = {"n_training": len(training[space]), "n_held_out": len(kept), "n_retest": len(self._twice)}
-        return {**metric(training[space], made, held_out[kept], retest), "training": learnt.who, **sizes}
+        by_space, kept = self._sets[key]
+        training = by_space[metric.space]
+        second = self._second[metric.space] if self._twice else None
+        if isinstance(training, PluginError) or isinstance(second, PluginError):
+            return Estimate(reason=str(training if isinstance(training, PluginError) else second))
+        retest = (held_out[self._twice], second) if second is not None else None
+        estimate = metric.measure(TrainingSets(training, made, held_out[kept], retest, metric.space))
+        sizes = {"n_training": len(training), "n_held_out": len(kept), "n_retest": len(self._twice)}
+        return dataclasses.replace(estimate, details={**estimate.details, **sizes})
 
-    def _training(self, cohort: str, people: tuple[str, ...]) -> tuple[dict[str, np.ndarray], list[int]]:
+    def _training(self, cohort: str, people: tuple[str, ...]) -> tuple[SpaceFeatures, list[int]]:
         """Features of the training scans by space, and which of the held-out ones stand against them."""
         held_out = self.cohort.table.iloc[self.held_out]
-        if not cohort:
-            fold = self.cohort.subset(people)
-            rows, kept = matched(fold.table, held_out)
-            return self.features.of(self._set([partial(image_of, fold, index) for index in rows]), self.spaces), kept
-        scans = _cohort_plugin(cohort).training_scans(self.grid, self.features.home)
+        home = self.features.request.home
+        scans: Cohort | TrainingScans = self.cohort.subset(people)
+        if cohort:
+            source = _source(cohort)
+            drawn = None if source is None else source.training_scans(self.features.request.cohort.grid, home)
+            assert drawn is not None, f"{cohort} has training scans, or the row has a reason"
+            scans = drawn
         rows, kept = matched(scans.table, held_out)
-        return self.features.of(self._set([partial(image_of, scans, index) for index in rows]), self.spaces), kept
+        return self.features.of(factual_images(scans, rows, home), self.spaces), kept
 
     @cached_property
     def _twice(self) -> list[int]:
         """Which of the held-out people are scanned again: `RETESTS`, from the first to the last; none without truth."""
-        if getattr(self.cohort.source, "oracle", None) is None:
+        if not self.cohort.has_truth:
             return []
         n = len(self.held_out)
-        return [int(one) for one in np.linspace(0, n - 1, min(RETESTS, n)).round()]
+        return [int(place) for place in np.linspace(0, n - 1, min(RETESTS, n)).round()]
 
     @cached_property
-    def _second(self) -> dict[str, np.ndarray]:
+    def _second(self) -> SpaceFeatures:
         """Features by space of their second scans: the null intervention's truth, which is fresh noise alone."""
-        oracle = self.cohort.source.oracle  # type: ignore[attr-defined]
-        scans = [self.cohort[self.held_out[one]] for one in self._twice]
-        return self.features.of(self._set([partial(oracle, scan, {}, self.seed) for scan in scans]), self.spaces)
-
-    def _set(self, loaders: list[Callable[[], np.ndarray]]) -> Images:
-        """Images that are drawn once for all spaces: drawing takes longer than reading."""
-        return Images(loaders, scratch=self.features.home)
+        scans = [self.cohort[self.held_out[place]] for place in self._twice]
+        seed, home = self.features.request.seed, self.features.request.home
+        # Drawn once for all spaces: drawing takes longer than reading.
+        images = Images([partial(self.cohort.oracle, scan, {}, seed) for scan in scans], scratch=home)
+        return self.features.of(images, self.spaces)

@@ -17,8 +17,10 @@ import numpy as np
 
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
+from pcgm_bench.store import StoredVolumes
 
-VOXELS = ("image", "affine")
+VOXELS = ("image", "affine", "scale")
+"""Fields of a scan that come from its file."""
 
 
 class _Lazy:
@@ -49,26 +51,45 @@ class LazySegmentation(_Lazy, Segmentation):
 
 
 class LazyScan(_Lazy, Scan):
-    """A cohort's scan with its reading; ``image`` and ``affine`` are read on first use."""
+    """A cohort's scan with its segmentation; image, affine and scale are read on first use."""
 
     def with_values(self, **changes: Any) -> LazyScan:
         """The same scan with other metadata, its voxels still on disk (`dataclasses.replace` would read them)."""
+        # Python itself is asked: the names are the dataclass's own fields.
         known = {
             field.name: getattr(self, field.name) for field in dataclasses.fields(Scan) if field.name not in VOXELS
         }
-        loaders = {name: partial(getattr, self, name) for name in (*VOXELS, "scale")}
+        loaders = {name: partial(getattr, self, name) for name in VOXELS}
         return LazyScan.of(loaders, **(known | changes))
 
 
 def lazy_segmentation(
-    fractions: Callable[[], np.ndarray], labels: Callable[[], np.ndarray], **known: Any
+    fractions: Callable[[], np.ndarray],
+    labels: Callable[[], np.ndarray],
+    stored: StoredVolumes,
+    volumes: Mapping[str, float] | None = None,
+    head_size: float | None = None,
 ) -> LazySegmentation:
-    """``volumes``, ``head_size`` and ``qc`` at once, the voxels on demand."""
-    return LazySegmentation.of({"fractions": fractions, "labels": labels}, **known)
+    """The numbers at once, the voxels on demand.
+
+    Args:
+        fractions: reads the tissue fractions.
+        labels: reads the label map.
+        stored: the numbers.
+        volumes: in place of the stored ones.
+        head_size: likewise.
+    """
+    return LazySegmentation.of(
+        {"fractions": fractions, "labels": labels},
+        volumes=dict(stored.volumes if volumes is None else volumes),
+        head_size=stored.head_size if head_size is None else head_size,
+        qc=stored.qc,
+        qc_parts=stored.qc_parts,
+    )
 
 
 def lazy_scan(load: Callable[[], Scan], **known: Any) -> LazyScan:
-    """Everything but the voxels at once; ``load`` (called once) brings image and affine."""
+    """Everything but the voxels at once; ``load`` (called once) brings image, affine and scale."""
     cache: list[Scan] = []
 
     def loaded() -> Scan:
@@ -79,7 +100,6 @@ def lazy_scan(load: Callable[[], Scan], **known: Any) -> LazyScan:
     loaders = {
         "image": lambda: loaded().image,
         "affine": lambda: loaded().affine,
-        # A scan that was registered carries grid volume / native volume; see `pcgm_bench.cohort`.
-        "scale": lambda: getattr(loaded(), "scale", 1.0),
+        "scale": lambda: loaded().scale,
     }
     return LazyScan.of(loaders, **known)

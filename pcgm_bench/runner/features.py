@@ -1,0 +1,45 @@
+"""Features of images in the run's spaces, kept under the home folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from pcgm_bench.contracts import PluginError
+from pcgm_bench.contracts import Progress
+from pcgm_bench.features.cache import features_of
+from pcgm_bench.plugin_guard import guarded
+from pcgm_bench.runner.lazy_images import Images
+from pcgm_bench.runner.metric_uses import Space
+from pcgm_bench.runner.request import RunRequest
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of images, kept under the home folder.
+
+    Attributes:
+        request: says where, and the device.
+        workers: images at a time; no feature depends on it.
+        progress: told (what, done, total).
+    """
+
+    request: RunRequest
+    workers: int
+    progress: Progress
+
+    def of(self, images: Images, spaces: Iterable[Space]) -> dict[str, np.ndarray | PluginError]:
+        """Space -> ``(n, d)``, from the store if they are there; or what is wrong with the extractor."""
+        features: dict[str, np.ndarray | PluginError] = {}
+        for space in spaces:
+            folder = self.request.home / "features"
+            try:
+                with guarded(space.plugin, "extracting features"):
+                    features[space.name] = features_of(
+                        images, space.extractor, folder, workers=self.workers, progress=self.progress
+                    )
+            except PluginError as error:
+                features[space.name] = error
+        return features

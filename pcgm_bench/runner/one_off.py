@@ -1,0 +1,182 @@
+"""Outside a study: train a generator, draw new brains, change one scan, segment one image."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from pcgm_bench import registry
+from pcgm_bench.cohort import bids
+from pcgm_bench.cohort.grid import grid as named_grid
+from pcgm_bench.contracts import Cohort
+from pcgm_bench.contracts import Context
+from pcgm_bench.contracts import Intervention
+from pcgm_bench.contracts import Job
+from pcgm_bench.contracts import Progress
+from pcgm_bench.contracts import Scan
+from pcgm_bench.contracts import SegmenterOptions
+from pcgm_bench.contracts import UserError
+from pcgm_bench.contracts import silent
+from pcgm_bench.plugin_guard import WrongReturn
+from pcgm_bench.plugin_guard import guarded
+from pcgm_bench.runner.generators import find_generator
+from pcgm_bench.runner.request import MethodRequest
+from pcgm_bench.runner.resolve import find_cohort
+from pcgm_bench.runner.resolve import open_cohort
+from pcgm_bench.runner.resolve import open_ruler
+from pcgm_bench.runner.row_work import act
+from pcgm_bench.runner.row_work import checked
+from pcgm_bench.runner.segmentation import Ruler
+from pcgm_bench.runner.segmentation import segment_cohort
+from pcgm_bench.runner.threads import pinned_threads
+from pcgm_bench.store import atomic
+from pcgm_bench.store.closure import code_digest
+from pcgm_bench.store.environment import Environment
+from pcgm_bench.store.locks import locked
+from pcgm_bench.store.weights import WeightsNote
+from pcgm_bench.store.weights import write_weights
+
+
+def ruler_of(request: MethodRequest, cohort: Cohort | None = None) -> Ruler:
+    """The segmenter of a request."""
+    options = SegmenterOptions(request.home, cohort, request.segmentations, request.device, request.threads)
+    return open_ruler(request.segmenter, options)
+
+
+def fit(request: MethodRequest, out: Path | None = None, progress: Progress = silent) -> Path:
+    """Train a generator on the training people of a cohort, and keep its weights.
+
+    Args:
+        request: the method and the people: an embedded cohort's training population, or a folder of scans.
+        out: folder for the weights; ``<home>/weights/<method>`` without.
+        progress: told (what, done, total).
+
+    Returns:
+        The folder of weights. Training keeps checkpoints beside it: the same call goes on from there.
+
+    Raises:
+        UserError: the method has nothing to train, or the folder cannot be written to.
+        PluginError: the method fails.
+    """
+    plugin = registry.find("methods", request.method)
+    cls = plugin.load()
+    if not cls.card.needs_weights:
+        raise UserError(f"{request.method} has nothing to train: it runs as it is")
+    folder = out or request.home / "weights" / plugin.name
+    work = folder.parent / f".{folder.name}-training"
+    with pinned_threads(request.threads), locked(folder.parent / f".{folder.name}.lock"):
+        with guarded(plugin, "making it"):
+            generator = cls()
+            generator.to(request.device)
+        source, _plugin = find_cohort(request.cohort)
+        people = source.open_training(request.cohort, request.home, progress)
+        segmented = segment_cohort(people, ruler_of(request, people), progress)
+        try:
+            work.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise atomic.cannot_write(work, error) from error
+        context = Context(request.seed, request.device, request.threads, progress, work=work)
+        with guarded(plugin, "training"):
+            generator.fit(segmented, context)
+        note = WeightsNote(
+            method=request.method,
+            trained_on=request.cohort.name,
+            grid=request.cohort.grid,
+            code=code_digest(cls),
+            environment=Environment.current(request.device),
+        )
+
+        def save(into: Path) -> None:
+            with guarded(plugin, "saving its weights"):
+                generator.save(into)
+
+        write_weights(folder, save, note)
+    return folder
+
+
+def sample(request: MethodRequest, n: int, out: Path, progress: Progress = silent) -> list[Path]:
+    """Draw new brains and write ``sample-001_T1w.nii.gz`` and so on, one at a time.
+
+    Raises:
+        UserError: the method does not draw brains, ``n`` is not positive, or the folder cannot be written to.
+        PluginError: the method fails, or draws something that is no image.
+    """
+    if n < 1:
+        raise UserError(f"-n {n}: ask for at least one brain")
+    frame = named_grid(request.cohort.grid)
+    pattern = Scan("sample", "", np.zeros(frame.shape, np.float32), frame.affine, float("nan"), "", "")
+    with pinned_threads(request.threads):
+        spec = find_generator(request.method, request.home, request.weights)
+        if Job.SAMPLE not in spec.card.jobs:
+            raise UserError(f"{request.method} does not draw new brains; `pcgm-bench list methods` says who does")
+        if spec.card.is_control:
+            raise UserError(f"{request.method} is a control: it needs the people of a study to draw from")
+        generator = spec.open(request.device)
+        paths = []
+        for index in range(n):
+            with spec.guarded(f"drawing brain {index + 1}"):
+                drawn = next(iter(generator.sample(1, request.seed, first=index)), None)
+                if drawn is None:
+                    raise WrongReturn("sample gave nothing")
+                image = checked(drawn, pattern)
+            paths.append(out / f"sample-{index + 1:03d}_T1w.nii.gz")
+            atomic.write_nifti(paths[-1], image, frame.affine)
+            progress("sample", index + 1, n)
+    return paths
+
+
+def counterfactual(
+    request: MethodRequest,
+    path: Path,
+    do: Intervention,
+    person: Mapping[str, str | float],
+    out: Path,
+    progress: Progress = silent,
+) -> Path:
+    """One scan in, one scan out: this person, had ``do`` been true.
+
+    The generator adapts to a cohort first (PCGM learns there what a diagnosis does to volumes), by default to the
+    embedded one.
+
+    Args:
+        request: which generator, and whom it adapts to.
+        path: a T1w NIfTI file.
+        do: ``{"diagnosis": "AUD"}``.
+        person: age (years), sex (F or M) and diagnosis of the person as they are.
+        out: a NIfTI file to write; it lies where the scan lies.
+        progress: told (what, done, total).
+
+    Raises:
+        UserError: the scan cannot be read, or the method does not make counterfactuals.
+        PluginError: the method fails.
+    """
+    with pinned_threads(request.threads):
+        spec = find_generator(request.method, request.home, request.weights)
+        if Job.COUNTERFACTUAL not in spec.card.jobs or spec.card.needs_truth:
+            raise UserError(f"{request.method} cannot change a scan; `pcgm-bench list methods` says who can")
+        if str(out).removesuffix(".gz").removesuffix(".nii") == str(out):
+            raise UserError(f"{out}: name a NIfTI file, such as {out}.nii.gz")
+        scan, back = bids.load_scan(path, **person, home=request.home, grid=request.cohort.grid)
+        act(scan, do)
+        people = open_cohort(request.cohort, request.home, request.seed, False, progress)
+        levels = set(people.table["diagnosis"].astype(str))
+        for asked in (scan.diagnosis, do.get("diagnosis", scan.diagnosis)):
+            if asked not in levels:
+                raise UserError(f"unknown diagnosis {asked!r}{registry.suggestion(str(asked), levels)}")
+        ruler = ruler_of(request, people)
+        generator = spec.open(request.device)
+        segmented = segment_cohort(people, ruler, progress)
+        with spec.guarded(f"adapting to {people.name}"):
+            generator.adapt(segmented, Context(request.seed, request.device, request.threads, progress))
+        progress("segment the scan", 0, 1)
+        segmentation = ruler.measure(scan, voxels=True)
+        progress("segment the scan", 1, 1)
+        scan = dataclasses.replace(scan, segmentation=segmentation, head_size=segmentation.head_size)
+        with spec.guarded(f"changing {path.name}"):
+            image = checked(generator.counterfactual(scan, do, request.seed), scan)
+        native = back(image)
+        atomic.write_nifti(out, native.get_fdata(dtype=np.float32), native.affine)
+    return out

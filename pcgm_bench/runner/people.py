@@ -1,0 +1,92 @@
+"""The first two steps of a run: who is in it, and what was measured on their scans."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from pcgm_bench.contracts import Cohort
+from pcgm_bench.contracts import Progress
+from pcgm_bench.contracts import SegmenterOptions
+from pcgm_bench.plugin_guard import guarded
+from pcgm_bench.runner.fold_plan import FoldPlan
+from pcgm_bench.runner.fold_plan import plan_study
+from pcgm_bench.runner.image_folder import cut_to_files
+from pcgm_bench.runner.image_folder import find_files
+from pcgm_bench.runner.request import Share
+from pcgm_bench.runner.resolve import Setup
+from pcgm_bench.runner.resolve import open_people
+from pcgm_bench.runner.resolve import open_ruler
+from pcgm_bench.runner.resolve import usable_rows
+from pcgm_bench.runner.segmentation import Ruler
+from pcgm_bench.runner.segmentation import segment_cohort
+from pcgm_bench.runner.segmented_cohort import SegmentedCohort
+from pcgm_bench.contracts import UserError
+
+Helped = Callable[[Callable[[], object]], AbstractContextManager[Share]]
+
+
+@dataclass(frozen=True)
+class People:
+    """The people of a run, and what measures them.
+
+    Attributes:
+        setup: of the run, without rows that this cohort or this segmenter rules out.
+        cohort: the scans.
+        ruler: the segmenter.
+    """
+
+    setup: Setup
+    cohort: Cohort
+    ruler: Ruler
+
+
+def find_people(setup: Setup, progress: Progress) -> People:
+    """Open the cohort (made if it is not there) and the segmenter.
+
+    Raises:
+        UserError: either is not to be had, or the method cannot run on them.
+    """
+    request = setup.request
+    cohort = open_people(setup, progress)
+    options = SegmenterOptions(request.home, cohort, request.segmentations, request.device, request.threads)
+    ruler = open_ruler(request.segmenter, options)
+    metrics = setup.metrics.judging(ruler.segmenter.qc_score, request.qc_threshold)
+    return People(usable_rows(dataclasses.replace(setup, metrics=metrics), cohort, ruler), cohort, ruler)
+
+
+def segment_people(people: People, progress: Progress, helped: Helped | None = None) -> SegmentedCohort:
+    """Measure what has not been measured; raises as `segment_cohort`."""
+    return segment_cohort(people.cohort, people.ruler, progress, helped)
+
+
+def plan_people(people: People, cohort: SegmentedCohort, *, check: bool) -> tuple[list[FoldPlan], list[str]]:
+    """What is asked of whom, fold by fold, and remarks; cut to the images that are there, if a folder is scored.
+
+    Args:
+        people: of the run.
+        cohort: the same, segmented.
+        check: read every given image first; processes that help need not do it again.
+
+    Raises:
+        UserError: the people are not those that the study needs, or images are missing or damaged.
+        PluginError: the study's folds, interventions or chains contradict each other.
+    """
+    setup = people.setup
+    request = setup.request
+    try:
+        folds = plan_study(cohort, setup.study, request.seed, request.quick)
+    except UserError:
+        raise
+    except Exception:
+        with guarded(setup.study_plugin, "planning"):
+            raise
+    if request.image_folder is None:
+        return folds, []
+    pattern = cohort[0] if check else None
+    files = find_files(request.image_folder.source)
+    plans, notes = cut_to_files(folds, files, request.image_folder, pattern, setup.study.job)
+    return plans, [f"{request.method}: {note}" for note in notes]

@@ -1,0 +1,112 @@
+"""What the makers of images are given: one row, its generator, and where its images go."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pcgm_bench import __version__
+from pcgm_bench.contracts import Context
+from pcgm_bench.contracts import Generator
+from pcgm_bench.contracts import Intervention
+from pcgm_bench.contracts import Scan
+from pcgm_bench.contracts import UserError
+from pcgm_bench.runner.fold_plan import REGIONS
+from pcgm_bench.runner.fold_plan import FoldPlan
+from pcgm_bench.runner.resolve import GeneratorSpec
+from pcgm_bench.runner.segmentation import Ruler
+from pcgm_bench.runner.segmented_cohort import SegmentedCohort
+from pcgm_bench.store import DerivativeFolder
+from pcgm_bench.runner.request import EVERYTHING
+from pcgm_bench.runner.request import Share
+
+
+@dataclass(frozen=True)
+class RowWork:
+    """One row of a run with everything that making its images takes.
+
+    Attributes:
+        row: name in the tables; part of every image's seed.
+        spec: of the generator.
+        cohort: the factual scans, segmented.
+        folds: what is asked, for this row.
+        ruler: measures the images.
+        folder: where they go.
+        context: seed, device, threads, progress, and the oracle for a control that needs it.
+        share: which of the images this process makes.
+        count: called after each image.
+    """
+
+    row: str
+    spec: GeneratorSpec
+    cohort: SegmentedCohort
+    folds: Sequence[FoldPlan]
+    ruler: Ruler
+    folder: DerivativeFolder
+    context: Context
+    share: Share = EVERYTHING
+    count: Callable[[], object] = lambda: None
+
+    def missing(self) -> bool:
+        """Whether any image of the row, in whatever share, is not done."""
+        return any(not self.folder.is_done(request) for fold in self.folds for request in fold.requests)
+
+    def adapt(self, generator: Generator, fold: FoldPlan, number: int) -> None:
+        """Let the generator learn from a fold; raises PluginError."""
+        with self.spec.guarded(f"adapting to fold {number + 1}"):
+            generator.adapt(self.cohort.subset(fold.train), self.context)
+
+    @contextlib.contextmanager
+    def making(self, what: str) -> Iterator[None]:
+        """Name the image in what goes wrong inside; raises PluginError."""
+        with self.spec.guarded(f"making {what}"):
+            yield
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Who made the row, for its dataset description."""
+        card = self.spec.card
+        text = f"{card.name} of {self.spec.origin}, run by pcgm-bench {__version__}"
+        return {"Name": card.title, "Version": card.version, "Description": text}
+
+
+def checked(image: np.ndarray, scan: Scan) -> np.ndarray:
+    """The generator's image as float32.
+
+    Raises:
+        ValueError: no array of real numbers, another shape than the scan's, not finite, or empty: the plugin's fault.
+    """
+    array = np.asarray(image)
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"the image has the type {array.dtype}; give real numbers")
+    if array.shape != scan.image.shape:
+        raise ValueError(f"the image has the shape {array.shape}, the scan has {scan.image.shape}")
+    array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        raise ValueError("the image has NaN or infinite voxels")
+    if not array.any():
+        raise ValueError("the image is zero everywhere")
+    return array
+
+
+def act(scan: Scan, do: Intervention) -> Scan:
+    """The same scan with its metadata as ``do`` says: what a counterfactual image shows.
+
+    Factors of regions (``{"frontal": 0.95}``) change the anatomy alone: the metadata stay.
+
+    Raises:
+        UserError: ``do`` names something a scan does not have.
+    """
+    known = ("age", "sex", "diagnosis", *REGIONS)
+    if unknown := sorted(set(do) - set(known)):
+        raise UserError(f"do {', '.join(unknown)}: only these can be set: {', '.join(known)}")
+    changes: dict[str, float | str] = {name: str(do[name]) for name in ("sex", "diagnosis") if name in do}
+    if "age" in do:
+        changes["age"] = float(do["age"])
+    return dataclasses.replace(scan, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,108 @@
+"""Where the images of a row lie, and the hash of what they are made from.
+
+The method's images lie in the run's folder. Those of controls lie in ``<home>/rows`` and are shared: every method that
+is compared on one cohort has the same oracle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pcgm_bench.contracts import Cohort
+from pcgm_bench.contracts import Row
+from pcgm_bench.runner import counterfactuals
+from pcgm_bench.runner import samples
+from pcgm_bench.runner import volume_rows
+from pcgm_bench.runner.fold_plan import FoldPlan
+from pcgm_bench.runner.fold_plan import for_row
+from pcgm_bench.runner.resolve import Setup
+from pcgm_bench.runner.segmentation import Ruler
+from pcgm_bench.store import DerivativeFolder
+from pcgm_bench.store import Identity
+from pcgm_bench.store import RunFolder
+from pcgm_bench.store import digest
+from pcgm_bench.store.closure import code_digest
+from pcgm_bench.store.identity import safe_filename
+
+
+@dataclass(frozen=True)
+class RowPlace:
+    """One row with images.
+
+    Attributes:
+        row: the row.
+        plans: what it is asked.
+        folder: where its images are.
+    """
+
+    row: Row
+    plans: Sequence[FoldPlan]
+    folder: DerivativeFolder
+
+    def count_missing(self) -> int:
+        """Images that are not done yet."""
+        requests = [request for fold in self.plans for request in fold.requests]
+        return len(requests) - self.folder.count_done(requests)
+
+
+def harness_digest() -> str:
+    """Hash of the harness's code that calls generators and segmenters: seeds, folds, what is stored."""
+    return code_digest(counterfactuals, samples, volume_rows)[:16]
+
+
+def identity_of(setup: Setup, cohort: Cohort, ruler: Ruler) -> Identity:
+    """What makes a run this run."""
+    request = setup.request
+    method = next(spec for spec in setup.specs.values() if spec.name == request.method)
+    return Identity(
+        method=request.method,
+        generator=method.digest,
+        study=request.study,
+        study_version=f"{setup.study_plugin.distribution} {setup.study.version}",
+        cohort=cohort.name,
+        cohort_hash=cohort.content_hash,
+        segmenter=ruler.digest,
+        harness=harness_digest(),
+        seed=request.seed,
+        quick=request.quick,
+        device=request.device.partition(":")[0],
+        threads=request.threads,
+    )
+
+
+def basis_of(setup: Setup, cohort: Cohort, ruler: Ruler, row: Row) -> str:
+    """Hash of all that a row's images depend on, besides the people learnt from and what is asked."""
+    request, spec = setup.request, setup.specs[row.name]
+    return digest(
+        {
+            "row": row.name,
+            "generator": spec.digest,
+            "permuted": [row.fits_permuted, row.asks_permuted],
+            "study": [setup.study_plugin.distribution, request.study, str(setup.study.version)],
+            "cohort": cohort.content_hash,
+            "segmenter": ruler.digest,
+            "harness": harness_digest(),
+            "seed": request.seed,
+            "device": request.device.partition(":")[0],
+            "threads": request.threads,
+            "environment": setup.environment.model_dump(mode="json"),
+        }
+    )
+
+
+def row_places(
+    setup: Setup, cohort: Cohort, ruler: Ruler, folds: Sequence[FoldPlan], run: RunFolder
+) -> dict[str, RowPlace]:
+    """Row -> its place, of all rows with images, the method first."""
+    places = {}
+    for row in setup.image_rows:
+        basis = basis_of(setup, cohort, ruler, row)
+        plans = for_row(folds, basis, setup.specs[row.name].card, setup.study)
+        if row.name == setup.request.method:
+            folder = run.derivative(row.name)
+        else:
+            name = f"{safe_filename(row.name)}--{safe_filename(setup.request.study)}--{safe_filename(cohort.name)}"
+            folder = DerivativeFolder(setup.request.home / "rows" / f"{name}--{basis[:12]}")
+        places[row.name] = RowPlace(row, plans, folder)
+    return places

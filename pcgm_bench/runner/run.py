@@ -1,0 +1,268 @@
+"""A run from end to end: request -> plan -> people -> segmentations -> images -> scores -> tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from pcgm_bench.contracts import Job
+from pcgm_bench.contracts import Measurement
+from pcgm_bench.contracts import PluginError
+from pcgm_bench.contracts import Progress
+from pcgm_bench.contracts import silent
+from pcgm_bench.plugin_guard import guarded
+from pcgm_bench.results.scores import Scores
+from pcgm_bench.runner.chains import write_chains
+from pcgm_bench.runner.evidence import Made
+from pcgm_bench.runner.evidence import gather_evidence
+from pcgm_bench.runner.examples import Example
+from pcgm_bench.runner.examples import examples
+from pcgm_bench.runner.executors.interface import Step
+from pcgm_bench.runner.executors.local import local_helpers
+from pcgm_bench.runner.fold_plan import FoldPlan
+from pcgm_bench.runner.fold_plan import plan_folds
+from pcgm_bench.runner.image_metrics import not_possible
+from pcgm_bench.runner.images import context_of
+from pcgm_bench.runner.images import make_images
+from pcgm_bench.runner.measurements import image_measurements
+from pcgm_bench.runner.measurements import real_measurements
+from pcgm_bench.runner.measurements import volume_measurements
+from pcgm_bench.runner.measurements import write_measurements
+from pcgm_bench.runner.people import Helped
+from pcgm_bench.runner.people import People
+from pcgm_bench.runner.people import find_people
+from pcgm_bench.runner.people import plan_people
+from pcgm_bench.runner.people import segment_people
+from pcgm_bench.runner.plan import write_plan
+from pcgm_bench.runner.request import EVERYTHING
+from pcgm_bench.runner.request import RunRequest
+from pcgm_bench.runner.resolve import resolve
+from pcgm_bench.runner.rows import RowPlace
+from pcgm_bench.runner.rows import basis_of
+from pcgm_bench.runner.rows import identity_of
+from pcgm_bench.runner.rows import row_places
+from pcgm_bench.runner.scoring import Basis
+from pcgm_bench.runner.scoring import score
+from pcgm_bench.runner.scoring import scored_by
+from pcgm_bench.runner.scoring import store_scores
+from pcgm_bench.runner.scoring import stored_scores
+from pcgm_bench.runner.scoring import study_tables
+from pcgm_bench.runner.scoring import who_learnt
+from pcgm_bench.runner.segmented_cohort import SegmentedCohort
+from pcgm_bench.runner.sessions import Started
+from pcgm_bench.runner.sessions import note_session
+from pcgm_bench.runner.sessions import start
+from pcgm_bench.runner.steps import make_share
+from pcgm_bench.runner.threads import pinned_threads
+from pcgm_bench.runner.volume_rows import volume_row
+from pcgm_bench.store import RunFolder
+from pcgm_bench.store import digest
+from pcgm_bench.tables import Table
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came out of a run.
+
+    Attributes:
+        folder: where it is stored.
+        scores: its records, and what belongs beside them.
+        tables: of the study, the overview first.
+        made: images made by this process; 0 when everything came from the store.
+        examples: a few people to look at.
+        failure: why there are no images of the method itself; empty where there are.
+    """
+
+    folder: RunFolder
+    scores: Scores
+    tables: Sequence[Table]
+    made: int = 0
+    examples: Sequence[Example] = ()
+    failure: str = ""
+
+
+def run(request: RunRequest, progress: Progress = silent, workers: int = 1) -> RunResult:
+    """Do, or finish, or just look up, one run.
+
+    Args:
+        request: what the user asks for.
+        progress: told (what, done, total).
+        workers: processes that make images side by side; no image depends on how many.
+
+    Raises:
+        UserError: anything the user can mend; what was made stays, and the same command goes on from there.
+        PluginError: a study, cohort or segmenter fails. A generator that fails leaves its row empty, with the reason.
+    """
+    started = time.monotonic()
+    # Before minutes go into a cohort: is there such a method, can it do anything here, is it trained?
+    setup = resolve(request)
+    with pinned_threads(request.threads):
+        people = find_people(setup, progress)
+        folder = RunFolder.open(request.home, identity_of(people.setup, people.cohort, people.ruler))
+        with folder.working(progress):
+            session = start(people.setup, started, workers)
+            work = _Work(people, folder, progress, workers)
+            try:
+                result, worked = work.carry_out()
+            except BaseException:
+                work.note(session, complete=False)
+                raise
+            if worked:
+                work.note(session, complete=True)
+    return result
+
+
+@dataclass
+class _Work:
+    """One run under way.
+
+    Attributes:
+        people: of the run.
+        folder: of the run.
+        progress: told (what, done, total).
+        workers: processes.
+        made: images made so far.
+        places: row -> folder of its images, once that is known.
+    """
+
+    people: People
+    folder: RunFolder
+    progress: Progress
+    workers: int
+    made: int = 0
+    places: dict[str, Path] = field(default_factory=dict)
+
+    def note(self, session: Started, *, complete: bool) -> None:
+        """Add the session to the run's manifest."""
+        note_session(self.folder, session, self.people.setup, self.places, made=self.made, complete=complete)
+
+    def carry_out(self) -> tuple[RunResult, bool]:
+        """Make what is missing; returns the result and whether anything was."""
+        people, setup = self.people, self.people.setup
+        cohort = segment_people(people, self.progress, self._helped(Step.SEGMENTATIONS))
+        folds, remarks = plan_people(people, cohort, check=True)
+        places = row_places(setup, people.cohort, people.ruler, folds, self.folder)
+        self.places = {row: place.folder.root for row, place in places.items()}
+        failed = self._images(cohort, places)
+        volumes, failed_volumes = self._volume_rows(cohort)
+        failed |= failed_volumes
+        kept = {row: place for row, place in places.items() if row not in failed}
+        measurements = self._measurements(cohort, kept) + volumes
+        plans = {row: place.plans for row, place in kept.items()}
+        folders = {row: place.folder for row, place in kept.items()}
+        missing = {**setup.skipped, **failed}
+        learnt = who_learnt(setup)
+        basis = Basis(
+            measurements=write_measurements(self.folder, measurements),
+            chains=write_chains(self.folder, plans, folders),
+            rows={row: _made_from(row_plans) for row, row_plans in plans.items()},
+            learnt=learnt,
+            missing=missing,
+        )
+        shown = examples(setup.study, cohort, folds, plans, folders, setup.request.seed)
+        failure = failed.get(setup.request.method, "")
+        stamp = scored_by(setup, basis)
+        if (scores := stored_scores(self.folder, stamp)) is not None:
+            tables = study_tables(setup.study, scores)
+            return RunResult(self.folder, scores, tables, self.made, shown, failure), self.made > 0
+        self.folder.check_environment(setup.environment)
+        made = Made(cohort, kept, measurements, missing, learnt, self._folds(cohort))
+        evidence = gather_evidence(people, made, self.progress, self.workers)
+        records = score(setup, evidence)
+        with guarded(setup.study_plugin, "warning of the cohort"):
+            said = list(setup.study.warnings(cohort.table, people.cohort))
+        scores = Scores(
+            scored_by=stamp,
+            study=setup.request.study,
+            study_version=str(setup.study.version),
+            is_phantom=people.cohort.is_phantom,
+            skipped=missing | not_possible(evidence.images),
+            warnings=[*people.cohort.notes, *remarks, *said],
+            metrics={name: use.identity for name, use in evidence.uses.items()},
+            records=records,
+        )
+        with guarded(setup.study_plugin, "making its tables"):
+            tables = store_scores(self.folder, setup, scores)
+        return RunResult(self.folder, scores, tables, self.made, shown, failure), True
+
+    def _helped(self, step: Step) -> Helped | None:
+        if self.workers < 2:
+            return None
+        plan = write_plan(self.people.setup)
+        return lambda waiting: local_helpers(self.workers, make_share, plan, step, waiting)
+
+    def _images(self, cohort: SegmentedCohort, places: Mapping[str, RowPlace]) -> dict[str, str]:
+        """Make every missing image; returns the rows that failed, and why."""
+        wanted = {row: [request for fold in place.plans for request in fold.requests] for row, place in places.items()}
+        before = {row: place.folder.count_done(wanted[row]) for row, place in places.items()}
+        reported = dict.fromkeys(places, 0)
+        what = "new brains" if self.people.setup.study.job is Job.SAMPLE else "counterfactuals"
+
+        def count() -> None:
+            done = {row: place.folder.count_done(wanted[row]) for row, place in places.items()}
+            self.made = sum(done.values()) - sum(before.values())
+            for row, number in done.items():
+                if number != reported[row]:
+                    self.progress(f"{what}, {row}", number, len(wanted[row]))
+            reported.update(done)
+
+        make = partial(make_images, self.people, cohort, places, count=count, progress=self.progress)
+        if sum(before.values()) < sum(map(len, wanted.values())):
+            self.folder.check_environment(self.people.setup.environment)
+            if self.workers > 1:
+                plan = write_plan(self.people.setup)
+                with local_helpers(self.workers, make_share, plan, Step.IMAGES, count) as share:
+                    make(share=share)
+        failed = make(share=EVERYTHING)
+        count()
+        return failed
+
+    def _folds(self, cohort: SegmentedCohort) -> list[tuple[Sequence[str], Sequence[str]]]:
+        return list(self.people.setup.study.folds(cohort.table, self.people.setup.request.seed))
+
+    def _volume_rows(self, cohort: SegmentedCohort) -> tuple[list[Measurement], dict[str, str]]:
+        """Measurements of the rows without images, and the rows that failed."""
+        setup = self.people.setup
+        measurements: list[Measurement] = []
+        failed: dict[str, str] = {}
+        for row in setup.volume_rows:
+            spec = setup.specs[row.name]
+            with guarded(setup.study_plugin, f"planning {row.name}"):
+                permuted = self._permuted(cohort) if row.fits_permuted or row.asks_permuted else cohort
+                asked = permuted if row.asks_permuted else cohort
+                plans = plan_folds(asked, setup.study.interventions(asked.table), self._folds(cohort))
+            basis = basis_of(setup, cohort.source, self.people.ruler, row)
+            plans = [replace(plan, basis=basis) for plan in plans]
+            train = permuted if row.fits_permuted else cohort
+            context = context_of(self.people, spec, self.progress)
+            try:
+                volumes = volume_row(row, spec, train, asked, plans, self.folder, context)
+            except PluginError as error:
+                failed[row.name] = str(error)
+                continue
+            measurements += volume_measurements(row.name, asked, plans, volumes)
+        return measurements, failed
+
+    def _permuted(self, cohort: SegmentedCohort) -> SegmentedCohort:
+        setup = self.people.setup
+        labels = setup.study.permuted(cohort.table, setup.request.seed)["diagnosis"].astype(str).to_list()
+        return cohort.relabelled(labels)
+
+    def _measurements(self, cohort: SegmentedCohort, places: Mapping[str, RowPlace]) -> list[Measurement]:
+        job = self.people.setup.study.job
+        measurements = real_measurements(cohort)
+        for row, place in places.items():
+            measurements += image_measurements(row, job, cohort, place.plans, place.folder)
+        return measurements
+
+
+def _made_from(plans: Sequence[FoldPlan]) -> str:
+    return digest([request.made_from for plan in plans for request in plan.requests])
+
+

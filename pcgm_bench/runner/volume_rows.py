@@ -1,0 +1,68 @@
+"""Rows without images: what a generator means the volumes to be, under true labels and under permuted ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+from pcgm_bench.contracts import Context
+from pcgm_bench.contracts import Row
+from pcgm_bench.runner.fold_plan import FoldPlan
+from pcgm_bench.runner.fold_plan import image_seed
+from pcgm_bench.runner.generators import GeneratorSpec
+from pcgm_bench.runner.segmented_cohort import SegmentedCohort
+from pcgm_bench.store import ImageKey
+from pcgm_bench.store import RunFolder
+from pcgm_bench.store import digest
+from pcgm_bench.store.schema import read_versioned
+from pcgm_bench.store.schema import write_versioned
+
+Volumes = Mapping[ImageKey, Mapping[str, float]]
+SCHEMA = 1
+
+
+def volume_row(
+    row: Row,
+    spec: GeneratorSpec,
+    train: SegmentedCohort,
+    asked: SegmentedCohort,
+    folds: Sequence[FoldPlan],
+    folder: RunFolder,
+    context: Context,
+) -> Volumes:
+    """Asked volumes of everybody held out, one atomic file a fold.
+
+    Args:
+        row: in the tables.
+        spec: its generator.
+        train: the people as the generator learns them (labels permuted or not).
+        asked: the people as it is asked about them.
+        folds: planned on ``asked``.
+        folder: of the run.
+        context: as for images.
+
+    Raises:
+        PluginError: the generator fails.
+    """
+    volumes: dict[ImageKey, Mapping[str, float]] = {}
+    generator = None
+    for number, fold in enumerate(folds):
+        context.progress(f"volumes, {row.name}", number, len(folds))
+        path = folder.volumes_file(row.name, number)
+        basis = digest([fold.basis, sorted(fold.train), [task.key.stem for task in fold.tasks]])
+        stored = read_versioned(path, SCHEMA, "volumes asked for") if path.exists() else {}
+        if stored.get("basis") != basis:
+            generator = generator or spec.open(context.device)
+            with spec.guarded(f"adapting to fold {number + 1}"):
+                generator.adapt(train.subset(fold.train), context)
+            answers = {}
+            for task in fold.tasks:
+                with spec.guarded(f"saying the volumes of {task.key.stem}"):
+                    seed = image_seed(context.seed, row.name, task.key)
+                    answer = generator.counterfactual_volumes(asked[task.index], task.do, seed)
+                    answers[task.key.stem] = {name: float(volume) for name, volume in answer.items()}
+            stored = {"basis": basis, "volumes": answers}
+            write_versioned(path, SCHEMA, stored)
+        volumes.update({task.key: stored["volumes"][task.key.stem] for task in fold.tasks})
+    context.progress(f"volumes, {row.name}", len(folds), len(folds))
+    return volumes
