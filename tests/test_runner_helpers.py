@@ -62,7 +62,7 @@ def test_our_own_error_stops_the_helpers(tmp_path: Path) -> None:
 def test_a_worker_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
     code = (
         "import multiprocessing, time, os, pathlib, sys\n"
-        "from pcgm_bench.orphans import exit_with_parent\n"
+        "from pcgm_bench.process import exit_with_parent\n"
         "def child(path):\n"
         "    exit_with_parent(); pathlib.Path(path).write_text(str(os.getpid())); time.sleep(60)\n"
         "multiprocessing.get_context('fork').Process(target=child, args=(sys.argv[1],)).start()\n"

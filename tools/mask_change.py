@@ -27,7 +27,7 @@ from pcgm_bench.methods.pcgm.mgd import MGD
 from pcgm_bench.metrics.mask_adherence import LEAST_CHANGE
 from pcgm_bench.metrics.mask_adherence import MaskAdherence
 from pcgm_bench.metrics.minimality import MinimalityVoxels
-from pcgm_bench.segmenters.unet import UNetSegmenter
+from pcgm_bench.segmenters.unet.segmenter import UNetSegmenter
 from pcgm_bench.statistics.bootstrap import over_people
 
 LOBES = [CHANNELS.index(lobe) for lobe in LOBE_NAMES]

@@ -28,9 +28,9 @@ from pcgm_bench.methods.pcgm.controlnet import control_mask
 from pcgm_bench.methods.pcgm.fitting import condition_of
 from pcgm_bench.methods.pcgm.fitting import mask_of
 from pcgm_bench.methods.pcgm.mgd import MGD
-from pcgm_bench.segmenters.make import scan_of
-from pcgm_bench.segmenters.unet import UNetSegmenter
-from pcgm_bench.segmenters.validate import states
+from pcgm_bench.segmenters.unet.fitting.make import scan_of
+from pcgm_bench.segmenters.unet.fitting.validate import states
+from pcgm_bench.segmenters.unet.segmenter import UNetSegmenter
 
 DOSE = 0.10
 TOGETHER = (-0.05, 0.05)

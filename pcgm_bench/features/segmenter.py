@@ -19,11 +19,11 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.features.forward import checked
 from pcgm_bench.features.forward import features
 from pcgm_bench.features.forward import one_thread
-from pcgm_bench.segmenters.network import Encoder
-from pcgm_bench.segmenters.network import window
-from pcgm_bench.segmenters.place import head_of
-from pcgm_bench.segmenters.synthesis import normalise
-from pcgm_bench.segmenters.unet import WEIGHTS
+from pcgm_bench.segmenters.unet.atlas_registration import head_of
+from pcgm_bench.segmenters.unet.network import Encoder
+from pcgm_bench.segmenters.unet.network import window
+from pcgm_bench.segmenters.unet.normalisation import normalise
+from pcgm_bench.segmenters.unet.weight_files import WEIGHTS
 
 
 class Bottleneck(nn.Module):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
-from pcgm_bench.orphans import exit_with_parent
+from pcgm_bench.process import exit_with_parent
 
 WAIT_SECONDS = 0.5
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from pcgm_bench.cohort.grid import grid as grid_called
-from pcgm_bench.cohort.phantom.make import Recipe
-from pcgm_bench.cohort.phantom.make import draw
+from pcgm_bench.cohort.phantom.draw import draw
+from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.cohort.phantom.roster import TRAINING_SEED
 from pcgm_bench.contracts import Scan
 

@@ -20,14 +20,14 @@ from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import UserError
 from pcgm_bench.registry import suggestion
-from pcgm_bench.segmenters.quality import COLUMNS
-from pcgm_bench.segmenters.quality import Score
-from pcgm_bench.segmenters.quality import plain_column
-from pcgm_bench.segmenters.quality import score_in
-from pcgm_bench.segmenters.rows import WHO
-from pcgm_bench.segmenters.rows import by_image
-from pcgm_bench.segmenters.rows import numbers
-from pcgm_bench.segmenters.rows import read_texts
+from pcgm_bench.segmenters.external.qc_scores import COLUMNS
+from pcgm_bench.segmenters.external.qc_scores import Score
+from pcgm_bench.segmenters.external.qc_scores import plain_column
+from pcgm_bench.segmenters.external.qc_scores import score_in
+from pcgm_bench.segmenters.external.volume_table import WHO
+from pcgm_bench.segmenters.external.volume_table import by_image
+from pcgm_bench.segmenters.external.volume_table import numbers
+from pcgm_bench.segmenters.external.volume_table import read_texts
 from pcgm_bench.store import Unit
 
 NEEDED = (*LOBE_NAMES, "ventricles", "head_size")
@@ -46,9 +46,9 @@ class TableSegmenter(Segmenter):
     Columns: ``subject``, and where there are some ``session`` and ``desc`` (``cfAUD``; empty for a factual scan), or
     the whole file name in ``subject``; the names of `pcgm_bench.anatomy`: six lobes (or all 68 parcels, ``lh-insula``,
     which are then added up), ``ventricles`` and ``head_size``; if known ``white_matter``, ``deep_grey``, ``csf``,
-    ``cerebellum_brainstem``, all parcels, and one of `pcgm_bench.segmenters.quality.SCORES`. ``ctx-lh-insula`` and
-    ``lh_insula_volume`` are understood too. New brains are ``0001``, ``0002``, ... of ``desc`` ``sample``, in the order
-    of their file names.
+    ``cerebellum_brainstem``, all parcels, and one of `pcgm_bench.segmenters.external.qc_scores.SCORES`.
+    ``ctx-lh-insula`` and ``lh_insula_volume`` are understood too. New brains are ``0001``, ``0002``, ... of ``desc``
+    ``sample``, in the order of their file names.
 
     The reading has no voxels: a generator that needs tissue fractions cannot be run with it.
     """

@@ -1,4 +1,7 @@
-"""Make the shipped segmenter: ``python -m pcgm_bench.segmenters.make OUT`` (pairs, atlas, training, calibration)."""
+"""Make the shipped segmenter: pairs, atlas, training, calibration.
+
+``python -m pcgm_bench.segmenters.unet.fitting.make OUT``
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.phantom.anatomy import Anatomy
 from pcgm_bench.cohort.phantom.render import render
 from pcgm_bench.contracts import Scan
-from pcgm_bench.segmenters.atlas import ATLAS
-from pcgm_bench.segmenters.atlas import make_atlas
-from pcgm_bench.segmenters.atlas import save_atlas
-from pcgm_bench.segmenters.calibration import fit_calibration
-from pcgm_bench.segmenters.pairs import Pair
-from pcgm_bench.segmenters.pairs import make_pairs
-from pcgm_bench.segmenters.train import train
-from pcgm_bench.segmenters.unet import UNetSegmenter
+from pcgm_bench.segmenters.unet.atlas import ATLAS
+from pcgm_bench.segmenters.unet.fitting.average_atlas import make_atlas
+from pcgm_bench.segmenters.unet.fitting.average_atlas import save_atlas
+from pcgm_bench.segmenters.unet.fitting.fit_calibration import fit_calibration
+from pcgm_bench.segmenters.unet.fitting.train import train
+from pcgm_bench.segmenters.unet.fitting.training_pairs import Pair
+from pcgm_bench.segmenters.unet.fitting.training_pairs import make_pairs
+from pcgm_bench.segmenters.unet.segmenter import UNetSegmenter
 
 CALIBRATED = (*CHANNELS[1:], "head_size")
 

@@ -12,15 +12,15 @@ import numpy as np
 
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.phantom.anatomy import Anatomy
-from pcgm_bench.cohort.phantom.anatomy import Surfaces
-from pcgm_bench.cohort.phantom.anatomy import place
 from pcgm_bench.cohort.phantom.anatomy import shape
 from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.cohort.phantom.roster import TRAINING_SEED
 from pcgm_bench.cohort.phantom.roster import training_controls
+from pcgm_bench.cohort.phantom.surfaces import Surfaces
 from pcgm_bench.cohort.phantom.template import load_template
+from pcgm_bench.cohort.phantom.warp import place
 from pcgm_bench.contracts import UserError
-from pcgm_bench.orphans import exit_with_parent
+from pcgm_bench.process import exit_with_parent
 
 THINNING = (-0.13, 0.08)
 """Range of the log-change of each lobe between a person's two states."""

@@ -1,4 +1,4 @@
-"""Train the segmenter on the phantom's training controls; `pcgm_bench.segmenters.make` is the command.
+"""Train the segmenter on the phantom's training controls; `pcgm_bench.segmenters.unet.fitting.make` is the command.
 
 Two states of one person, thinned differently, sit in a batch together, and the loss counts the *difference* of their
 volumes: a network that regresses to the average brain gets that wrong however good its overlap is.
@@ -17,13 +17,13 @@ from torch.nn import functional
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.precision import bf16_pays
-from pcgm_bench.segmenters.atlas import Atlas
-from pcgm_bench.segmenters.network import build
-from pcgm_bench.segmenters.network import window
-from pcgm_bench.segmenters.pairs import Pair
-from pcgm_bench.segmenters.synthesis import normalise
-from pcgm_bench.segmenters.synthesis import picture
-from pcgm_bench.segmenters.synthesis import tissue_means
+from pcgm_bench.segmenters.unet.atlas import Atlas
+from pcgm_bench.segmenters.unet.fitting.synthesis import picture
+from pcgm_bench.segmenters.unet.fitting.synthesis import tissue_means
+from pcgm_bench.segmenters.unet.fitting.training_pairs import Pair
+from pcgm_bench.segmenters.unet.network import build
+from pcgm_bench.segmenters.unet.network import window
+from pcgm_bench.segmenters.unet.normalisation import normalise
 
 MEASURED = ("ventricles", "white_matter", *CHANNELS[6:])
 """Channels whose volume enters the loss."""
@@ -122,8 +122,8 @@ def train(
     """Train for ``minutes`` or ``steps``, whichever ends first; resumes from ``folder/checkpoint.pt``.
 
     Args:
-        pairs: from `pcgm_bench.segmenters.pairs.make_pairs`.
-        atlas: from `pcgm_bench.segmenters.atlas.make_atlas`.
+        pairs: from `pcgm_bench.segmenters.unet.fitting.training_pairs.make_pairs`.
+        atlas: from `pcgm_bench.segmenters.unet.atlas.make_atlas`.
         folder: for the checkpoint and ``loss.tsv``.
         minutes: wall time over all restarts; the learning rate falls with it.
         seed: of the first weights, the pictures and their order.

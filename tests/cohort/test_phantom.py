@@ -13,20 +13,20 @@ from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.phantom import population
-from pcgm_bench.cohort.phantom.anatomy import Surfaces
 from pcgm_bench.cohort.phantom.anatomy import build
-from pcgm_bench.cohort.phantom.anatomy import place
-from pcgm_bench.cohort.phantom.anatomy import solve
-from pcgm_bench.cohort.phantom.make import PhantomCohort
-from pcgm_bench.cohort.phantom.make import Recipe
-from pcgm_bench.cohort.phantom.make import anatomy_of
+from pcgm_bench.cohort.phantom.cohort import PhantomCohort
+from pcgm_bench.cohort.phantom.draw import anatomy_of
 from pcgm_bench.cohort.phantom.make import make
 from pcgm_bench.cohort.phantom.population import person
 from pcgm_bench.cohort.phantom.population import planned_volumes
+from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.cohort.phantom.roster import aud_study
 from pcgm_bench.cohort.phantom.roster import training_controls
+from pcgm_bench.cohort.phantom.surfaces import Surfaces
+from pcgm_bench.cohort.phantom.surfaces import solve
 from pcgm_bench.cohort.phantom.template import Template
 from pcgm_bench.cohort.phantom.template import load_template
+from pcgm_bench.cohort.phantom.warp import place
 from pcgm_bench.contracts import UserError
 
 

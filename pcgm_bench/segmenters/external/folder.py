@@ -19,7 +19,7 @@ from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import UserError
-from pcgm_bench.segmenters.quality import read_scores
+from pcgm_bench.segmenters.external.qc_scores import read_scores
 from pcgm_bench.store import Unit
 from pcgm_bench.store import atomic
 

@@ -1,4 +1,4 @@
-"""Prove the ruler on people it has never seen: ``python -m pcgm_bench.segmenters.validate --seed 11``.
+"""Prove the ruler on people it has never seen: ``python -m pcgm_bench.segmenters.unet.fitting.validate --seed 11``.
 
 Every person is drawn in three states: as planned, and twice with every lobe changed by up to 10 % either way.
 """
@@ -16,14 +16,14 @@ import torch
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.phantom.anatomy import Anatomy
-from pcgm_bench.cohort.phantom.anatomy import Surfaces
-from pcgm_bench.cohort.phantom.anatomy import place
 from pcgm_bench.cohort.phantom.anatomy import shape
 from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.cohort.phantom.roster import aud_study
+from pcgm_bench.cohort.phantom.surfaces import Surfaces
 from pcgm_bench.cohort.phantom.template import load_template
-from pcgm_bench.segmenters.make import scan_of
-from pcgm_bench.segmenters.unet import UNetSegmenter
+from pcgm_bench.cohort.phantom.warp import place
+from pcgm_bench.segmenters.unet.fitting.make import scan_of
+from pcgm_bench.segmenters.unet.segmenter import UNetSegmenter
 
 DOSE = 0.10
 NAMES = (*LOBE_NAMES, "ventricles", "white_matter", "head_size")

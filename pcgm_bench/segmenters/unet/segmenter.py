@@ -22,23 +22,21 @@ from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import UserError
-from pcgm_bench.segmenters.atlas import ATLAS
-from pcgm_bench.segmenters.atlas import PARCELS
-from pcgm_bench.segmenters.atlas import Atlas
-from pcgm_bench.segmenters.atlas import load_atlas
-from pcgm_bench.segmenters.atlas import nearest_parcel
-from pcgm_bench.segmenters.atlas import parcels_at
-from pcgm_bench.segmenters.calibration import calibrated
-from pcgm_bench.segmenters.network import build
-from pcgm_bench.segmenters.network import window
-from pcgm_bench.segmenters.place import head_of
-from pcgm_bench.segmenters.synthesis import normalise
+from pcgm_bench.segmenters.unet.atlas import ATLAS
+from pcgm_bench.segmenters.unet.atlas import PARCELS
+from pcgm_bench.segmenters.unet.atlas import Atlas
+from pcgm_bench.segmenters.unet.atlas import load_atlas
+from pcgm_bench.segmenters.unet.atlas import nearest_parcel
+from pcgm_bench.segmenters.unet.atlas import parcels_at
+from pcgm_bench.segmenters.unet.atlas_registration import head_of
+from pcgm_bench.segmenters.unet.calibration import calibrated
+from pcgm_bench.segmenters.unet.network import build
+from pcgm_bench.segmenters.unet.network import window
+from pcgm_bench.segmenters.unet.normalisation import normalise
+from pcgm_bench.segmenters.unet.quality import quality
+from pcgm_bench.segmenters.unet.weight_files import WEIGHTS
 
-WEIGHTS = Path(__file__).parent / "weights"
 SPACING_MM = 3.0
-MISFIT = (0.38, 0.55)
-"""Misfits of the atlas up to which it fits, and from which it does not. Phantoms have .24 to .27, real scans .34 to
-.37, heads the wrong way up and noise .53 to .78."""
 LEAST_SIDE = 16
 """Voxels: registration averages over windows of seven at 6 mm."""
 
@@ -46,11 +44,10 @@ LEAST_SIDE = 16
 class UNetSegmenter(Segmenter):
     """Fractions of six lobes, ventricles, deep grey, white matter and CSF; 34 x 2 parcels; head size; a QC score.
 
-    Trained SynthSeg-style on simulated pictures of the phantom's training controls (`pcgm_bench.segmenters.train`):
-    the network says how much of a voxel is cortex, and the training controls' average brain, laid on the head, which
-    parcel of it.
+    Trained SynthSeg-style on simulated pictures of the phantom's training controls (`fitting.train`): the network says
+    how much of a voxel is cortex, and the training controls' average brain, laid on the head, which parcel of it.
     Volumes are sums of soft fractions. ``calibration.json`` holds a correction of all volumes together, fitted on the
-    training controls (`pcgm_bench.segmenters.calibration`).
+    training controls (`calibration`).
     """
 
     name: ClassVar[str] = "unet"
@@ -71,8 +68,10 @@ class UNetSegmenter(Segmenter):
         path, self._atlas_path = weights / "segmenter.safetensors", weights / ATLAS
         for needed in (path, self._atlas_path):
             if not needed.exists():
-                msg = f"{needed}: the segmenter has no weights: make them with `python -m pcgm_bench.segmenters.make`"
-                raise UserError(msg)
+                raise UserError(
+                    f"{needed}: the segmenter has no weights: make them with "
+                    "`python -m pcgm_bench.segmenters.unet.fitting.make`"
+                )
         self._path = path
         self._atlas = load_atlas(self._atlas_path)
         self._net = build(self._atlas).eval()
@@ -131,7 +130,7 @@ class UNetSegmenter(Segmenter):
         volumes |= {name: float(value) * voxel_ml for name, value in zip(parcel_names(), parcels, strict=True)}
         head = sum(volumes[name] for name in CHANNELS[1:])
         volumes, head = self._calibrate(volumes, head)
-        return Segmentation(tissue.numpy(), labels, volumes, head, _quality(tissue, misfit))
+        return Segmentation(tissue.numpy(), labels, volumes, head, quality(tissue, misfit))
 
     def _calibrate(self, volumes: dict[str, float], head: float) -> tuple[dict[str, float], float]:
         if not self._calibration:
@@ -164,16 +163,3 @@ def _largest(channels: torch.Tensor) -> torch.Tensor:
         index[channel > best] = number
         torch.maximum(best, channel, out=best)
     return index
-
-
-def _quality(tissue: torch.Tensor, misfit: float) -> float:
-    """Mean confidence inside the head times fit of the atlas, 0 to 1: our own proxy, not SynthSeg's or FreeSurfer's QC.
-
-    A network is as sure of noise as of a brain; the atlas fits one and not the other.
-    """
-    inside = tissue[0] < 0.5
-    if not bool(inside.any()):
-        return 0.0
-    top = tissue[:, inside].max(0).values.mean()
-    fit = float(np.clip((MISFIT[1] - misfit) / (MISFIT[1] - MISFIT[0]), 0, 1))
-    return fit * float(torch.clamp((top - 0.5) / 0.35, 0, 1))
