@@ -18,7 +18,9 @@ import pandas as pd
 import torch
 
 from pcgm_bench.anatomy import LOBE_NAMES
-from pcgm_bench.cohort.phantom.make import ensure_default
+from pcgm_bench.cohort.phantom.make import ensure
+from pcgm_bench.cohort.phantom.recipe import QUICK
+from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmenter
 from pcgm_bench.methods.pcgm.cmg_fractional import counterfactual_fractions
@@ -144,10 +146,7 @@ def main() -> None:
         n = options.people
         asked, measured = through_latent(mgd, UNetSegmenter(), options.home, options.seed, n, min(options.doses, 2))
     else:
-        cohort = ensure_default(
-            home=options.home, seed=options.seed, quick=True, effect="demo", mechanism="pial", grid="3mm",
-            progress=lambda _what, _done, _total: None,
-        )  # fmt: skip
+        cohort = ensure(Recipe(seed=options.seed, per_group=QUICK), options.home)
         scans: list[Scan] = [cohort[k] for k in range(min(options.people, len(cohort)))]
         asked, measured = changes(mgd, UNetSegmenter(), scans, options.seed, options.doses)
     images = asked.shape[0] * asked.shape[1]

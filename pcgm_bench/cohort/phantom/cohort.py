@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
+from pcgm_bench.anatomy import CHANNELS
+from pcgm_bench.anatomy import DK_REGIONS
 from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.anatomy import dk_label
 from pcgm_bench.cohort.bids import BidsCohort
 from pcgm_bench.cohort.bids import read
+from pcgm_bench.cohort.layout import Layout
 from pcgm_bench.cohort.phantom.anatomy import Anatomy
 from pcgm_bench.cohort.phantom.draw import anatomy_of
 from pcgm_bench.cohort.phantom.draw import noise_seed
@@ -23,21 +26,25 @@ from pcgm_bench.cohort.phantom.render import render
 from pcgm_bench.cohort.phantom.roster import Visit
 from pcgm_bench.contracts import Do
 from pcgm_bench.contracts import Scan
+from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import UserError
-
-if TYPE_CHECKING:
-    from pcgm_bench.cohort.phantom.training import TrainingScans
 
 
 class PhantomCohort(BidsCohort):
-    """A phantom cohort on disk, with its oracle."""
+    """A phantom cohort on disk, with its oracle.
 
-    recipe: Recipe
-    _template_home: Path | None
+    Attributes:
+        recipe: what the people and images follow from.
+    """
+
+    def __init__(self, layout: Layout, recipe: Recipe, home: Path | None = None) -> None:
+        """Made by `open`; ``layout`` has no faults, ``home`` keeps the phantom's template."""
+        super().__init__(layout, recipe.grid, home)
+        self.recipe = recipe
 
     @classmethod
     def open(cls, folder: Path, home: Path | None = None) -> PhantomCohort:
-        """Read a folder that `make` wrote.
+        """Read a folder that `pcgm_bench.cohort.phantom.make.make` wrote.
 
         Raises:
             UserError: not a phantom, or of another version.
@@ -48,35 +55,25 @@ class PhantomCohort(BidsCohort):
         except (OSError, ValueError, TypeError) as error:
             msg = f"{folder}: not a phantom cohort ({error}): make one with `pcgm-bench cohort make phantom`"
             raise UserError(msg) from error
-        plain = read(folder, home=home, grid=recipe.grid)
-        cohort = cls(plain._layout, recipe.grid, home)
-        cohort.recipe, cohort._template_home = recipe, home
-        return cohort
+        return cls(read(folder, home=home, grid=recipe.grid).layout, recipe, home)
 
     def subset(self, subjects: Sequence[str]) -> PhantomCohort:
         """The same cohort, these people only."""
-        plain = super().subset(subjects)
-        cohort = type(self)(plain._layout, self.grid, self._home)
-        cohort.recipe, cohort._template_home = self.recipe, self._template_home
-        return cohort
+        return PhantomCohort(self.layout_of(subjects), self.recipe, self.home)
 
-    @cached_property
-    def table(self) -> pd.DataFrame:
-        """As of any cohort; ``attrs["planted"]`` is the true loss in per cent by lobe."""
-        table = BidsCohort.table.func(self)  # type: ignore[attr-defined]
-        table.attrs["planted"] = {lobe: -100 * EFFECTS[self.recipe.effect][lobe] for lobe in LOBE_NAMES}
-        return table
+    @property
+    def planted(self) -> Mapping[str, float]:
+        """True loss in per cent by lobe."""
+        return {lobe: -100 * EFFECTS[self.recipe.effect][lobe] for lobe in LOBE_NAMES}
+
+    @property
+    def has_truth(self) -> bool:
+        """Always."""
+        return True
 
     @cached_property
     def _visits_by_key(self) -> dict[tuple[str, str], Visit]:
         return {(visit.person.subject, visit.session): visit for visit in self.recipe.visits()}
-
-    @staticmethod
-    def training_scans(grid: str, home: Path) -> TrainingScans:
-        """The training people's scans, drawn when asked for."""
-        from pcgm_bench.cohort.phantom.training import TrainingScans
-
-        return TrainingScans(grid, home)
 
     def visit(self, scan: Scan) -> Visit:
         """The planned visit behind a scan.
@@ -84,15 +81,25 @@ class PhantomCohort(BidsCohort):
         Raises:
             UserError: a scan of another cohort.
         """
-        try:
-            return self._visits_by_key[scan.subject, scan.session]
-        except KeyError:
-            msg = f"{scan.key} is not in {self.name}: the oracle knows only its own people"
-            raise UserError(msg) from None
+        visit = self._visits_by_key.get((scan.subject, scan.session))
+        if visit is None:
+            raise UserError(f"{scan.key} is not in {self.name}: the oracle knows only its own people")
+        return visit
 
-    def truth(self, scan: Scan, do: Do) -> Anatomy:
-        """The true anatomy of a scan's person under ``do`` (empty: the factual anatomy)."""
-        return anatomy_of(self.recipe, self.visit(scan), do, self._template_home)
+    def anatomy(self, scan: Scan, do: Do) -> Anatomy:
+        """The anatomy that a scan's person has under ``do`` (empty: the factual anatomy)."""
+        return anatomy_of(self.recipe, self.visit(scan), do, self.home)
+
+    def truth(self, scan: Scan, do: Do) -> Segmentation:
+        """`anatomy` as a segmentation: true fractions, labels and volumes of all regions and parcels."""
+        anatomy = self.anatomy(scan, do)
+        parcels = {
+            f"{side}-{region}": anatomy.parcels.get(dk_label(region, side), 0.0)
+            for side in ("lh", "rh")
+            for region in DK_REGIONS
+        }
+        head = sum(anatomy.volumes[name] for name in CHANNELS[1:])
+        return Segmentation(anatomy.fractions, anatomy.labels, {**anatomy.volumes, **parcels}, head, 1.0)
 
     def oracle(self, scan: Scan, do: Do, seed: int | None) -> np.ndarray:
         """The true counterfactual image: same exogenous anatomy and contrast, fresh noise.
@@ -103,4 +110,4 @@ class PhantomCohort(BidsCohort):
             seed: of the noise; None keeps the factual scan's own noise.
         """
         visit = self.visit(scan)
-        return render(self.truth(scan, do), visit.person.seed, noise_seed(visit, do, seed))
+        return render(self.anatomy(scan, do), visit.person.seed, noise_seed(visit, do, seed))

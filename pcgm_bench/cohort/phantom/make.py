@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,70 +19,50 @@ from pcgm_bench.cohort.phantom.anatomy import Anatomy
 from pcgm_bench.cohort.phantom.cohort import PhantomCohort
 from pcgm_bench.cohort.phantom.draw import draw
 from pcgm_bench.cohort.phantom.population import planned_volumes
-from pcgm_bench.cohort.phantom.recipe import QUICK
 from pcgm_bench.cohort.phantom.recipe import Recipe
-from pcgm_bench.cohort.phantom.roster import TRAINING_SEED
 from pcgm_bench.cohort.phantom.roster import Visit
 from pcgm_bench.cohort.phantom.template import load_template
 from pcgm_bench.cohort.write import DatasetWriter
 from pcgm_bench.cohort.write import bytes_needed
+from pcgm_bench.contracts import Progress
+from pcgm_bench.contracts import silent
 from pcgm_bench.process import exit_with_parent
 
-Progress = Callable[[str, int, int], None]
 WORKERS = 2
 
 
-def _one(job: tuple[Recipe, Visit, Path | None]) -> tuple[np.ndarray, Anatomy]:
+def _draw_job(job: tuple[Recipe, Visit, Path | None]) -> tuple[np.ndarray, Anatomy]:
     import torch
 
     torch.set_num_threads(1)
     return draw(*job)
 
 
-def _all(recipe: Recipe, visits: Sequence[Visit], home: Path | None) -> Iterator[tuple[np.ndarray, Anatomy]]:
+def _draw_all(recipe: Recipe, visits: Sequence[Visit], home: Path | None) -> Iterator[tuple[np.ndarray, Anatomy]]:
     jobs = [(recipe, visit, home) for visit in visits]
     if home is None or len(visits) < 8:
-        yield from map(_one, jobs)
+        yield from map(_draw_job, jobs)
         return
     load_template(home)
     # Spawned, not forked: a forked child inherits the state of PyTorch's thread pool and may hang.
     with ProcessPoolExecutor(WORKERS, get_context("spawn"), exit_with_parent) as pool:
-        yield from pool.map(_one, jobs)
+        yield from pool.map(_draw_job, jobs)
 
 
-def make(
-    out: Path,
-    effect: str = "demo",
-    mechanism: str = "pial",
-    seed: int = 0,
-    grid: str = "3mm",
-    population: str = "aud",
-    per_group: int = 100,
-    longitudinal: bool = False,
-    home: Path | None = None,
-    progress: Progress = lambda _what, _done, _total: None,
-) -> PhantomCohort:
+def make(out: Path, recipe: Recipe, home: Path | None = None, progress: Progress = silent) -> PhantomCohort:
     """Write a phantom cohort as a BIDS derivative: T1w, label maps, tables, and ``truth.tsv``.
 
     Args:
         out: a new or empty folder.
-        effect: ``demo``, ``literature`` or ``null``.
-        mechanism: ``pial`` (only the CSF side of cortex moves) or ``mixed`` (30 % of a loss moves the white surface).
-        seed: of the people. 1000 is the training population's alone.
-        grid: ``3mm``, ``2mm`` or ``1mm``.
-        population: ``aud``, ``ageing`` or ``training``.
-        per_group: controls, and people with AUD.
-        longitudinal: half of the people get further visits.
+        recipe: what the people and images follow from.
         home: keeps the template between calls and lets two processes share it.
-        progress: called with (what, done, total).
+        progress: told (what, done, total).
 
     Raises:
-        UserError: an unknown request, or the folder is not empty, cannot be written, or does not fit the disk.
+        UserError: the folder is not empty, cannot be written, or does not fit the disk.
     """
-    seed = TRAINING_SEED if population == "training" else seed
-    recipe = Recipe(population, effect, mechanism, seed, grid, per_group, longitudinal)
     visits = recipe.visits()
-    frame = grid_called(grid)
+    frame = grid_called(recipe.grid)
     voxels = int(np.prod(frame.shape))
     settings = dict(vars(recipe))
     note = (
@@ -94,7 +73,7 @@ def make(
     with DatasetWriter(
         out, recipe.name, PHANTOM, settings=settings, readme=note, needed_bytes=bytes_needed(len(visits), voxels)
     ) as writer:
-        for index, (visit, (image, anatomy)) in enumerate(zip(visits, _all(recipe, visits, home), strict=True)):
+        for index, (visit, (image, anatomy)) in enumerate(zip(visits, _draw_all(recipe, visits, home), strict=True)):
             writer.add(visit.scan(image, frame.affine), labels=anatomy.labels)
             truth.append(_truth_row(recipe, visit, anatomy))
             progress("make phantom", index + 1, len(visits))
@@ -114,36 +93,10 @@ def _truth_row(recipe: Recipe, visit: Visit, anatomy: Anatomy) -> dict[str, obje
     return row
 
 
-def ensure(recipe: Recipe, home: Path, progress: Progress) -> PhantomCohort:
+def ensure(recipe: Recipe, home: Path, progress: Progress = silent) -> PhantomCohort:
     """The cohort of a recipe under ``home/cohorts``, made if it is not there yet."""
     digest = blake2b(json.dumps(vars(recipe), sort_keys=True).encode(), digest_size=4).hexdigest()
     folder = home / "cohorts" / f"{recipe.name}-{digest}"
     if not folder.is_dir():
-        make(
-            folder, recipe.effect, recipe.mechanism, recipe.seed, recipe.grid, recipe.population, recipe.per_group,
-            recipe.longitudinal, home=home, progress=progress,
-        )  # fmt: skip
+        make(folder, recipe, home, progress)
     return PhantomCohort.open(folder, home)
-
-
-def ensure_default(
-    home: Path,
-    seed: int,
-    quick: bool,
-    effect: str,
-    grid: str,
-    progress: Progress,
-    mechanism: str = "pial",
-    population: str = "aud",
-) -> PhantomCohort:
-    """A study's default cohort.
-
-    ``aud``: 100 controls and 100 people with AUD, one visit each. ``ageing``: `ageing_study`. ``synthesis``: 200
-    controls. When quick: 20 + 20, 20, and 40 people.
-    """
-    return ensure(Recipe(population, effect, mechanism, seed, grid, QUICK if quick else 100), home, progress)
-
-
-def ensure_training(home: Path, grid: str, progress: Progress) -> PhantomCohort:
-    """The 400 scans of training controls."""
-    return ensure(Recipe("training", "null", "pial", TRAINING_SEED, grid), home, progress)
