@@ -19,7 +19,6 @@ import pandas as pd
 from pcgm_bench.cohort.align import VERSION
 from pcgm_bench.cohort.align import Aligned
 from pcgm_bench.cohort.align import align
-from pcgm_bench.cohort.align import file_hash
 from pcgm_bench.cohort.align import to_native
 from pcgm_bench.cohort.check import image_faults
 from pcgm_bench.cohort.grid import grid as grid_called
@@ -37,6 +36,7 @@ from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
 from pcgm_bench.contracts import silent
+from pcgm_bench.file_hash import file_hash
 
 PHANTOM = "pcgm-bench phantom"
 """``GeneratedBy`` name in ``dataset_description.json`` that marks a phantom."""
@@ -76,21 +76,13 @@ class BidsCohort(Cohort):
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row a visit: subject, session, age, sex, diagnosis, head_size (mL), diagnosis_original."""
-        return pd.DataFrame(
-            [{name: getattr(visit, name) for name in COLUMNS} for visit in self._visits], columns=[*COLUMNS]
-        )
+        return pd.DataFrame([_cells(visit) for visit in self._visits], columns=[*COLUMNS])
 
     @cached_property
     def content_hash(self) -> str:
         """Changes when a byte of an image, a metadatum or the way of aligning does."""
-        rows = [
-            [*(repr(getattr(visit, name)) for name in COLUMNS), self._file_hashes[visit.path]] for visit in self._visits
-        ]
+        rows = [[*map(repr, _cells(visit)), file_hash(visit.path)] for visit in self._visits]
         return blake2b(json.dumps([VERSION, self.grid, rows]).encode(), digest_size=16).hexdigest()
-
-    @cached_property
-    def _file_hashes(self) -> dict[Path, str]:
-        return {visit.path: file_hash(visit.path) for visit in self._visits}
 
     def __len__(self) -> int:
         return len(self._visits)
@@ -208,6 +200,12 @@ def load_scan(
     subject = entities.get("sub") or path.name.split(".")[0]
     visit = Visit(subject, entities.get("ses", ""), path, years, letter, diagnosis, diagnosis, float("nan"))
     return _scan(visit, aligned), lambda changed: to_native(path, aligned, changed)
+
+
+def _cells(visit: Visit) -> tuple[str, str, float, str, str, float, str]:
+    """A visit's row, in the order of `COLUMNS`."""
+    who = (visit.subject, visit.session, visit.age, visit.sex, visit.diagnosis)
+    return (*who, visit.head_size, visit.diagnosis_original)
 
 
 def _scan(visit: Visit, aligned: Aligned) -> Scan:

@@ -6,6 +6,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
+from typing import Self
 
 import numpy as np
 import torch
@@ -52,6 +53,7 @@ class SegmenterEncoder(FeatureExtractor):
 
     name: ClassVar[str] = "segmenter"
     title: ClassVar[str] = "encoder of the segmenter"
+    thread_safe: ClassVar[bool] = True
     revision: ClassVar[int] = 1
     """Raised whenever this module gives other features for the same image."""
 
@@ -64,6 +66,11 @@ class SegmenterEncoder(FeatureExtractor):
         """
         self.path = weights / "segmenter.safetensors"
         self.device = device
+
+    @classmethod
+    def open(cls, device: str = "cpu", threads: int = 1) -> Self:
+        """The extractor on a device; features are computed on one thread, whatever ``threads`` says (`forward`)."""
+        return cls(device=device)
 
     @cached_property
     def _bytes(self) -> bytes:

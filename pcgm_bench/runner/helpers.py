@@ -13,10 +13,9 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Any
 
-from pcgm_bench.process import exit_with_parent
+from pcgm_bench.process import WatchedContext
 
 WAIT_SECONDS = 0.5
 
@@ -55,7 +54,7 @@ def helpers(
         waiting: for a progress bar.
     """
     others = [
-        get_context("spawn").Process(target=_help, args=(target, arguments, Share(number, workers)), daemon=True)
+        WatchedContext().Process(target=_help, args=(target, arguments, Share(number, workers)), daemon=True)
         for number in range(1, workers)
     ]
     for process in others:
@@ -73,7 +72,6 @@ def helpers(
 
 
 def _help(target: Callable[..., None], arguments: tuple[Any, ...], share: Share) -> None:
-    exit_with_parent()
     try:
         target(*arguments, share)
     except Exception:

@@ -24,7 +24,7 @@ from pcgm_bench.cohort.phantom.population import EFFECTS
 from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.cohort.phantom.render import render
 from pcgm_bench.cohort.phantom.roster import Visit
-from pcgm_bench.contracts import Do
+from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import UserError
@@ -86,11 +86,11 @@ class PhantomCohort(BidsCohort):
             raise UserError(f"{scan.key} is not in {self.name}: the oracle knows only its own people")
         return visit
 
-    def anatomy(self, scan: Scan, do: Do) -> Anatomy:
+    def anatomy(self, scan: Scan, do: Intervention) -> Anatomy:
         """The anatomy that a scan's person has under ``do`` (empty: the factual anatomy)."""
         return anatomy_of(self.recipe, self.visit(scan), do, self.home)
 
-    def truth(self, scan: Scan, do: Do) -> Segmentation:
+    def truth(self, scan: Scan, do: Intervention) -> Segmentation:
         """`anatomy` as a segmentation: true fractions, labels and volumes of all regions and parcels."""
         anatomy = self.anatomy(scan, do)
         parcels = {
@@ -101,7 +101,7 @@ class PhantomCohort(BidsCohort):
         head = sum(anatomy.volumes[name] for name in CHANNELS[1:])
         return Segmentation(anatomy.fractions, anatomy.labels, {**anatomy.volumes, **parcels}, head, 1.0)
 
-    def oracle(self, scan: Scan, do: Do, seed: int | None) -> np.ndarray:
+    def oracle(self, scan: Scan, do: Intervention, seed: int | None) -> np.ndarray:
         """The true counterfactual image: same exogenous anatomy and contrast, fresh noise.
 
         Args:

@@ -19,14 +19,14 @@ from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.cohort.phantom.render import render
 from pcgm_bench.cohort.phantom.roster import Visit
 from pcgm_bench.cohort.phantom.template import load_template
-from pcgm_bench.contracts import Do
+from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import UserError
 
 SETTABLE = (*LOBE_NAMES, "ventricles")
 """Regions whose volume a ``do`` can set, as a factor of the factual one."""
 
 
-def anatomy_of(recipe: Recipe, visit: Visit, do: Do, home: Path | None) -> Anatomy:
+def anatomy_of(recipe: Recipe, visit: Visit, do: Intervention, home: Path | None) -> Anatomy:
     """The anatomy of a person at a visit, under ``do``: same exogenous terms, other parents.
 
     A region named in ``do`` (a lobe, or ``ventricles``) is set to that factor of its factual volume, whatever the
@@ -61,7 +61,7 @@ def _factor(name: str, value: object) -> float:
     return factor
 
 
-def noise_seed(visit: Visit, do: Do, seed: int | None) -> int:
+def noise_seed(visit: Visit, do: Intervention, seed: int | None) -> int:
     """Seed of a scan's noise: the visit's own, or fresh for (visit, do, seed) when ``seed`` is given."""
     parts = [visit.person.seed, visit.number]
     if seed is not None:

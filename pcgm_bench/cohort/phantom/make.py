@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from hashlib import blake2b
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ from pcgm_bench.cohort.write import DatasetWriter
 from pcgm_bench.cohort.write import bytes_needed
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import silent
-from pcgm_bench.process import exit_with_parent
+from pcgm_bench.process import WatchedContext
 
 WORKERS = 2
 
@@ -44,8 +43,7 @@ def _draw_all(recipe: Recipe, visits: Sequence[Visit], home: Path | None) -> Ite
         yield from map(_draw_job, jobs)
         return
     load_template(home)
-    # Spawned, not forked: a forked child inherits the state of PyTorch's thread pool and may hang.
-    with ProcessPoolExecutor(WORKERS, get_context("spawn"), exit_with_parent) as pool:
+    with ProcessPoolExecutor(WORKERS, WatchedContext()) as pool:
         yield from pool.map(_draw_job, jobs)
 
 

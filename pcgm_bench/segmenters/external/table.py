@@ -8,6 +8,7 @@ from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import ClassVar
+from typing import Self
 
 import pandas as pd
 
@@ -18,6 +19,7 @@ from pcgm_bench.anatomy import parcel_names
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
+from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import UserError
 from pcgm_bench.registry import suggestion
 from pcgm_bench.segmenters.external.qc_scores import COLUMNS
@@ -57,17 +59,28 @@ class TableSegmenter(Segmenter):
     title: ClassVar[str] = "volumes made elsewhere, in a table"
     reads_new_images: ClassVar[bool] = False
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, path: Path) -> None:
         """Read and check the table.
 
         Raises:
             UserError: no such file, or something in it is wrong; names the file, the row and the column.
         """
-        if folder is None or not Path(folder).is_file():
-            raise UserError(f"the segmenter 'table' reads volumes from --segmentations TABLE.csv, and {folder} is none")
-        self._path = Path(folder)
+        if not path.is_file():
+            raise UserError(f"the segmenter 'table' reads volumes from --segmentations TABLE.csv, and {path} is none")
+        self._path = path
         self._rows, self._score = read_table(self._path)
         self.qc_score = self._score.name if self._score else ""
+
+    @classmethod
+    def open(cls, options: SegmenterOptions) -> Self:
+        """The segmenter of ``options.segmentations``.
+
+        Raises:
+            UserError: none was given, or as the constructor.
+        """
+        if options.segmentations is None:
+            raise UserError("the segmenter 'table' reads volumes from --segmentations TABLE.csv; give one")
+        return cls(options.segmentations)
 
     @cached_property
     def identity(self) -> str:

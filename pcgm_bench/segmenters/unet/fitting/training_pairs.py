@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +17,9 @@ from pcgm_bench.cohort.phantom.roster import training_controls
 from pcgm_bench.cohort.phantom.surfaces import Surfaces
 from pcgm_bench.cohort.phantom.template import load_template
 from pcgm_bench.cohort.phantom.warp import place
+from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import UserError
-from pcgm_bench.process import exit_with_parent
+from pcgm_bench.process import WatchedContext
 
 THINNING = (-0.13, 0.08)
 """Range of the log-change of each lobe between a person's two states."""
@@ -105,19 +104,19 @@ def _write(job: tuple[Path, Path, int, bool]) -> str:
     return ""
 
 
-def make_pairs(folder: Path, home: Path, progress: Callable[[str, int, int], None]) -> list[Pair]:
+def make_pairs(folder: Path, home: Path, progress: Progress) -> list[Pair]:
     """The training pairs, made in two processes where they are not there yet (6 minutes with AVX-512, 4 GB).
 
     Args:
         folder: where to keep them; interrupted work goes on.
         home: keeps the phantom's template.
-        progress: called with (what, done, total).
+        progress: told (what, done, total).
     """
     folder.mkdir(parents=True, exist_ok=True)
     count = len(training_controls())
     jobs = [(folder, home, i, False) for i in range(count)] + [(folder, home, i, True) for i in range(0, count, 4)]
     load_template(home)
-    with ProcessPoolExecutor(2, get_context("spawn"), exit_with_parent) as pool:
+    with ProcessPoolExecutor(2, WatchedContext()) as pool:
         for done, _ in enumerate(pool.map(_write, jobs, chunksize=4)):
             progress("make training pairs", done + 1, len(jobs))
     pairs = []
