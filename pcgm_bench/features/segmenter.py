@@ -24,6 +24,7 @@ from pcgm_bench.segmenters.unet.atlas_registration import head_of
 from pcgm_bench.segmenters.unet.network import Encoder
 from pcgm_bench.segmenters.unet.network import window
 from pcgm_bench.segmenters.unet.normalisation import normalise
+from pcgm_bench.segmenters.unet.weight_files import NETWORK
 from pcgm_bench.segmenters.unet.weight_files import WEIGHTS
 
 
@@ -64,7 +65,7 @@ class SegmenterEncoder(FeatureExtractor):
             weights: folder with ``segmenter.safetensors``.
             device: where the network runs.
         """
-        self.path = weights / "segmenter.safetensors"
+        self.path = weights / NETWORK
         self.device = device
 
     @classmethod

@@ -30,9 +30,10 @@ from pcgm_bench.segmenters.unet.calibration import calibrated
 from pcgm_bench.segmenters.unet.fitting.average_atlas import make_atlas
 from pcgm_bench.segmenters.unet.fitting.average_atlas import save_atlas
 from pcgm_bench.segmenters.unet.fitting.fit_calibration import fit_calibration
+from pcgm_bench.segmenters.unet.fitting.losses import volume_loss
 from pcgm_bench.segmenters.unet.fitting.make import export
+from pcgm_bench.segmenters.unet.fitting.train import Settings
 from pcgm_bench.segmenters.unet.fitting.train import train
-from pcgm_bench.segmenters.unet.fitting.train import volume_loss
 from pcgm_bench.segmenters.unet.fitting.training_pairs import Pair
 from pcgm_bench.segmenters.unet.network import build
 from pcgm_bench.segmenters.unet.network import window
@@ -104,10 +105,10 @@ def pair() -> Pair:
 def test_training_resumes_where_it_stopped(pair: Pair, tmp_path: Path) -> None:
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     # The clock never binds here: steps end the training, so both runs see the same schedule.
-    atlas = make_atlas([pair])
-    train([pair], atlas, whole, minutes=1e9, steps=4, save_every=2)
-    train([pair], atlas, halves, minutes=1e9, steps=4, save_every=2, stop_after=2)
-    train([pair], atlas, halves, minutes=1e9, steps=4, save_every=2)
+    atlas, brief = make_atlas([pair]), Settings(minutes=1e9, steps=4, save_every=2)
+    train([pair], atlas, whole, brief)
+    train([pair], atlas, halves, brief, stop_after=2)
+    train([pair], atlas, halves, brief)
     states = [torch.load(f / "checkpoint.pt", weights_only=True) for f in (whole, halves)]
     assert states[0]["done"] == states[1]["done"] == 4
     for key, value in states[0]["net"].items():

@@ -85,11 +85,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=11, help="of the unseen people (0-2 are for reporting)")
     parser.add_argument("--people", type=int, default=40)
     parser.add_argument("--home", type=Path, default=None, help="keeps the phantom's template")
+    parser.add_argument("--device", default="cpu", help="where the network runs: cpu or cuda")
+    parser.add_argument("--threads", type=int, default=2, help="threads of a tensor operation")
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.threads)
     people = states(options.home, options.seed, options.people)
     for raw in (True, False):
-        segmenter = UNetSegmenter(raw=raw)
+        segmenter = UNetSegmenter(raw=raw, device=options.device)
 
         def read(scan: object, segmenter: UNetSegmenter = segmenter) -> tuple[dict[str, float], float]:
             reading = segmenter.segment(scan)  # type: ignore[arg-type]
