@@ -10,6 +10,7 @@ from scipy import ndimage as ndi
 from scipy.optimize import brentq
 from scipy.spatial.transform import Rotation
 
+from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.cohort.grid import Grid
 from pcgm_bench.cohort.phantom.template import CORNER
 from pcgm_bench.cohort.phantom.template import FIELDS
@@ -55,14 +56,25 @@ def displacement(seed: int, shape: tuple[int, ...], strength: float = 1.0) -> np
     return out
 
 
-def _sample(field: np.ndarray, millimetres: np.ndarray, mode: str = "bilinear", spacing: float = 1.0) -> np.ndarray:
-    """Field(s) ``(C, X, Y, Z)`` of the box, ``spacing`` mm apart, at points ``(N, 3)`` in mm: ``(C, N)``."""
-    size = np.array(field.shape[1:]) * spacing
-    unit = 2 * (millimetres - CORNER) / size - 1
-    grid = torch.from_numpy(unit[:, ::-1].astype(np.float32).copy())[None, :, None, None]
-    volume = torch.from_numpy(np.ascontiguousarray(field, np.float32))[None]
-    out = torch.nn.functional.grid_sample(volume, grid, mode, "border", align_corners=False)
+def _places(millimetres: np.ndarray, shape: tuple[int, ...], spacing: float = 1.0) -> torch.Tensor:
+    """Points ``(N, 3)`` in mm as `_at` wants them, in a field of ``shape`` whose voxels are ``spacing`` mm apart."""
+    unit = 2 * (millimetres - CORNER)
+    unit /= np.array(shape) * spacing
+    unit -= 1
+    reverse = np.empty(unit.shape, np.float32)
+    reverse[:, ::-1] = unit
+    return torch.from_numpy(reverse)[None, :, None, None]
+
+
+def _at(field: np.ndarray, places: torch.Tensor, mode: str = "bilinear") -> np.ndarray:
+    """Field(s) ``(C, X, Y, Z)`` float32 of the box at points from `_places`: ``(C, N)``."""
+    out = torch.nn.functional.grid_sample(torch.from_numpy(field)[None], places, mode, "border", align_corners=False)
     return out[0, :, :, 0, 0].numpy()
+
+
+def _sample(field: np.ndarray, millimetres: np.ndarray) -> np.ndarray:
+    """Field(s) ``(C, X, Y, Z)`` of the box at points ``(N, 3)`` in mm: ``(C, N)``."""
+    return _at(field, _places(millimetres, field.shape[1:]))
 
 
 def _voxel_points(grid: Grid, voxels: np.ndarray, per_axis: int) -> np.ndarray:
@@ -89,13 +101,14 @@ class Warp:
         # Cubic interpolation to 3 mm, an axis at a time: a matrix product each.
         x, y, z = (ndi.zoom(np.eye(n), (4, 1), order=3, grid_mode=True, mode="nearest") for n in knots)
         field = np.einsum("ai,bj,ck,dijk->dabc", x, y, z, displacement(seed, knots, strength), optimize=True)
-        self.field = field.astype(np.float32)
+        # The three components together in memory, for `_at`.
+        self.field = np.moveaxis(np.ascontiguousarray(np.moveaxis(field, 0, -1), np.float32), -1, 0)
 
     def __call__(self, positions: np.ndarray, scale: float) -> np.ndarray:
         """Template positions (mm) of the points ``(N, 3)`` of a head ``scale`` times the template's."""
         # Not a BLAS call: its threads cost more than this product, and fight those of a second process.
         out = np.einsum("nk,kj->nj", positions - CENTRE, (self.linear / scale).astype(np.float32)) + CENTRE
-        return out + _sample(self.field, positions, spacing=KNOT_MM / 4).T
+        return out + _at(self.field, _places(positions, self.field.shape[1:], KNOT_MM / 4)).T
 
 
 def place(template: Template, grid: Grid, seed: int, icv: float, ventricles: float, strength: float) -> Points:
@@ -125,22 +138,21 @@ def place(template: Template, grid: Grid, seed: int, icv: float, ventricles: flo
     where = warp(_voxel_points(grid, voxels[near], OVERSAMPLING), scale)
     point_ml = voxel_ml / OVERSAMPLING**3
     where = _open_ventricles(template, where, point_ml, ventricles)
-    values = _sample(template.fields, where)
-    fields = dict(zip(FIELDS[:5], values[:5], strict=True))
-    fields["hull"] = _sample(template.hull, where)[0]
-    fields["ventricle"] = _sample(template.ventricle[:1], where)[0]
-    parcel = _sample(template.parcel, where, "nearest")[0].astype(np.int16)
-    return Points(near.repeat(OVERSAMPLING**3), where, point_ml, fields, values[5:], lobe_of_label(parcel), parcel)
+    places = _places(where, SHAPE)
+    values = _at(template.fields, places)
+    parcel = _at(template.parcel, places, "nearest")[0].astype(np.int16)
+    fields, lobes = dict(zip(FIELDS[: -len(LOBE_NAMES)], values, strict=False)), values[-len(LOBE_NAMES) :]
+    return Points(near.repeat(OVERSAMPLING**3), where, point_ml, fields, lobes, lobe_of_label(parcel), parcel)
 
 
 def _open_ventricles(template: Template, where: np.ndarray, point_ml: float, target: float) -> np.ndarray:
     """Push tissue away from the ventricles by s * outward, s by bisection on the points near them."""
-    close = _sample(template.ventricle[:1], where)[0] > -16
+    close = _sample(template.ventricle, where)[0] > -16
     inner = where[close]
-    direction = _sample(template.ventricle[1:], inner).T
+    direction = _sample(template.outward, inner).T
 
     def volume(s: float) -> float:
-        return float(np.clip(_sample(template.ventricle[:1], inner - s * direction)[0] + 0.5, 0, 1).sum()) * point_ml
+        return float(np.clip(_sample(template.ventricle, inner - s * direction)[0] + 0.5, 0, 1).sum()) * point_ml
 
     low, high = -3.0, 9.0
     s = high if volume(high) < target else low if volume(low) > target else float(
