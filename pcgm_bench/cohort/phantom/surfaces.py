@@ -6,6 +6,8 @@ white surface for 30 % of the loss), as soft occupancies, so that volumes are ex
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy.optimize import brentq
 
@@ -25,12 +27,12 @@ class Surfaces:
         self.width = width
         fields = points.fields
         cerebrum = 1 - np.clip(fields["below"], 0, 1)
-        self.hull = self._inside(fields["hull"])
+        self.hull = self.inside(fields["hull"])
         self.cerebrum = cerebrum
         self.cortical = (points.lobe >= 0) & (fields["pial"] > -THICKEST_MM) & (cerebrum > 0)
-        self.deep = self._inside(fields["deep"]) * cerebrum
+        self.deep = self.inside(fields["deep"]) * cerebrum
 
-    def _inside(self, distance: np.ndarray) -> np.ndarray:
+    def inside(self, distance: np.ndarray) -> np.ndarray:
         return np.clip(distance / self.width + 0.5, 0, 1)
 
     def set_ventricles(self, target: float) -> None:
@@ -39,47 +41,53 @@ class Surfaces:
         near = distance > -6
         room = (self.hull * self.cerebrum)[near]
 
+        @cache
         def excess(shift: float) -> float:
-            return float((self._inside(distance[near] + shift) * room).sum()) * self.points.millilitres - target
+            return float((self.inside(distance[near] + shift) * room).sum()) * self.points.millilitres - target
 
         shift = brentq(excess, -5.0, 5.0, xtol=1e-5) if excess(-5.0) < 0 < excess(5.0) else 0.0
-        self.ventricle = self._inside(distance + shift) * self.hull * self.cerebrum
+        self.ventricle = self.inside(distance + shift) * self.hull * self.cerebrum
         self.prepare()
 
     def prepare(self) -> None:
         """Gather what the cortical points need, once the ventricles stand."""
         at = self.cortical
         self.weights = self.points.lobes[:, at]
-        self.lobe = self.points.lobe[at]
+        self.lobe, self.voxel, self.parcel = self.points.lobe[at], self.points.voxel[at], self.points.parcel[at]
         self.pial = self.points.fields["pial"][at]
         self.white = self.points.fields["white"][at]
         self.room = ((1 - self.ventricle) * (1 - self.deep) * self.hull * self.cerebrum)[at].astype(np.float32)
-        self.ceiling = self._inside(self.pial)
+        self.ceiling = self.inside(self.pial)
+        self.inner_at_rest = np.minimum(self.inside(self.white), self.ceiling)
 
-    def cortex(self, pial: np.ndarray, white: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Occupancy of cortex and of white matter at cortical points, for a shift (mm) of both surfaces per lobe."""
-        outer = self._inside(self.pial - pial.astype(np.float32) @ self.weights)
-        inner = (
-            self._inside(self.white + white.astype(np.float32) @ self.weights)
-            if white.any()
-            else self._inside(self.white)
-        )
-        inner = np.minimum(inner, self.ceiling)
-        return np.maximum(outer - inner, 0) * self.room, inner * self.room
+    def edges(self, pial: np.ndarray, white: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Occupancies inside the pial and inside the white surface at cortical points.
 
-    def lobe_volumes(self, pial: np.ndarray, white: np.ndarray) -> np.ndarray:
-        """mL of the six lobes."""
-        occupancy, _ = self.cortex(pial, white)
-        return np.bincount(self.lobe, occupancy, 6) * self.points.millilitres
+        Args:
+            pial: shift (mm) of each lobe's pial surface, positive inwards.
+            white: shift (mm) of each lobe's white surface, positive outwards.
+        """
+        outer = self.inside(self.pial - pial.astype(np.float32) @ self.weights)
+        if not white.any():
+            return outer, self.inner_at_rest
+        inner = self.inside(self.white + white.astype(np.float32) @ self.weights)
+        return outer, np.minimum(inner, self.ceiling)
 
-    def slopes(self, pial: np.ndarray, white: np.ndarray, *, move_white: bool) -> np.ndarray:
+    def cortex(self, outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
+        """Occupancy of cortex at cortical points, from `edges`."""
+        return np.maximum(outer - inner, 0) * self.room
+
+    def lobe_volumes(self, outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
+        """mL of the six lobes, from `edges`."""
+        return np.bincount(self.lobe, self.cortex(outer, inner), 6) * self.points.millilitres
+
+    def slopes(self, outer: np.ndarray, inner: np.ndarray, *, move_white: bool) -> np.ndarray:
         """``(6, 6)``: change (mL per mm) of each lobe (row) with each lobe's shift (column) of one surface."""
-        outer = self._inside(self.pial - pial.astype(np.float32) @ self.weights)
-        inner = np.minimum(self._inside(self.white + white.astype(np.float32) @ self.weights), self.ceiling)
         moving = inner if move_white else outer
         free = np.flatnonzero((moving > 0) & (moving < 1) & (outer > inner))
         gain = -self.room[free] / self.width * self.points.millilitres
-        return np.stack([np.bincount(self.lobe[free], gain * self.weights[j, free], 6) for j in range(6)], 1)
+        lobe = self.lobe[free]
+        return np.stack([np.bincount(lobe, gain * self.weights[j, free], 6) for j in range(6)], 1)
 
 
 def solve(
@@ -92,11 +100,11 @@ def solve(
     """
     x = start.copy()
     for _ in range(25):
-        pial, white = (other, x) if move_white else (x, other)
-        value = surfaces.lobe_volumes(pial, white)
+        outer, inner = surfaces.edges(other, x) if move_white else surfaces.edges(x, other)
+        value = surfaces.lobe_volumes(outer, inner)
         if np.abs(value / target - 1).max() < 2e-5:
             return x
-        jacobian = surfaces.slopes(pial, white, move_white=move_white)
+        jacobian = surfaces.slopes(outer, inner, move_white=move_white)
         x = x + np.clip(np.linalg.solve(jacobian - 1e-2 * np.eye(6), target - value), -0.6, 0.6)
         x = np.clip(x, -THICKEST_MM, THICKEST_MM)
     if np.abs(value / target - 1).max() > 5e-3:

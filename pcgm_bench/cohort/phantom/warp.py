@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -151,12 +152,13 @@ def _open_ventricles(template: Template, where: np.ndarray, point_ml: float, tar
     inner = where[close]
     direction = _sample(template.outward, inner).T
 
+    @cache
     def volume(s: float) -> float:
         return float(np.clip(_sample(template.ventricle, inner - s * direction)[0] + 0.5, 0, 1).sum()) * point_ml
 
     low, high = -3.0, 9.0
     s = high if volume(high) < target else low if volume(low) > target else float(
-        brentq(lambda v: volume(v) - target, low, high, xtol=0.1)
+        brentq(lambda s: volume(s) - target, low, high, xtol=0.1)
     )  # fmt: skip
     out = where.copy()
     out[close] = inner - s * direction

@@ -10,13 +10,13 @@ import numpy as np
 
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.phantom.anatomy import Anatomy
+from pcgm_bench.cohort.phantom.anatomy import placed
 from pcgm_bench.cohort.phantom.anatomy import shape
 from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.cohort.phantom.roster import TRAINING_SEED
 from pcgm_bench.cohort.phantom.roster import training_controls
 from pcgm_bench.cohort.phantom.surfaces import Surfaces
 from pcgm_bench.cohort.phantom.template import load_template
-from pcgm_bench.cohort.phantom.warp import place
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import UserError
 from pcgm_bench.process import WatchedContext
@@ -50,13 +50,6 @@ def _stack(states: list[Anatomy]) -> dict[str, np.ndarray]:
     }
 
 
-def _surfaces(home: Path, seed: int, icv: float, ventricles: float, strength: float) -> Surfaces:
-    grid = grid_called("3mm")
-    surfaces = Surfaces(place(load_template(home), grid, seed, icv, ventricles, strength), grid.affine[0, 0] / 2)
-    surfaces.set_ventricles(ventricles)
-    return surfaces
-
-
 def _place(surfaces: Surfaces, shape: tuple[int, ...]) -> np.ndarray:
     """Mean template position (mm) of every voxel's points: ``(3, X, Y, Z)`` float16, NaN away from the head."""
     points = surfaces.points
@@ -78,7 +71,7 @@ def _states(home: Path, index: int, *, strange: bool) -> tuple[list[Anatomy], np
     )
     ventricles = planned["ventricles"] * (np.exp(rng.normal(0.2, 0.35)) if strange else 1.0)
     ventricles = float(np.clip(ventricles, *VENTRICLE_RANGE_ML))
-    surfaces = _surfaces(home, seed, visit.person.icv * size, ventricles, strength)
+    surfaces = placed(load_template(home), grid, seed, visit.person.icv * size, ventricles, strength)
     ranges = [STRANGE if strange else (0.0, 0.0), THINNING]
     # Lobes scale with a smaller head, so that cortex keeps a possible thickness.
     base = {lobe: volume * size**0.85 for lobe, volume in planned.items()}
