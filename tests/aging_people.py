@@ -1,4 +1,4 @@
-"""The ageing phantom as volumes, for tests of its study: planned people, and generators that work on volumes."""
+"""The aging phantom as volumes, for tests of its study: planned people, and generators that work on volumes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.cohort.phantom.roster import Visit
-from pcgm_bench.cohort.phantom.roster import ageing_study
+from pcgm_bench.cohort.phantom.roster import aging_study
 from pcgm_bench.contracts import Measurement
 from pcgm_bench.studies.aging import AgingStudy
 
@@ -17,10 +17,10 @@ READING = 0.005
 
 
 class Simulated:
-    """The ageing phantom without images: planned volumes, read with 0.5 % noise; generators that work on volumes."""
+    """The aging phantom without images: planned volumes, read with 0.5 % noise; generators that work on volumes."""
 
     def __init__(self, seed: int) -> None:
-        self.visits = ageing_study(seed)
+        self.visits = aging_study(seed)
         self.rng = np.random.default_rng(seed)
         self.table = pd.DataFrame(
             [

@@ -17,8 +17,8 @@ import pytest
 from pcgm_bench.anatomy import DK_REGIONS
 from pcgm_bench.anatomy import dk_label
 from pcgm_bench.cohort import grid
-from pcgm_bench.cohort.phantom.make import Recipe
-from pcgm_bench.cohort.phantom.make import draw
+from pcgm_bench.cohort.phantom.draw import draw
+from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Scan
 from pcgm_bench.methods.controls.blind import BlurredCopy

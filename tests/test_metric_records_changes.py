@@ -17,10 +17,10 @@ import pytest
 from pcgm_bench import registry
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.cohort import grid
-from pcgm_bench.cohort.phantom.make import Recipe
-from pcgm_bench.cohort.phantom.make import anatomy_of
-from pcgm_bench.cohort.phantom.make import noise_seed
+from pcgm_bench.cohort.phantom.draw import anatomy_of
+from pcgm_bench.cohort.phantom.draw import noise_seed
 from pcgm_bench.cohort.phantom.population import planned_volumes
+from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.cohort.phantom.render import render
 
 PEOPLE, SCANNED, SEED = 60, 8, 7

@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 from pcgm_bench.anatomy import LOBE_NAMES
-from pcgm_bench.cohort.phantom.make import Recipe
-from pcgm_bench.cohort.phantom.make import anatomy_of
+from pcgm_bench.cohort.phantom.draw import anatomy_of
+from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Measurement
 from pcgm_bench.contracts import UserError

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -57,28 +54,6 @@ def test_a_failing_helper_leaves_its_share_to_us(tmp_path: Path) -> None:
 def test_our_own_error_stops_the_helpers(tmp_path: Path) -> None:
     with pytest.raises(KeyError), helpers(2, write_share, tmp_path):
         raise KeyError("ours")
-
-
-def test_a_worker_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
-    code = (
-        "import multiprocessing, time, os, pathlib, sys\n"
-        "from pcgm_bench.orphans import exit_with_parent\n"
-        "def child(path):\n"
-        "    exit_with_parent(); pathlib.Path(path).write_text(str(os.getpid())); time.sleep(60)\n"
-        "multiprocessing.get_context('fork').Process(target=child, args=(sys.argv[1],)).start()\n"
-        "time.sleep(60)\n"
-    )
-    note = tmp_path / "pid"
-    parent = subprocess.Popen([sys.executable, "-c", code, str(note)])
-    deadline = time.monotonic() + 60
-    while not (note.exists() and note.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    parent.kill()
-    parent.wait()
-    child = Path("/proc") / note.read_text() / "stat"
-    while time.monotonic() < deadline and child.exists() and child.read_text().split()[2] != "Z":
-        time.sleep(0.1)
-    assert not child.exists() or child.read_text().split()[2] == "Z"
 
 
 def test_workers_fit_the_machine() -> None:

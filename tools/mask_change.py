@@ -18,7 +18,9 @@ import torch
 
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import LOBE_NAMES
-from pcgm_bench.cohort.phantom.make import ensure_default
+from pcgm_bench.cohort.phantom.make import ensure
+from pcgm_bench.cohort.phantom.recipe import QUICK
+from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.contracts import Scan
 from pcgm_bench.methods.pcgm import prove
 from pcgm_bench.methods.pcgm.cmg_fractional import counterfactual_fractions
@@ -27,7 +29,7 @@ from pcgm_bench.methods.pcgm.mgd import MGD
 from pcgm_bench.metrics.mask_adherence import LEAST_CHANGE
 from pcgm_bench.metrics.mask_adherence import MaskAdherence
 from pcgm_bench.metrics.minimality import MinimalityVoxels
-from pcgm_bench.segmenters.unet import UNetSegmenter
+from pcgm_bench.segmenters.unet.segmenter import UNetSegmenter
 from pcgm_bench.statistics.bootstrap import over_people
 
 LOBES = [CHANNELS.index(lobe) for lobe in LOBE_NAMES]
@@ -41,10 +43,7 @@ def main() -> None:
     people = int(sys.argv[3]) if len(sys.argv) > 3 else 8
     torch.set_num_threads(2)
     mgd, segmenter = MGD.load(Path(prove.__file__).parent / "weights", PHANTOM), UNetSegmenter()
-    cohort = ensure_default(
-        home=home, seed=seed, quick=True, effect="demo", mechanism="pial", grid="3mm",
-        progress=lambda _what, _done, _total: None,
-    )  # fmt: skip
+    cohort = ensure(Recipe(seed=seed, per_group=QUICK), home)
     rows = pd.DataFrame([changes_of(mgd, segmenter, cohort[k], seed, k) for k in range(people)])
     print(f"seed {seed}, {people} people, {4 * people} images")
     for name in rows:

@@ -3,7 +3,7 @@
 Prints, in per cent, for 30 unseen (seed 11) and 30 training phantom people drawn with three contrasts and noises each,
 the s.d. of the error within a person and between people (means of three); for 20 unseen people the bias and s.d. of
 the 34 regions; then, for 24 unseen people whose six lobes are made 5 % smaller together, the measured share of that
-change; then, for the 40 people of `pcgm_bench.segmenters.validate`, what a lobe (row) takes of every lobe's change
+change; then, for the 40 people of the segmenter's `validate`, what a lobe (row) takes of every lobe's change
 (column) in one regression.
 """
 
@@ -27,10 +27,10 @@ from pcgm_bench.cohort.phantom.roster import Visit
 from pcgm_bench.cohort.phantom.roster import aud_study
 from pcgm_bench.cohort.phantom.roster import training_controls
 from pcgm_bench.cohort.phantom.template import load_template
-from pcgm_bench.segmenters.make import scan_of
-from pcgm_bench.segmenters.unet import UNetSegmenter
-from pcgm_bench.segmenters.validate import readings
-from pcgm_bench.segmenters.validate import states
+from pcgm_bench.segmenters.unet.fitting.make import scan_of
+from pcgm_bench.segmenters.unet.fitting.validate import readings
+from pcgm_bench.segmenters.unet.fitting.validate import states
+from pcgm_bench.segmenters.unet.segmenter import UNetSegmenter
 
 SEED, LOSS, DRAWS = 11, 0.05, 3
 LOBES = list(LOBE_NAMES)

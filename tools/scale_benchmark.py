@@ -18,7 +18,9 @@ import numpy as np
 
 from pcgm_bench import registry
 from pcgm_bench.allocator import keep_freed_memory
-from pcgm_bench.cohort.phantom.make import ensure_default
+from pcgm_bench.cohort.phantom.make import ensure
+from pcgm_bench.cohort.phantom.recipe import QUICK
+from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.runner.image_set import Images
 from pcgm_bench.runner.images import Features
 from pcgm_bench.runner.images import image_metrics
@@ -36,10 +38,7 @@ def read(path: Path) -> np.ndarray:
 def stored(folder: Path, n: int, seed: int) -> Images:
     """Write ``n`` volumes that were not there, and say where they are."""
     folder.mkdir(parents=True, exist_ok=True)
-    people = ensure_default(
-        home=default_home(), seed=10, quick=True, effect="demo", mechanism="pial", grid="3mm",
-        progress=lambda _what, _done, _total: None,
-    )  # fmt: skip
+    people = ensure(Recipe(seed=10, per_group=QUICK), default_home())
     paths = [folder / f"{i:04d}.nii.gz" for i in range(n)]
     for i, path in enumerate(paths):
         if not path.exists():

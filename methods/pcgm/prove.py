@@ -18,7 +18,9 @@ import pandas as pd
 import torch
 
 from pcgm_bench.anatomy import LOBE_NAMES
-from pcgm_bench.cohort.phantom.make import ensure_default
+from pcgm_bench.cohort.phantom.make import ensure
+from pcgm_bench.cohort.phantom.recipe import QUICK
+from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmenter
 from pcgm_bench.methods.pcgm.cmg_fractional import counterfactual_fractions
@@ -28,9 +30,9 @@ from pcgm_bench.methods.pcgm.controlnet import control_mask
 from pcgm_bench.methods.pcgm.fitting import condition_of
 from pcgm_bench.methods.pcgm.fitting import mask_of
 from pcgm_bench.methods.pcgm.mgd import MGD
-from pcgm_bench.segmenters.make import scan_of
-from pcgm_bench.segmenters.unet import UNetSegmenter
-from pcgm_bench.segmenters.validate import states
+from pcgm_bench.segmenters.unet.fitting.make import scan_of
+from pcgm_bench.segmenters.unet.fitting.validate import states
+from pcgm_bench.segmenters.unet.segmenter import UNetSegmenter
 
 DOSE = 0.10
 TOGETHER = (-0.05, 0.05)
@@ -144,10 +146,7 @@ def main() -> None:
         n = options.people
         asked, measured = through_latent(mgd, UNetSegmenter(), options.home, options.seed, n, min(options.doses, 2))
     else:
-        cohort = ensure_default(
-            home=options.home, seed=options.seed, quick=True, effect="demo", mechanism="pial", grid="3mm",
-            progress=lambda _what, _done, _total: None,
-        )  # fmt: skip
+        cohort = ensure(Recipe(seed=options.seed, per_group=QUICK), options.home)
         scans: list[Scan] = [cohort[k] for k in range(min(options.people, len(cohort)))]
         asked, measured = changes(mgd, UNetSegmenter(), scans, options.seed, options.doses)
     images = asked.shape[0] * asked.shape[1]

@@ -24,6 +24,7 @@ from pcgm_bench.cohort.volume import foreground
 from pcgm_bench.cohort.volume import read_volume
 from pcgm_bench.cohort.volume import skull_fault
 from pcgm_bench.contracts import UserError
+from pcgm_bench.file_hash import file_hash
 
 VERSION = "1"
 """Part of every cache key: raise it when aligned images change."""
@@ -168,22 +169,6 @@ def to_native(path: Path, aligned: Aligned, changed: np.ndarray) -> nib.Nifti1Im
     header.set_slope_inter(1, 0)
     image = nib.Nifti1Image(out.reshape(data.shape), native.affine, header)
     return image
-
-
-def file_hash(path: Path) -> str:
-    """16 hexadecimal digits of a file's bytes.
-
-    Raises:
-        UserError: the file cannot be read.
-    """
-    digest = blake2b(digest_size=8)
-    try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}): check the path and its permissions") from error
-    return digest.hexdigest()
 
 
 def _key(path: Path, grid: str, even_out: bool) -> str:

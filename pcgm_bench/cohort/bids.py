@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
 from dataclasses import replace
 from functools import cached_property
 from hashlib import blake2b
@@ -21,9 +19,7 @@ import pandas as pd
 from pcgm_bench.cohort.align import VERSION
 from pcgm_bench.cohort.align import Aligned
 from pcgm_bench.cohort.align import align
-from pcgm_bench.cohort.align import file_hash
 from pcgm_bench.cohort.align import to_native
-from pcgm_bench.cohort.check import Progress
 from pcgm_bench.cohort.check import image_faults
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.layout import Layout
@@ -35,73 +31,63 @@ from pcgm_bench.cohort.mapping import ColumnMap
 from pcgm_bench.cohort.mapping import map_age
 from pcgm_bench.cohort.mapping import map_sex
 from pcgm_bench.cohort.mapping import parse_maps
+from pcgm_bench.contracts import Cohort
+from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
+from pcgm_bench.contracts import silent
+from pcgm_bench.file_hash import file_hash
 
 PHANTOM = "pcgm-bench phantom"
 """``GeneratedBy`` name in ``dataset_description.json`` that marks a phantom."""
 COLUMNS = ("subject", "session", "age", "sex", "diagnosis", "head_size", "diagnosis_original")
 
 
-@dataclass(frozen=True)
-class GridScan(Scan):
-    """A scan on the standard grid.
-
-    Attributes:
-        scale: volume on the grid / native volume. Divide what is read on the grid by it to have native mL.
-    """
-
-    scale: float = 1.0
-
-
-class BidsCohort:
+class BidsCohort(Cohort):
     """People of a BIDS folder; scans are loaded, and aligned where they are native, one at a time.
 
     Attributes:
         name: the folder's name.
         is_phantom: whether ``dataset_description.json`` says so.
         folder: the folder.
+        layout: its tables, and where its scans lie.
         grid: name of the grid on which native scans are brought.
-        notes: lines worth showing to the user.
+        home: keeps aligned scans; None: they are not kept.
     """
 
     def __init__(self, layout: Layout, grid: str = "3mm", home: Path | None = None) -> None:
         """Made by `read`; ``layout`` has no faults."""
         self.folder = layout.folder
         self.name = layout.folder.resolve().name
-        self.notes = tuple(layout.notes)
         self.grid = grid_called(grid).name
         self.is_phantom = any(
             isinstance(tool, Mapping) and str(tool.get("Name", "")).startswith(PHANTOM)
             for tool in layout.description.get("GeneratedBy") or ()
         )
-        self._layout = layout
+        self.layout = layout
+        self.home = home
         self._visits = tuple(layout.visits)
-        self._home = home
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What reading the folder's tables found worth knowing, one line each."""
+        return tuple(self.layout.notes)
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row a visit: subject, session, age, sex, diagnosis, head_size (mL), diagnosis_original."""
-        return pd.DataFrame(
-            [{name: getattr(visit, name) for name in COLUMNS} for visit in self._visits], columns=[*COLUMNS]
-        )
+        return pd.DataFrame([_cells(visit) for visit in self._visits], columns=[*COLUMNS])
 
     @cached_property
     def content_hash(self) -> str:
         """Changes when a byte of an image, a metadatum or the way of aligning does."""
-        rows = [
-            [*(repr(getattr(visit, name)) for name in COLUMNS), self._file_hashes[visit.path]] for visit in self._visits
-        ]
+        rows = [[*map(repr, _cells(visit)), file_hash(visit.path)] for visit in self._visits]
         return blake2b(json.dumps([VERSION, self.grid, rows]).encode(), digest_size=16).hexdigest()
-
-    @cached_property
-    def _file_hashes(self) -> dict[Path, str]:
-        return {visit.path: file_hash(visit.path) for visit in self._visits}
 
     def __len__(self) -> int:
         return len(self._visits)
 
-    def __getitem__(self, index: int) -> GridScan:
+    def __getitem__(self, index: int) -> Scan:
         """Load one scan.
 
         Raises:
@@ -110,12 +96,9 @@ class BidsCohort:
         visit = self._visits[index]
         return _scan(visit, self.aligned(index))
 
-    def __iter__(self) -> Iterator[GridScan]:
-        return (self[index] for index in range(len(self)))
-
     def aligned(self, index: int) -> Aligned:
         """The scan on the grid with the way back; kept under ``home``."""
-        return align(self._visits[index].path, self.grid, self._home)
+        return align(self._visits[index].path, self.grid, self.home)
 
     def path(self, index: int) -> Path:
         """The T1w file of a visit."""
@@ -125,7 +108,7 @@ class BidsCohort:
         """Volume on the grid / native volume."""
         return self.aligned(index).scale
 
-    def prepare(self, progress: Progress = lambda _what, _done, _total: None) -> None:
+    def prepare(self, progress: Progress = silent) -> None:
         """Align every scan now, so that the wait has a progress bar."""
         for index in range(len(self)):
             self.aligned(index)
@@ -137,12 +120,15 @@ class BidsCohort:
         Raises:
             UserError: somebody who is not in it.
         """
+        return BidsCohort(self.layout_of(subjects), self.grid, self.home)
+
+    def layout_of(self, subjects: Sequence[str]) -> Layout:
+        """The layout with the visits of these people only; raises as `subset`."""
         wanted = set(subjects)
         strangers = wanted - {visit.subject for visit in self._visits}
         if strangers:
             raise UserError(f"{self.folder}: no sub-{min(strangers)} here: choose among the table's subjects")
-        visits = [visit for visit in self._visits if visit.subject in wanted]
-        return BidsCohort(replace(self._layout, visits=visits), self.grid, self._home)
+        return replace(self.layout, visits=[visit for visit in self._visits if visit.subject in wanted])
 
 
 def read(
@@ -151,7 +137,7 @@ def read(
     home: Path | None = None,
     *,
     grid: str = "3mm",
-    progress: Progress = lambda _what, _done, _total: None,
+    progress: Progress = silent,
 ) -> BidsCohort:
     """Read a BIDS folder; every table and every voxel is checked first.
 
@@ -184,7 +170,7 @@ def read(
 
 def load_scan(
     path: Path, age: float, sex: str, diagnosis: str, home: Path | None = None, *, grid: str = "3mm"
-) -> tuple[GridScan, Callable[[np.ndarray], nib.Nifti1Image]]:
+) -> tuple[Scan, Callable[[np.ndarray], nib.Nifti1Image]]:
     """One file as a scan, and the way back to its own grid.
 
     Args:
@@ -216,8 +202,14 @@ def load_scan(
     return _scan(visit, aligned), lambda changed: to_native(path, aligned, changed)
 
 
-def _scan(visit: Visit, aligned: Aligned) -> GridScan:
-    return GridScan(
+def _cells(visit: Visit) -> tuple[str, str, float, str, str, float, str]:
+    """A visit's row, in the order of `COLUMNS`."""
+    who = (visit.subject, visit.session, visit.age, visit.sex, visit.diagnosis)
+    return (*who, visit.head_size, visit.diagnosis_original)
+
+
+def _scan(visit: Visit, aligned: Aligned) -> Scan:
+    return Scan(
         subject=visit.subject,
         session=visit.session,
         image=aligned.image,

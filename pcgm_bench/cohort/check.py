@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -19,9 +18,10 @@ from pcgm_bench.cohort.mapping import CONTROL
 from pcgm_bench.cohort.mapping import parse_maps
 from pcgm_bench.cohort.volume import read_volume
 from pcgm_bench.cohort.volume import skull_fault
+from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import UserError
+from pcgm_bench.contracts import silent
 
-Progress = Callable[[str, int, int], None]
 FEW = 30
 
 
@@ -63,9 +63,7 @@ class CheckReport:
         ]
 
 
-def check(
-    folder: Path, maps: Sequence[str] = (), progress: Progress = lambda _what, _done, _total: None
-) -> CheckReport:
+def check(folder: Path, maps: Sequence[str] = (), progress: Progress = silent) -> CheckReport:
     """Read every table and every voxel of a BIDS folder and list what is wrong.
 
     Args:
@@ -85,7 +83,7 @@ def check(
     )
 
 
-def image_faults(visits: Sequence[Visit], progress: Progress = lambda _what, _done, _total: None) -> Iterator[str]:
+def image_faults(visits: Sequence[Visit], progress: Progress = silent) -> Iterator[str]:
     """Faults of the images, scan by scan, and of their not sharing one grid."""
     grids: dict[str, Path] = {}
     for done, visit in enumerate(visits, 1):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,8 +11,7 @@ from torch import Tensor
 from torch import nn
 
 from pcgm_bench.contracts import UserError
-
-_GPU = threading.Lock()
+from pcgm_bench.exact_kernels import exact_kernels
 
 
 def checked(image: np.ndarray) -> np.ndarray:
@@ -34,7 +32,7 @@ def checked(image: np.ndarray) -> np.ndarray:
 
 def features(net: nn.Module, volume: Tensor, device: str) -> np.ndarray:
     """``net`` applied to one volume ``(1, C, X, Y, Z)``, whose output ``(1, d)`` comes back as ``(d,)`` float32."""
-    with one_thread(), torch.inference_mode(), _exact(device):
+    with one_thread(), torch.inference_mode(), exact_kernels(device):
         vector = net(volume.to(device))[0].float().cpu()
     return np.ascontiguousarray(vector.numpy())
 
@@ -54,13 +52,3 @@ def one_thread() -> Iterator[None]:
     finally:
         if before != 1:
             torch.set_num_threads(before)
-
-
-@contextmanager
-def _exact(device: str) -> Iterator[None]:
-    """On a GPU: full precision, deterministic kernels, and one image at a time, since these flags are global."""
-    if device.startswith("cpu"):
-        yield
-        return
-    with _GPU, torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-        yield

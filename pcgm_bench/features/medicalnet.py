@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 from typing import ClassVar
+from typing import Self
 
 import numpy as np
 import torch
@@ -43,6 +44,7 @@ class MedicalNet(FeatureExtractor):
     """
 
     depth: ClassVar[int]
+    thread_safe: ClassVar[bool] = True
     sha256: ClassVar[str]
     """Of the published file, as the Hugging Face hub has it."""
     revision: ClassVar[int] = 1
@@ -59,6 +61,11 @@ class MedicalNet(FeatureExtractor):
         self._asked = weights
         self._expected = sha256 or self.sha256
         self.device = device
+
+    @classmethod
+    def open(cls, device: str = "cpu", threads: int = 1) -> Self:
+        """The extractor on a device; features are computed on one thread, whatever ``threads`` says (`forward`)."""
+        return cls(device=device)
 
     @property
     def variable(self) -> str:

@@ -6,6 +6,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
+from typing import Self
 
 import numpy as np
 import torch
@@ -19,11 +20,12 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.features.forward import checked
 from pcgm_bench.features.forward import features
 from pcgm_bench.features.forward import one_thread
-from pcgm_bench.segmenters.network import Encoder
-from pcgm_bench.segmenters.network import window
-from pcgm_bench.segmenters.place import head_of
-from pcgm_bench.segmenters.synthesis import normalise
-from pcgm_bench.segmenters.unet import WEIGHTS
+from pcgm_bench.segmenters.unet.atlas_registration import head_of
+from pcgm_bench.segmenters.unet.network import Encoder
+from pcgm_bench.segmenters.unet.network import window
+from pcgm_bench.segmenters.unet.normalisation import normalise
+from pcgm_bench.segmenters.unet.weight_files import NETWORK
+from pcgm_bench.segmenters.unet.weight_files import WEIGHTS
 
 
 class Bottleneck(nn.Module):
@@ -52,6 +54,7 @@ class SegmenterEncoder(FeatureExtractor):
 
     name: ClassVar[str] = "segmenter"
     title: ClassVar[str] = "encoder of the segmenter"
+    thread_safe: ClassVar[bool] = True
     revision: ClassVar[int] = 1
     """Raised whenever this module gives other features for the same image."""
 
@@ -62,8 +65,13 @@ class SegmenterEncoder(FeatureExtractor):
             weights: folder with ``segmenter.safetensors``.
             device: where the network runs.
         """
-        self.path = weights / "segmenter.safetensors"
+        self.path = weights / NETWORK
         self.device = device
+
+    @classmethod
+    def open(cls, device: str = "cpu", threads: int = 1) -> Self:
+        """The extractor on a device; features are computed on one thread, whatever ``threads`` says (`forward`)."""
+        return cls(device=device)
 
     @cached_property
     def _bytes(self) -> bytes:

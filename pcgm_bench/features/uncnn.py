@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from importlib.metadata import version
 from typing import ClassVar
+from typing import Self
 
 import numpy as np
 import torch
@@ -44,6 +45,7 @@ class UncnnExtractor(FeatureExtractor):
 
     name: ClassVar[str] = "uncnn"
     title: ClassVar[str] = "un-CNN (untrained, fixed random weights)"
+    thread_safe: ClassVar[bool] = True
     revision: ClassVar[int] = 1
     """Raised whenever this module gives other features for the same image."""
 
@@ -56,6 +58,11 @@ class UncnnExtractor(FeatureExtractor):
         """
         self.seed = seed
         self.device = device
+
+    @classmethod
+    def open(cls, device: str = "cpu", threads: int = 1) -> Self:
+        """The extractor on a device; features are computed on one thread, whatever ``threads`` says (`forward`)."""
+        return cls(device=device)
 
     @property
     def identity(self) -> str:

@@ -16,7 +16,7 @@ from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.runner.samples import DESCRIPTION
 from pcgm_bench.runner.scoring import Example
-from pcgm_bench.segmenters.folder import fractions_of_labels
+from pcgm_bench.segmenters.external.folder import fractions_of_labels
 
 matplotlib.use("Agg")
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
 from typing import ClassVar
+from typing import Self
 
-from pcgm_bench.anatomy import CHANNELS
-from pcgm_bench.anatomy import DK_REGIONS
-from pcgm_bench.anatomy import dk_label
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
+from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import UserError
 
 
@@ -27,10 +25,21 @@ class TruthSegmenter(Segmenter):
         Raises:
             UserError: the cohort is not a phantom.
         """
-        if not hasattr(cohort, "truth"):
+        if not cohort.has_truth:
             msg = f"{cohort.name} is not a phantom: nobody knows its truth; use --segmenter unet"
             raise UserError(msg)
-        self._cohort: Any = cohort
+        self._cohort = cohort
+
+    @classmethod
+    def open(cls, options: SegmenterOptions) -> Self:
+        """The segmenter of the run's cohort.
+
+        Raises:
+            UserError: there is no cohort, or it is not a phantom.
+        """
+        if options.cohort is None:
+            raise UserError("the truth segmenter reads a phantom's own scans, and there is no cohort here")
+        return cls(options.cohort)
 
     @property
     def identity(self) -> str:
@@ -49,11 +58,4 @@ class TruthSegmenter(Segmenter):
         if not match.any() or not (self._cohort[row].image == scan.image).all():
             msg = f"{scan.key}: the truth segmenter reads factual phantom scans only; use --segmenter unet for images"
             raise UserError(msg)
-        anatomy = self._cohort.truth(scan, {})
-        parcels = {
-            f"{side}-{region}": anatomy.parcels.get(dk_label(region, side), 0.0)
-            for side in ("lh", "rh")
-            for region in DK_REGIONS
-        }
-        head = sum(anatomy.volumes[name] for name in CHANNELS[1:])
-        return Segmentation(anatomy.fractions, anatomy.labels, {**anatomy.volumes, **parcels}, head, 1.0)
+        return self._cohort.truth(scan, {})

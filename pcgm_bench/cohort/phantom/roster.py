@@ -114,7 +114,7 @@ def aud_study(seed: int, per_group: int = 100, *, longitudinal: bool = False) ->
     return visits
 
 
-def ageing_study(seed: int, adolescents: int = 20, old: int = 23, hiv: int = 41) -> list[Visit]:
+def aging_study(seed: int, adolescents: int = 20, old: int = 23, hiv: int = 41) -> list[Visit]:
     """Held-out people with follow-up: adolescents (5 yearly visits), old adults (4), adults with HIV (2, two years)."""
     _check(seed)
     visits = []
@@ -143,7 +143,7 @@ def synthesis_study(seed: int, n: int = 200) -> list[Visit]:
     ):
         ages = _ages(np.random.default_rng([seed, 4, code]), count, *spec)
         for i in range(count):
-            # From index 5000 on: nobody of the ageing study of the same seed.
+            # From index 5000 on: nobody of the aging study of the same seed.
             who = _fitting(seed, 5_000 + i, population, CONTROL, float(ages[i]), "FM"[i % 2])
             visits.append(Visit(who, 0, 0.0))
     return visits

@@ -37,26 +37,32 @@ INSULA_DEEPER_MM = 1.0
 LOBE_BLUR_MM = 4.0
 
 
-FIELDS = ("pial", "white", "deep", "below", "texture", *(f"lobe-{name}" for name in LOBE_NAMES))
+FIELDS = ("pial", "white", "deep", "below", "texture", "hull", "ventricle", *(f"lobe-{name}" for name in LOBE_NAMES))
+ARRAYS = ("hull", "ventricle", "outward", "fields", "parcel")
+TOGETHER = frozenset({"outward", "fields"})
+"""Arrays whose channels lie together in memory: a look-up at a point reads eight places, and each costs a cache line,
+however many channels it has."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Template:
     """Fields on the 1 mm box, float32 unless said.
 
     Attributes:
         hull: ``(1, X, Y, Z)`` signed distance (mm, inside positive) to the outside of the brain.
-        ventricle: ``(4, X, Y, Z)``: signed distance to the ventricles' surface; then the unit direction away from
-            them, fading over 12 mm.
-        fields: ``(11, X, Y, Z)``, channels `FIELDS`: signed distances (mm, inside positive) to the pial, the white and
+        ventricle: ``(1, X, Y, Z)`` signed distance to the ventricles' surface.
+        outward: ``(3, X, Y, Z)`` unit direction away from the ventricles, fading over 12 mm.
+        fields: ``(13, X, Y, Z)``, channels `FIELDS`: signed distances (mm, inside positive) to the pial, the white and
             the deep grey surface; 1 below the tentorium (cerebellum, brain stem) and 0 above; T1 detail left over after
-            the tissue means, in units of white matter; lobe membership, blurred, adding up to one in cortex.
+            the tissue means, in units of white matter; ``hull`` and ``ventricle`` once more; lobe
+            membership, blurred, adding up to one in cortex.
         parcel: ``(1, X, Y, Z)`` float32 Desikan-Killiany label of the nearest cortex, 0 where none is within reach.
         volume: mL inside the hull.
     """
 
     hull: np.ndarray
     ventricle: np.ndarray
+    outward: np.ndarray
     fields: np.ndarray
     parcel: np.ndarray
     volume: float
@@ -138,7 +144,7 @@ def load_template(home: Path | None = None) -> Template:
     """The template, built in half a minute the first time.
 
     Args:
-        home: where to keep it (350 MB, shared by all processes through the page cache); None: built for this process.
+        home: where to keep it (400 MB, shared by all processes through the page cache); None: built for this process.
 
     Raises:
         UserError: nilearn, whose wheel holds the tissue maps, is missing.
@@ -147,19 +153,25 @@ def load_template(home: Path | None = None) -> Template:
         return build_template()
     source = Path(__file__).read_bytes() + (DATA / "desikan_killiany_mni.nii.gz").read_bytes()
     folder = home / "template" / blake2b(source, digest_size=8).hexdigest()
-    names = ("hull", "ventricle", "fields", "parcel")
     if not folder.is_dir():
         template = build_template()
         part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
         part.mkdir(parents=True)
-        for name in names:
-            np.save(part / f"{name}.npy", getattr(template, name))
+        arrays = (template.hull, template.ventricle, template.outward, template.fields, template.parcel)
+        for name, array in zip(ARRAYS, arrays, strict=True):
+            kept = np.moveaxis(array, 0, -1) if name in TOGETHER else array
+            np.save(part / f"{name}.npy", np.ascontiguousarray(kept))
         try:
             part.rename(folder)
         except OSError:  # another process was first
             shutil.rmtree(part)
-    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in names}
-    return Template(**arrays, volume=float((arrays["hull"] > 0).sum() / 1000))
+    hull, ventricle, outward, fields, parcel = (_kept(folder, name) for name in ARRAYS)
+    return Template(hull, ventricle, outward, fields, parcel, float((hull > 0).sum() / 1000))
+
+
+def _kept(folder: Path, name: str) -> np.ndarray:
+    array = np.load(folder / f"{name}.npy", mmap_mode="c")
+    return np.moveaxis(array, -1, 0) if name in TOGETHER else array
 
 
 def build_template() -> Template:
@@ -192,10 +204,11 @@ def build_template() -> Template:
 
     means = 0.2 * (1 - np.minimum(tissue, 1)) + 0.66 * grey + 1.0 * white_map
     texture = np.clip(t1 / np.quantile(t1[white_map > 0.95], 0.5) - means, -0.2, 0.2) * hull
-    surface = signed_distance(ventricle)
+    surface, outside = signed_distance(ventricle), signed_distance(hull)
     return Template(
-        hull=signed_distance(hull)[None],
-        ventricle=np.concatenate([surface[None], outward]).astype(np.float32),
+        hull=outside[None],
+        ventricle=surface[None],
+        outward=outward.astype(np.float32),
         fields=np.stack(
             [
                 signed_distance((tissue > PIAL_LEVEL) & hull & ~ventricle),
@@ -203,9 +216,11 @@ def build_template() -> Template:
                 signed_distance(deep),
                 ndi.gaussian_filter(below.astype(np.float32), 1.0),
                 texture.astype(np.float32),
+                outside,
+                surface,
                 *lobes.astype(np.float32),
             ]
         ),
         parcel=parcel[None].astype(np.float32),
-        volume=float((signed_distance(hull) > 0).sum() / 1000),
+        volume=float((outside > 0).sum() / 1000),
     )

@@ -7,21 +7,20 @@ from pathlib import Path
 import pandas as pd
 
 from pcgm_bench.cohort.grid import grid as grid_called
-from pcgm_bench.cohort.phantom.make import Recipe
-from pcgm_bench.cohort.phantom.make import draw
-from pcgm_bench.cohort.phantom.roster import TRAINING_SEED
+from pcgm_bench.cohort.phantom.draw import draw
+from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.contracts import Scan
 
 
-class TrainingScans:
-    """The 400 scans that `make.ensure_training` writes, voxel for voxel, at a second each and no disk.
+class DrawnTrainingScans:
+    """The 400 scans of the training population that `make.make` writes, voxel for voxel, at a second each and no disk.
 
     Whoever wants a few of them does not wait for all.
     """
 
     def __init__(self, grid: str, home: Path) -> None:
         """``grid``: ``3mm``, ``2mm`` or ``1mm``; ``home`` keeps the template."""
-        self._recipe = Recipe("training", "null", "pial", TRAINING_SEED, grid)
+        self._recipe = Recipe.training(grid)
         self._visits = self._recipe.visits()
         self._home = home
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pcgm_bench.segmenters.atlas import CELL_MM
-from pcgm_bench.segmenters.atlas import CORNER_MM
-from pcgm_bench.segmenters.atlas import Atlas
-from pcgm_bench.segmenters.atlas import look_up
-from pcgm_bench.segmenters.synthesis import LEVELS
-from pcgm_bench.segmenters.synthesis import OUTSIDE
+from pcgm_bench.segmenters.unet.atlas import CELL_MM
+from pcgm_bench.segmenters.unet.atlas import CORNER_MM
+from pcgm_bench.segmenters.unet.atlas import Atlas
+from pcgm_bench.segmenters.unet.atlas import look_up
+from pcgm_bench.segmenters.unet.normalisation import LEVELS
+from pcgm_bench.segmenters.unet.normalisation import OUTSIDE
 
 HEAD = -0.25
 """Least mean of a normalised image, no brighter than fluid, over 3 x 3 x 3 voxels of the head: half of them are fluid

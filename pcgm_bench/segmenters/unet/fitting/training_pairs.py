@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.phantom.anatomy import Anatomy
-from pcgm_bench.cohort.phantom.anatomy import Surfaces
-from pcgm_bench.cohort.phantom.anatomy import place
+from pcgm_bench.cohort.phantom.anatomy import placed
 from pcgm_bench.cohort.phantom.anatomy import shape
 from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.cohort.phantom.roster import TRAINING_SEED
 from pcgm_bench.cohort.phantom.roster import training_controls
+from pcgm_bench.cohort.phantom.surfaces import Surfaces
 from pcgm_bench.cohort.phantom.template import load_template
+from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import UserError
-from pcgm_bench.orphans import exit_with_parent
+from pcgm_bench.process import WatchedContext
 
 THINNING = (-0.13, 0.08)
 """Range of the log-change of each lobe between a person's two states."""
@@ -51,13 +50,6 @@ def _stack(states: list[Anatomy]) -> dict[str, np.ndarray]:
     }
 
 
-def _surfaces(home: Path, seed: int, icv: float, ventricles: float, strength: float) -> Surfaces:
-    grid = grid_called("3mm")
-    surfaces = Surfaces(place(load_template(home), grid, seed, icv, ventricles, strength), grid.affine[0, 0] / 2)
-    surfaces.set_ventricles(ventricles)
-    return surfaces
-
-
 def _place(surfaces: Surfaces, shape: tuple[int, ...]) -> np.ndarray:
     """Mean template position (mm) of every voxel's points: ``(3, X, Y, Z)`` float16, NaN away from the head."""
     points = surfaces.points
@@ -79,7 +71,7 @@ def _states(home: Path, index: int, *, strange: bool) -> tuple[list[Anatomy], np
     )
     ventricles = planned["ventricles"] * (np.exp(rng.normal(0.2, 0.35)) if strange else 1.0)
     ventricles = float(np.clip(ventricles, *VENTRICLE_RANGE_ML))
-    surfaces = _surfaces(home, seed, visit.person.icv * size, ventricles, strength)
+    surfaces = placed(load_template(home), grid, seed, visit.person.icv * size, ventricles, strength)
     ranges = [STRANGE if strange else (0.0, 0.0), THINNING]
     # Lobes scale with a smaller head, so that cortex keeps a possible thickness.
     base = {lobe: volume * size**0.85 for lobe, volume in planned.items()}
@@ -105,19 +97,19 @@ def _write(job: tuple[Path, Path, int, bool]) -> str:
     return ""
 
 
-def make_pairs(folder: Path, home: Path, progress: Callable[[str, int, int], None]) -> list[Pair]:
+def make_pairs(folder: Path, home: Path, progress: Progress) -> list[Pair]:
     """The training pairs, made in two processes where they are not there yet (6 minutes with AVX-512, 4 GB).
 
     Args:
         folder: where to keep them; interrupted work goes on.
         home: keeps the phantom's template.
-        progress: called with (what, done, total).
+        progress: told (what, done, total).
     """
     folder.mkdir(parents=True, exist_ok=True)
     count = len(training_controls())
     jobs = [(folder, home, i, False) for i in range(count)] + [(folder, home, i, True) for i in range(0, count, 4)]
     load_template(home)
-    with ProcessPoolExecutor(2, get_context("spawn"), exit_with_parent) as pool:
+    with ProcessPoolExecutor(2, WatchedContext()) as pool:
         for done, _ in enumerate(pool.map(_write, jobs, chunksize=4)):
             progress("make training pairs", done + 1, len(jobs))
     pairs = []

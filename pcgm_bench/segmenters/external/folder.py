@@ -6,6 +6,7 @@ from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import ClassVar
+from typing import Self
 
 import numpy as np
 
@@ -18,8 +19,10 @@ from pcgm_bench.anatomy import dk_label
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
+from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import UserError
-from pcgm_bench.segmenters.quality import read_scores
+from pcgm_bench.file_hash import file_hash
+from pcgm_bench.segmenters.external.qc_scores import read_scores
 from pcgm_bench.store import Unit
 from pcgm_bench.store import atomic
 
@@ -47,28 +50,38 @@ class FolderSegmenter(Segmenter):
     title: ClassVar[str] = "label maps made elsewhere"
     reads_new_images: ClassVar[bool] = False
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path) -> None:
         """Take the folder.
 
         Raises:
-            UserError: none was given, or it is not there; or something in its table of QC scores is wrong.
+            UserError: it is not there, or something in its table of QC scores is wrong.
         """
-        if folder is None or not Path(folder).is_dir():
-            msg = f"the folder segmenter reads label maps from --segmentations DIR, and {folder} is no folder"
-            raise UserError(msg)
-        self._folder = Path(folder)
+        if not folder.is_dir():
+            raise UserError(
+                f"the folder segmenter reads label maps from --segmentations DIR, and {folder} is no folder"
+            )
+        self._folder = folder
         tables = [self._folder / name for name in QC_TABLES if (self._folder / name).is_file()]
         self._table = tables[0] if tables else None
         self._quality = read_scores(tables[0]) if tables else None
         self.qc_score = self._quality[0].name if self._quality else ""
 
+    @classmethod
+    def open(cls, options: SegmenterOptions) -> Self:
+        """The segmenter of ``options.segmentations``.
+
+        Raises:
+            UserError: none was given, or as the constructor.
+        """
+        if options.segmentations is None:
+            raise UserError("the folder segmenter reads label maps from --segmentations DIR; give one")
+        return cls(options.segmentations)
+
     @cached_property
     def identity(self) -> str:
-        """Follows the files' names and sizes and times of change."""
+        """Follows the names and contents of all label maps and of the table of QC scores."""
         files = sorted([*self._folder.rglob("*.nii*"), *([self._table] if self._table else [])])
-        content = [
-            f"{path.relative_to(self._folder)}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files
-        ]
+        content = [f"{path.relative_to(self._folder)}:{file_hash(path)}" for path in files]
         return f"folder-{blake2b(chr(10).join(content).encode(), digest_size=6).hexdigest()}"
 
     def find(self, scan: Scan) -> Path:

@@ -1,4 +1,4 @@
-"""Prove the ruler on people it has never seen: ``python -m pcgm_bench.segmenters.validate --seed 11``.
+"""Prove the ruler on people it has never seen: ``python -m pcgm_bench.segmenters.unet.fitting.validate --seed 11``.
 
 Every person is drawn in three states: as planned, and twice with every lobe changed by up to 10 % either way.
 """
@@ -16,14 +16,13 @@ import torch
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.phantom.anatomy import Anatomy
-from pcgm_bench.cohort.phantom.anatomy import Surfaces
-from pcgm_bench.cohort.phantom.anatomy import place
+from pcgm_bench.cohort.phantom.anatomy import placed
 from pcgm_bench.cohort.phantom.anatomy import shape
 from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.cohort.phantom.roster import aud_study
 from pcgm_bench.cohort.phantom.template import load_template
-from pcgm_bench.segmenters.make import scan_of
-from pcgm_bench.segmenters.unet import UNetSegmenter
+from pcgm_bench.segmenters.unet.fitting.make import scan_of
+from pcgm_bench.segmenters.unet.segmenter import UNetSegmenter
 
 DOSE = 0.10
 NAMES = (*LOBE_NAMES, "ventricles", "white_matter", "head_size")
@@ -36,8 +35,7 @@ def states(home: Path | None, seed: int, people: int) -> list[tuple[int, list[An
     for number, visit in enumerate(aud_study(seed, -(-people // 2))[:people]):
         planned = planned_volumes(visit.person, 0, 0.0, "null")
         who = visit.person
-        surfaces = Surfaces(place(load_template(home), grid, who.seed, who.icv, planned["ventricles"], 1.0), 1.5)
-        surfaces.set_ventricles(planned["ventricles"])
+        surfaces = placed(load_template(home), grid, who.seed, who.icv, planned["ventricles"])
         rng = np.random.default_rng([seed, 31, number])
         plans = [planned]
         for _ in range(2):
@@ -85,11 +83,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=11, help="of the unseen people (0-2 are for reporting)")
     parser.add_argument("--people", type=int, default=40)
     parser.add_argument("--home", type=Path, default=None, help="keeps the phantom's template")
+    parser.add_argument("--device", default="cpu", help="where the network runs: cpu or cuda")
+    parser.add_argument("--threads", type=int, default=2, help="threads of a tensor operation")
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.threads)
     people = states(options.home, options.seed, options.people)
     for raw in (True, False):
-        segmenter = UNetSegmenter(raw=raw)
+        segmenter = UNetSegmenter(raw=raw, device=options.device)
 
         def read(scan: object, segmenter: UNetSegmenter = segmenter) -> tuple[dict[str, float], float]:
             reading = segmenter.segment(scan)  # type: ignore[arg-type]

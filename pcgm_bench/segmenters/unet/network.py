@@ -11,16 +11,16 @@ from torch.nn import functional
 
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.anatomy import TISSUES
-from pcgm_bench.segmenters.atlas import Atlas
-from pcgm_bench.segmenters.atlas import look_up
-from pcgm_bench.segmenters.place import extent_of_atlas
-from pcgm_bench.segmenters.place import head_of
-from pcgm_bench.segmenters.place import levels_of_atlas
-from pcgm_bench.segmenters.place import levels_of_image
-from pcgm_bench.segmenters.place import lucas_kanade
-from pcgm_bench.segmenters.place import rough
-from pcgm_bench.segmenters.refinement import Refinement
-from pcgm_bench.segmenters.refinement import doubled
+from pcgm_bench.segmenters.unet.atlas import Atlas
+from pcgm_bench.segmenters.unet.atlas import look_up
+from pcgm_bench.segmenters.unet.atlas_registration import extent_of_atlas
+from pcgm_bench.segmenters.unet.atlas_registration import head_of
+from pcgm_bench.segmenters.unet.atlas_registration import levels_of_atlas
+from pcgm_bench.segmenters.unet.atlas_registration import levels_of_image
+from pcgm_bench.segmenters.unet.atlas_registration import lucas_kanade
+from pcgm_bench.segmenters.unet.atlas_registration import rough
+from pcgm_bench.segmenters.unet.refinement import Refinement
+from pcgm_bench.segmenters.unet.refinement import doubled
 
 LEAST = (48, 56, 48)
 """Smallest window (voxels of 3 mm) that the network works on."""
@@ -68,8 +68,8 @@ class SegmentationNet(nn.Module):
     """A UNet with three halvings says how much of a voxel is which tissue; the atlas, laid on the head, which lobe.
 
     Where one lobe ends and the next begins is not a matter of how a voxel looks but of where it lies. So the place is
-    found by registration (`pcgm_bench.segmenters.place`) and a learned last move, and cortex has the lobe that the
-    atlas has there.
+    found by registration (`atlas_registration`) and a learned last move, and cortex has the lobe that the atlas has
+    there.
     """
 
     known: Tensor

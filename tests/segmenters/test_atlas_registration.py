@@ -15,28 +15,28 @@ from scipy import ndimage as ndi
 
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.contracts import UserError
-from pcgm_bench.segmenters.atlas import CELL_MM
-from pcgm_bench.segmenters.atlas import CORNER_MM
-from pcgm_bench.segmenters.atlas import LOBE_OF_PARCEL
-from pcgm_bench.segmenters.atlas import PARCELS
-from pcgm_bench.segmenters.atlas import SHAPE
-from pcgm_bench.segmenters.atlas import Atlas
-from pcgm_bench.segmenters.atlas import load_atlas
-from pcgm_bench.segmenters.atlas import look_up
-from pcgm_bench.segmenters.atlas import make_atlas
-from pcgm_bench.segmenters.atlas import nearest_parcel
-from pcgm_bench.segmenters.atlas import parcels_at
-from pcgm_bench.segmenters.atlas import save_atlas
-from pcgm_bench.segmenters.pairs import Pair
-from pcgm_bench.segmenters.place import FURTHEST_MM
-from pcgm_bench.segmenters.place import extent_of_atlas
-from pcgm_bench.segmenters.place import head_of
-from pcgm_bench.segmenters.place import levels_of_atlas
-from pcgm_bench.segmenters.place import lucas_kanade
-from pcgm_bench.segmenters.place import rough
-from pcgm_bench.segmenters.place import solution
-from pcgm_bench.segmenters.refinement import Refinement
-from pcgm_bench.segmenters.synthesis import OUTSIDE
+from pcgm_bench.segmenters.unet.atlas import CELL_MM
+from pcgm_bench.segmenters.unet.atlas import CORNER_MM
+from pcgm_bench.segmenters.unet.atlas import LOBE_OF_PARCEL
+from pcgm_bench.segmenters.unet.atlas import PARCELS
+from pcgm_bench.segmenters.unet.atlas import SHAPE
+from pcgm_bench.segmenters.unet.atlas import Atlas
+from pcgm_bench.segmenters.unet.atlas import load_atlas
+from pcgm_bench.segmenters.unet.atlas import look_up
+from pcgm_bench.segmenters.unet.atlas import nearest_parcel
+from pcgm_bench.segmenters.unet.atlas import parcels_at
+from pcgm_bench.segmenters.unet.atlas_registration import FURTHEST_MM
+from pcgm_bench.segmenters.unet.atlas_registration import extent_of_atlas
+from pcgm_bench.segmenters.unet.atlas_registration import head_of
+from pcgm_bench.segmenters.unet.atlas_registration import levels_of_atlas
+from pcgm_bench.segmenters.unet.atlas_registration import lucas_kanade
+from pcgm_bench.segmenters.unet.atlas_registration import rough
+from pcgm_bench.segmenters.unet.atlas_registration import solution
+from pcgm_bench.segmenters.unet.fitting.average_atlas import make_atlas
+from pcgm_bench.segmenters.unet.fitting.average_atlas import save_atlas
+from pcgm_bench.segmenters.unet.fitting.training_pairs import Pair
+from pcgm_bench.segmenters.unet.normalisation import OUTSIDE
+from pcgm_bench.segmenters.unet.refinement import Refinement
 
 
 @pytest.fixture(scope="module")

@@ -13,20 +13,21 @@ from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.phantom import population
-from pcgm_bench.cohort.phantom.anatomy import Surfaces
 from pcgm_bench.cohort.phantom.anatomy import build
-from pcgm_bench.cohort.phantom.anatomy import place
-from pcgm_bench.cohort.phantom.anatomy import solve
-from pcgm_bench.cohort.phantom.make import PhantomCohort
-from pcgm_bench.cohort.phantom.make import Recipe
-from pcgm_bench.cohort.phantom.make import anatomy_of
+from pcgm_bench.cohort.phantom.cohort import PhantomCohort
+from pcgm_bench.cohort.phantom.draw import anatomy_of
 from pcgm_bench.cohort.phantom.make import make
 from pcgm_bench.cohort.phantom.population import person
 from pcgm_bench.cohort.phantom.population import planned_volumes
+from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.cohort.phantom.roster import aud_study
 from pcgm_bench.cohort.phantom.roster import training_controls
+from pcgm_bench.cohort.phantom.surfaces import Surfaces
+from pcgm_bench.cohort.phantom.surfaces import solve
 from pcgm_bench.cohort.phantom.template import Template
 from pcgm_bench.cohort.phantom.template import load_template
+from pcgm_bench.cohort.phantom.training import DrawnTrainingScans
+from pcgm_bench.cohort.phantom.warp import place
 from pcgm_bench.contracts import UserError
 
 
@@ -37,7 +38,7 @@ def template(template_home: Path) -> Template:
 
 @pytest.fixture(scope="session")
 def cohort(template: Template, template_home: Path) -> PhantomCohort:
-    return make(template_home / "cohort", seed=12, per_group=2, home=template_home)
+    return make(template_home / "cohort", Recipe(seed=12, per_group=2), template_home)
 
 
 @pytest.mark.parametrize("seed", [6, 51, 25])
@@ -147,14 +148,14 @@ def test_groups_are_matched_on_age() -> None:
 
 
 def test_dataset_is_bids_and_deterministic(cohort: PhantomCohort, template_home: Path, tmp_path: Path) -> None:
-    again = make(tmp_path / "again", seed=12, per_group=2, home=template_home)
+    again = make(tmp_path / "again", Recipe(seed=12, per_group=2), template_home)
     names = sorted(str(p.relative_to(cohort.folder)) for p in cohort.folder.rglob("*") if p.is_file())
     assert {"dataset_description.json", "participants.tsv", "truth.tsv", "phantom.json"} <= set(names)
     for name in names:
         assert (cohort.folder / name).read_bytes() == (again.folder / name).read_bytes(), name
     assert cohort.is_phantom
     assert cohort.table["diagnosis"].tolist() == ["control", "control", "AUD", "AUD"]
-    assert cohort.table.attrs["planted"]["frontal"] == pytest.approx(4.5)
+    assert cohort.planted["frontal"] == pytest.approx(4.5)
 
 
 def test_oracle(cohort: PhantomCohort) -> None:
@@ -187,14 +188,14 @@ def test_oracle(cohort: PhantomCohort) -> None:
 )
 def test_bad_requests_write_nothing(tmp_path: Path, request_: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        make(tmp_path / "out", **request_)  # type: ignore[arg-type]
+        make(tmp_path / "out", Recipe(**request_))  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 
 def test_a_full_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep me")
     with pytest.raises(UserError, match="not empty"):
-        make(tmp_path, per_group=2)
+        make(tmp_path, Recipe(per_group=2))
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
@@ -204,9 +205,9 @@ def test_training_scans_are_drawn_as_they_are_written(
     visits = training_controls()
     few = [visits[2], visits[3]]
     assert few[0].person.subject == few[1].person.subject  # two visits of one person
-    monkeypatch.setattr("pcgm_bench.cohort.phantom.make.training_controls", lambda: few)
-    written = make(tmp_path / "written", population="training", home=template_home)
-    drawn = PhantomCohort.training_scans("3mm", template_home)
+    monkeypatch.setattr("pcgm_bench.cohort.phantom.recipe.training_controls", lambda: few)
+    written = make(tmp_path / "written", Recipe.training(), template_home)
+    drawn = DrawnTrainingScans("3mm", template_home)
     columns = ["subject", "session", "age", "sex", "diagnosis"]
     pd.testing.assert_frame_equal(drawn.table[columns], written.table[columns], check_dtype=False)
     assert len(drawn) == 2

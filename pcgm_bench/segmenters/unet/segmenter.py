@@ -7,6 +7,7 @@ from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import ClassVar
+from typing import Self
 
 import numpy as np
 import torch
@@ -21,24 +22,26 @@ from pcgm_bench.anatomy import parcel_names
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
+from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import UserError
-from pcgm_bench.segmenters.atlas import ATLAS
-from pcgm_bench.segmenters.atlas import PARCELS
-from pcgm_bench.segmenters.atlas import Atlas
-from pcgm_bench.segmenters.atlas import load_atlas
-from pcgm_bench.segmenters.atlas import nearest_parcel
-from pcgm_bench.segmenters.atlas import parcels_at
-from pcgm_bench.segmenters.calibration import calibrated
-from pcgm_bench.segmenters.network import build
-from pcgm_bench.segmenters.network import window
-from pcgm_bench.segmenters.place import head_of
-from pcgm_bench.segmenters.synthesis import normalise
+from pcgm_bench.exact_kernels import exact_kernels
+from pcgm_bench.precision import tensor_threads
+from pcgm_bench.segmenters.unet.atlas import ATLAS
+from pcgm_bench.segmenters.unet.atlas import PARCELS
+from pcgm_bench.segmenters.unet.atlas import Atlas
+from pcgm_bench.segmenters.unet.atlas import load_atlas
+from pcgm_bench.segmenters.unet.atlas import nearest_parcel
+from pcgm_bench.segmenters.unet.atlas import parcels_at
+from pcgm_bench.segmenters.unet.atlas_registration import head_of
+from pcgm_bench.segmenters.unet.calibration import calibrated
+from pcgm_bench.segmenters.unet.network import build
+from pcgm_bench.segmenters.unet.network import window
+from pcgm_bench.segmenters.unet.normalisation import normalise
+from pcgm_bench.segmenters.unet.quality import quality
+from pcgm_bench.segmenters.unet.weight_files import NETWORK
+from pcgm_bench.segmenters.unet.weight_files import WEIGHTS
 
-WEIGHTS = Path(__file__).parent / "weights"
 SPACING_MM = 3.0
-MISFIT = (0.38, 0.55)
-"""Misfits of the atlas up to which it fits, and from which it does not. Phantoms have .24 to .27, real scans .34 to
-.37, heads the wrong way up and noise .53 to .78."""
 LEAST_SIDE = 16
 """Voxels: registration averages over windows of seven at 6 mm."""
 
@@ -46,50 +49,62 @@ LEAST_SIDE = 16
 class UNetSegmenter(Segmenter):
     """Fractions of six lobes, ventricles, deep grey, white matter and CSF; 34 x 2 parcels; head size; a QC score.
 
-    Trained SynthSeg-style on simulated pictures of the phantom's training controls (`pcgm_bench.segmenters.train`):
-    the network says how much of a voxel is cortex, and the training controls' average brain, laid on the head, which
-    parcel of it.
+    Trained SynthSeg-style on simulated pictures of the phantom's training controls (`fitting.train`): the network says
+    how much of a voxel is cortex, and the training controls' average brain, laid on the head, which parcel of it.
     Volumes are sums of soft fractions. ``calibration.json`` holds a correction of all volumes together, fitted on the
-    training controls (`pcgm_bench.segmenters.calibration`).
+    training controls (`calibration`).
     """
 
     name: ClassVar[str] = "unet"
     title: ClassVar[str] = "UNet trained on the phantom's training controls"
+    depends_on_image_alone: ClassVar[bool] = True
     revision: ClassVar[int] = 3
     """Raised whenever the modules of this folder give other readings with the same weights."""
 
-    def __init__(self, weights: Path = WEIGHTS, *, raw: bool = False) -> None:
+    def __init__(
+        self, weights: Path = WEIGHTS, *, raw: bool = False, device: str = "cpu", threads: int | None = None
+    ) -> None:
         """Read the weights.
 
         Args:
             weights: folder with ``segmenter.safetensors``, ``atlas.safetensors`` and ``calibration.json``.
             raw: leave the calibration out.
+            device: where the network runs.
+            threads: of a tensor operation; None: as many as the process has.
 
         Raises:
             UserError: they are missing or belong to another network.
         """
-        path, self._atlas_path = weights / "segmenter.safetensors", weights / ATLAS
-        for needed in (path, self._atlas_path):
+        self._files = (weights / NETWORK, weights / ATLAS)
+        for needed in self._files:
             if not needed.exists():
-                msg = f"{needed}: the segmenter has no weights: make them with `python -m pcgm_bench.segmenters.make`"
-                raise UserError(msg)
-        self._path = path
-        self._atlas = load_atlas(self._atlas_path)
-        self._net = build(self._atlas).eval()
-        state = {key: value.float() for key, value in load_file(path).items()}
+                raise UserError(
+                    f"{needed}: the segmenter has no weights: make them with "
+                    "`python -m pcgm_bench.segmenters.unet.fitting.make`"
+                )
+        self._device, self._threads = device, threads
+        self._atlas = load_atlas(weights / ATLAS)
+        net = build(self._atlas).eval()
+        state = {key: value.float() for key, value in load_file(weights / NETWORK).items()}
         try:
-            self._net.load_state_dict(state)
+            net.load_state_dict(state)
         except RuntimeError as error:
-            msg = f"{path}: these weights belong to another network: reinstall, or train them anew"
+            msg = f"{weights / NETWORK}: these weights belong to another network: reinstall, or train them anew"
             raise UserError(msg) from error
+        self._net = net.to(device)
         stored = weights / "calibration.json"
         self._calibration = json.loads(stored.read_text()) if stored.exists() and not raw else {}
+
+    @classmethod
+    def open(cls, options: SegmenterOptions) -> Self:
+        """The shipped segmenter on the run's device, with its threads."""
+        return cls(device=options.device, threads=options.threads)
 
     @cached_property
     def identity(self) -> str:
         """``unet-<revision>-<hash of weights, atlas and calibration>``."""
-        files = self._path.read_bytes() + self._atlas_path.read_bytes()
-        content = files + json.dumps(self._calibration, sort_keys=True).encode()
+        content = b"".join(path.read_bytes() for path in self._files)
+        content += json.dumps(self._calibration, sort_keys=True).encode()
         return f"unet-{self.revision}-{blake2b(content, digest_size=6).hexdigest()}"
 
     def segment(self, scan: Scan) -> Segmentation:
@@ -98,26 +113,17 @@ class UNetSegmenter(Segmenter):
         Raises:
             UserError: a grid whose sides do not divide by 8 or whose voxels are not 3 mm, or an empty image.
         """
-        if any(side % 8 or side < LEAST_SIDE for side in scan.image.shape):
-            msg = f"{scan.key}: the unet segmenter needs a standard grid, sides dividing by 8, not {scan.image.shape}"
-            raise UserError(msg)
-        spacing = np.linalg.norm(scan.affine[:3, :3], axis=0)
-        if not np.allclose(spacing, SPACING_MM, atol=0.01):
-            shown = " x ".join(f"{side:g}" for side in spacing.round(2))
-            msg = (
-                f"{scan.key}: the unet segmenter reads voxels of {SPACING_MM:g} mm, not {shown} mm: take the 3mm grid, "
-                "or give --segmentations"
-            )
-            raise UserError(msg)
-        if not np.isfinite(scan.image).all() or scan.image.max() <= 0:
-            msg = f"{scan.key}: the image is empty or has values that are not numbers"
-            raise UserError(msg)
+        _check(scan)
+        with tensor_threads(self._threads):
+            return self._segment(scan)
+
+    def _segment(self, scan: Scan) -> Segmentation:
         image = normalise(torch.from_numpy(np.ascontiguousarray(scan.image, np.float32)))
         box = window(head_of(image[None, None])[0, 0])
-        part = image[box][None, None].to(memory_format=torch.channels_last_3d)
-        with torch.inference_mode():
+        part = image[box][None, None].to(self._device, memory_format=torch.channels_last_3d)
+        with torch.inference_mode(), exact_kernels(self._device):
             logits, places = self._net(part)
-            inner, place = self._net.fractions(logits, places)[0], places[0]
+            inner, place = self._net.fractions(logits, places)[0].cpu(), places[0].cpu()
             misfit = self._net.misfit(part, places)
         tissue = torch.zeros(len(CHANNELS), *image.shape)
         tissue[0] = 1.0
@@ -131,7 +137,7 @@ class UNetSegmenter(Segmenter):
         volumes |= {name: float(value) * voxel_ml for name, value in zip(parcel_names(), parcels, strict=True)}
         head = sum(volumes[name] for name in CHANNELS[1:])
         volumes, head = self._calibrate(volumes, head)
-        return Segmentation(tissue.numpy(), labels, volumes, head, _quality(tissue, misfit))
+        return Segmentation(tissue.numpy(), labels, volumes, head, quality(tissue, misfit))
 
     def _calibrate(self, volumes: dict[str, float], head: float) -> tuple[dict[str, float], float]:
         if not self._calibration:
@@ -144,6 +150,24 @@ class UNetSegmenter(Segmenter):
                 corrected[f"{side}-{region}"] = volumes[f"{side}-{region}"] * factor
         head = corrected.pop("head_size")
         return volumes | corrected, head
+
+
+def _check(scan: Scan) -> None:
+    """Refuse what the network cannot read: raises as `UNetSegmenter.segment`."""
+    if any(side % 8 or side < LEAST_SIDE for side in scan.image.shape):
+        msg = f"{scan.key}: the unet segmenter needs a standard grid, sides dividing by 8, not {scan.image.shape}"
+        raise UserError(msg)
+    spacing = np.linalg.norm(scan.affine[:3, :3], axis=0)
+    if not np.allclose(spacing, SPACING_MM, atol=0.01):
+        shown = " x ".join(f"{side:g}" for side in spacing.round(2))
+        msg = (
+            f"{scan.key}: the unet segmenter reads voxels of {SPACING_MM:g} mm, not {shown} mm: take the 3mm grid, "
+            "or give --segmentations"
+        )
+        raise UserError(msg)
+    if not np.isfinite(scan.image).all() or scan.image.max() <= 0:
+        msg = f"{scan.key}: the image is empty or has values that are not numbers"
+        raise UserError(msg)
 
 
 def _labels(tissue: torch.Tensor, place: torch.Tensor, atlas: Atlas) -> np.ndarray:
@@ -164,16 +188,3 @@ def _largest(channels: torch.Tensor) -> torch.Tensor:
         index[channel > best] = number
         torch.maximum(best, channel, out=best)
     return index
-
-
-def _quality(tissue: torch.Tensor, misfit: float) -> float:
-    """Mean confidence inside the head times fit of the atlas, 0 to 1: our own proxy, not SynthSeg's or FreeSurfer's QC.
-
-    A network is as sure of noise as of a brain; the atlas fits one and not the other.
-    """
-    inside = tissue[0] < 0.5
-    if not bool(inside.any()):
-        return 0.0
-    top = tissue[:, inside].max(0).values.mean()
-    fit = float(np.clip((MISFIT[1] - misfit) / (MISFIT[1] - MISFIT[0]), 0, 1))
-    return fit * float(torch.clamp((top - 0.5) / 0.35, 0, 1))

@@ -20,26 +20,27 @@ from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.anatomy import LOBE_OF
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
-from pcgm_bench.segmenters.atlas import ATLAS
-from pcgm_bench.segmenters.atlas import CELL_MM
-from pcgm_bench.segmenters.atlas import load_atlas
-from pcgm_bench.segmenters.atlas import make_atlas
-from pcgm_bench.segmenters.atlas import save_atlas
-from pcgm_bench.segmenters.calibration import calibrated
-from pcgm_bench.segmenters.calibration import fit_calibration
-from pcgm_bench.segmenters.folder import FolderSegmenter
-from pcgm_bench.segmenters.make import export
-from pcgm_bench.segmenters.network import build
-from pcgm_bench.segmenters.network import window
-from pcgm_bench.segmenters.pairs import Pair
-from pcgm_bench.segmenters.quality import GROUPS
-from pcgm_bench.segmenters.synthesis import OUTSIDE
-from pcgm_bench.segmenters.synthesis import normalise
-from pcgm_bench.segmenters.train import train
-from pcgm_bench.segmenters.train import volume_loss
+from pcgm_bench.segmenters.external.folder import FolderSegmenter
+from pcgm_bench.segmenters.external.qc_scores import GROUPS
 from pcgm_bench.segmenters.truth import TruthSegmenter
-from pcgm_bench.segmenters.unet import WEIGHTS
-from pcgm_bench.segmenters.unet import UNetSegmenter
+from pcgm_bench.segmenters.unet.atlas import ATLAS
+from pcgm_bench.segmenters.unet.atlas import CELL_MM
+from pcgm_bench.segmenters.unet.atlas import load_atlas
+from pcgm_bench.segmenters.unet.calibration import calibrated
+from pcgm_bench.segmenters.unet.fitting.average_atlas import make_atlas
+from pcgm_bench.segmenters.unet.fitting.average_atlas import save_atlas
+from pcgm_bench.segmenters.unet.fitting.fit_calibration import fit_calibration
+from pcgm_bench.segmenters.unet.fitting.losses import volume_loss
+from pcgm_bench.segmenters.unet.fitting.make import export
+from pcgm_bench.segmenters.unet.fitting.train import Settings
+from pcgm_bench.segmenters.unet.fitting.train import train
+from pcgm_bench.segmenters.unet.fitting.training_pairs import Pair
+from pcgm_bench.segmenters.unet.network import build
+from pcgm_bench.segmenters.unet.network import window
+from pcgm_bench.segmenters.unet.normalisation import OUTSIDE
+from pcgm_bench.segmenters.unet.normalisation import normalise
+from pcgm_bench.segmenters.unet.segmenter import UNetSegmenter
+from pcgm_bench.segmenters.unet.weight_files import WEIGHTS
 
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
 
@@ -104,10 +105,10 @@ def pair() -> Pair:
 def test_training_resumes_where_it_stopped(pair: Pair, tmp_path: Path) -> None:
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     # The clock never binds here: steps end the training, so both runs see the same schedule.
-    atlas = make_atlas([pair])
-    train([pair], atlas, whole, minutes=1e9, steps=4, save_every=2)
-    train([pair], atlas, halves, minutes=1e9, steps=4, save_every=2, stop_after=2)
-    train([pair], atlas, halves, minutes=1e9, steps=4, save_every=2)
+    atlas, brief = make_atlas([pair]), Settings(minutes=1e9, steps=4, save_every=2)
+    train([pair], atlas, whole, brief)
+    train([pair], atlas, halves, brief, stop_after=2)
+    train([pair], atlas, halves, brief)
     states = [torch.load(f / "checkpoint.pt", weights_only=True) for f in (whole, halves)]
     assert states[0]["done"] == states[1]["done"] == 4
     for key, value in states[0]["net"].items():

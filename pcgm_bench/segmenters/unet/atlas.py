@@ -5,7 +5,6 @@ Training people are phantoms, so where in their template each voxel lies is know
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,18 +13,14 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from safetensors.torch import save_file
-from scipy import ndimage as ndi
 from torch import Tensor
 from torch.nn import functional
 
-from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import DK_REGIONS
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.anatomy import LOBE_OF
 from pcgm_bench.anatomy import dk_label
 from pcgm_bench.contracts import UserError
-from pcgm_bench.segmenters.pairs import Pair
 
 ATLAS = "atlas.safetensors"
 CORNER_MM = (-78.0, -111.0, -78.0)
@@ -36,8 +31,6 @@ TISSUES = ("fluid", "white_matter", "deep_grey", "cerebellum_brainstem", "cortex
 PARCELS = tuple(dk_label(region, side) for side in ("lh", "rh") for region in DK_REGIONS)
 """FreeSurfer labels in the order of `Atlas.parcel`."""
 LOBE_OF_PARCEL = tuple(LOBE_NAMES.index(LOBE_OF[region]) for _ in ("lh", "rh") for region in DK_REGIONS)
-_SMOOTH_CELLS = 0.35
-"""s.d. of the blur that evens out how many voxels' centres fell into neighbouring cells."""
 
 
 @dataclass(frozen=True)
@@ -57,51 +50,6 @@ class Atlas:
         """``(6, *SHAPE)`` float32: 1 where the nearest cortex belongs to the lobe."""
         lobe = torch.tensor(LOBE_OF_PARCEL)[self.parcel.long()]
         return functional.one_hot(lobe, len(LOBE_NAMES)).movedim(-1, 0).float()
-
-
-def make_atlas(pairs: Iterable[Pair]) -> Atlas:
-    """Average the first states of ``pairs`` at their voxels' places."""
-    size = int(np.prod(SHAPE))
-    sums, count = np.zeros((len(TISSUES), size)), np.zeros(size)
-    votes = np.zeros((len(PARCELS), size), np.float32)
-    index = np.full(3000, -1)
-    index[list(PARCELS)] = np.arange(len(PARCELS))
-    for pair in pairs:
-        known = np.isfinite(pair.place).all(0)
-        cell = np.floor((pair.place[:, known].T.astype(np.float32) - CORNER_MM) / CELL_MM).astype(int)
-        inside = ((cell >= 0) & (cell < SHAPE)).all(1)
-        flat = np.ravel_multi_index(tuple(cell[inside].T), SHAPE)
-        count += np.bincount(flat, minlength=size)
-        fractions = pair.fractions[0][:, known][:, inside] / 255.0
-        for k, share in enumerate(_grouped(fractions)):
-            sums[k] += np.bincount(flat, share, size)
-        parcel = index[np.maximum(pair.labels[0][known][inside], 0)]
-        cortex = parcel >= 0
-        np.add.at(votes, (parcel[cortex], flat[cortex]), 1)
-    smooth = (0, *[_SMOOTH_CELLS] * 3)
-    mean = ndi.gaussian_filter(sums.reshape(-1, *SHAPE), smooth) / np.maximum(
-        ndi.gaussian_filter(count.reshape(SHAPE), _SMOOTH_CELLS), 0.5
-    )
-    cube = votes.reshape(-1, *SHAPE)
-    # Where nobody has cortex, the nearest cortex: a brain may have some there all the same.
-    nearest = ndi.distance_transform_edt(cube.max(0) < 1, return_distances=False, return_indices=True)
-    return _rounded(mean, cube.argmax(0).astype(np.uint8)[tuple(nearest)])
-
-
-def _grouped(fractions: np.ndarray) -> list[np.ndarray]:
-    at = CHANNELS.index
-    named = [fractions[at(name)] for name in TISSUES[1:-1]]
-    return [fractions[at("csf")] + fractions[at("ventricles")], *named, fractions[at(LOBE_NAMES[0]) :].sum(0)]
-
-
-def _rounded(mean: np.ndarray, parcel: np.ndarray) -> Atlas:
-    """As it comes back from the file, so that training and use see the same."""
-    return Atlas(torch.from_numpy(np.round(255 * mean).clip(0, 255).astype(np.float32)) / 255, torch.from_numpy(parcel))
-
-
-def save_atlas(atlas: Atlas, path: Path) -> None:
-    """Write it, shares in steps of 1/255."""
-    save_file({"tissue": (atlas.tissue * 255).round().to(torch.uint8), "parcel": atlas.parcel}, path)
 
 
 def load_atlas(path: Path) -> Atlas:

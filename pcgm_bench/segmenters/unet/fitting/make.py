@@ -1,4 +1,7 @@
-"""Make the shipped segmenter: ``python -m pcgm_bench.segmenters.make OUT`` (pairs, atlas, training, calibration)."""
+"""Make the shipped segmenter: pairs, atlas, training, calibration.
+
+``python -m pcgm_bench.segmenters.unet.fitting.make OUT``
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,17 @@ from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.phantom.anatomy import Anatomy
 from pcgm_bench.cohort.phantom.render import render
 from pcgm_bench.contracts import Scan
-from pcgm_bench.segmenters.atlas import ATLAS
-from pcgm_bench.segmenters.atlas import make_atlas
-from pcgm_bench.segmenters.atlas import save_atlas
-from pcgm_bench.segmenters.calibration import fit_calibration
-from pcgm_bench.segmenters.pairs import Pair
-from pcgm_bench.segmenters.pairs import make_pairs
-from pcgm_bench.segmenters.train import train
-from pcgm_bench.segmenters.unet import UNetSegmenter
+from pcgm_bench.segmenters.unet.atlas import ATLAS
+from pcgm_bench.segmenters.unet.fitting.average_atlas import make_atlas
+from pcgm_bench.segmenters.unet.fitting.average_atlas import save_atlas
+from pcgm_bench.segmenters.unet.fitting.fit_calibration import fit_calibration
+from pcgm_bench.segmenters.unet.fitting.train import CHECKPOINT
+from pcgm_bench.segmenters.unet.fitting.train import Settings
+from pcgm_bench.segmenters.unet.fitting.train import train
+from pcgm_bench.segmenters.unet.fitting.training_pairs import Pair
+from pcgm_bench.segmenters.unet.fitting.training_pairs import make_pairs
+from pcgm_bench.segmenters.unet.segmenter import UNetSegmenter
+from pcgm_bench.segmenters.unet.weight_files import NETWORK
 
 CALIBRATED = (*CHANNELS[1:], "head_size")
 
@@ -34,9 +40,9 @@ RECIPE = 2
 
 def export(folder: Path, out: Path) -> None:
     """Write the averaged weights of a training folder as fp16 safetensors, and its atlas beside them."""
-    state = torch.load(folder / "checkpoint.pt", weights_only=True)["average"]
+    state = torch.load(folder / CHECKPOINT, weights_only=True, map_location="cpu")["average"]
     out.mkdir(parents=True, exist_ok=True)
-    save_file({key: value.half().contiguous() for key, value in state.items()}, out / "segmenter.safetensors")
+    save_file({key: value.half().contiguous() for key, value in state.items()}, out / NETWORK)
     shutil.copyfile(folder / ATLAS, out / ATLAS)
 
 
@@ -51,9 +57,9 @@ def volumes_with_head(volumes: dict[str, float], head: float) -> dict[str, float
     return {name: (head if name == "head_size" else volumes[name]) for name in CALIBRATED}
 
 
-def calibrate(out: Path, pairs: list[Pair]) -> None:
+def calibrate(out: Path, pairs: list[Pair], device: str) -> None:
     """Fit the calibration on pictures of the training people, strangers left out, and write ``calibration.json``."""
-    segmenter = UNetSegmenter(out, raw=True)
+    segmenter = UNetSegmenter(out, raw=True, device=device)
     measured, true = [], []
     for k, pair in enumerate(pairs):
         if pair.strange:
@@ -76,17 +82,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="folder for the weights, the atlas and the calibration")
     parser.add_argument("--work", type=Path, default=Path("segmenter-work"), help="pairs and checkpoints; work resumes")
-    parser.add_argument("--minutes", type=float, default=45, help="training time on two cores")
+    parser.add_argument("--minutes", type=float, default=Settings.minutes, help="training time on two cores")
+    parser.add_argument("--seed", type=int, default=Settings.seed, help="of the first weights and the pictures")
+    parser.add_argument("--device", default=Settings.device, help="where the network is trained: cpu or cuda")
+    parser.add_argument("--threads", type=int, default=2, help="threads of a tensor operation")
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.threads)
     work, training = options.work, options.work / f"training-{RECIPE}"
     pairs = make_pairs(work / f"pairs-{RECIPE}", work, lambda what, k, n: print(f"{what} {k}/{n}", end="\r"))
     training.mkdir(parents=True, exist_ok=True)
     atlas = make_atlas(pair for pair in pairs if not pair.strange)
     save_atlas(atlas, training / ATLAS)
-    train(pairs, atlas, training, options.minutes)
+    train(pairs, atlas, training, Settings(minutes=options.minutes, seed=options.seed, device=options.device))
     export(training, options.out)
-    calibrate(options.out, pairs)
+    calibrate(options.out, pairs, options.device)
 
 
 if __name__ == "__main__":

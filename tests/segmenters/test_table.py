@@ -26,8 +26,8 @@ from pcgm_bench.runner.images import ImageMetric
 from pcgm_bench.runner.images import _lacking
 from pcgm_bench.runner.images import _of_volumes
 from pcgm_bench.runner.images import not_possible
-from pcgm_bench.segmenters import quality
-from pcgm_bench.segmenters.table import TableSegmenter
+from pcgm_bench.segmenters.external import qc_scores
+from pcgm_bench.segmenters.external.table import TableSegmenter
 from pcgm_bench.store import Stage
 from pcgm_bench.store import Unit
 
@@ -232,7 +232,7 @@ def test_new_brains_keep_the_metrics_of_images(tmp_path: Path, with_table: list[
     assert "copier" not in scores["rows"]
 
 
-GROUPS = dict.fromkeys(quality.GROUPS, 0.9)
+GROUPS = dict.fromkeys(qc_scores.GROUPS, 0.9)
 
 
 @pytest.mark.parametrize(

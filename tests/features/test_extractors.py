@@ -27,10 +27,10 @@ from pcgm_bench.features.medicalnet import network
 from pcgm_bench.features.segmenter import SegmenterEncoder
 from pcgm_bench.features.uncnn import HAZE
 from pcgm_bench.features.uncnn import UncnnExtractor
-from pcgm_bench.segmenters.atlas import ATLAS
-from pcgm_bench.segmenters.atlas import load_atlas
-from pcgm_bench.segmenters.network import build
-from pcgm_bench.segmenters.unet import WEIGHTS
+from pcgm_bench.segmenters.unet.atlas import ATLAS
+from pcgm_bench.segmenters.unet.atlas import load_atlas
+from pcgm_bench.segmenters.unet.network import build
+from pcgm_bench.segmenters.unet.weight_files import WEIGHTS
 
 LAYERS = {50: [3, 4, 6, 3], 101: [3, 4, 23, 3]}
 
@@ -159,7 +159,7 @@ def test_the_segmenters_features_are_what_its_deepest_block_says() -> None:
     net.load_state_dict({key: value.float() for key, value in load_file(WEIGHTS / "segmenter.safetensors").items()})
     seen: list[torch.Tensor] = []
     net.encoder.down[-1].register_forward_hook(lambda _module, _inputs, output: seen.append(output))
-    from pcgm_bench.segmenters.synthesis import normalise
+    from pcgm_bench.segmenters.unet.normalisation import normalise
 
     with torch.inference_mode():
         net(normalise(torch.from_numpy(head()))[None, None])

@@ -11,10 +11,10 @@ from pathlib import Path
 from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import UserError
 from pcgm_bench.registry import suggestion
-from pcgm_bench.segmenters.rows import WHO
-from pcgm_bench.segmenters.rows import by_image
-from pcgm_bench.segmenters.rows import numbers
-from pcgm_bench.segmenters.rows import read_texts
+from pcgm_bench.segmenters.external.volume_table import WHO
+from pcgm_bench.segmenters.external.volume_table import by_image
+from pcgm_bench.segmenters.external.volume_table import numbers
+from pcgm_bench.segmenters.external.volume_table import read_texts
 
 GROUPS = (
     "general white matter", "general grey matter", "general csf", "cerebellum", "brainstem", "thalamus",

@@ -7,9 +7,9 @@ from torch import Tensor
 from torch import nn
 from torch.nn import functional
 
-from pcgm_bench.segmenters.place import FURTHEST_MM
-from pcgm_bench.segmenters.place import evidence
-from pcgm_bench.segmenters.place import solution
+from pcgm_bench.segmenters.unet.atlas_registration import FURTHEST_MM
+from pcgm_bench.segmenters.unet.atlas_registration import evidence
+from pcgm_bench.segmenters.unet.atlas_registration import solution
 
 WIDTHS = (32, 48, 64)
 """Channels of the UNet, at 6, 12 and 24 mm."""
@@ -36,7 +36,7 @@ class Refinement(nn.Module):
             nn.init.zeros_(values)
 
     def forward(self, levels: Tensor, known: Tensor, place: Tensor) -> Tensor:
-        """``place`` ``(B, 3, X, Y, Z)`` in mm, moved; arguments as in `pcgm_bench.segmenters.place.evidence`."""
+        """``place`` ``(B, 3, X, Y, Z)`` in mm, moved; arguments as in `atlas_registration.evidence`."""
         with torch.no_grad():
             seen = evidence(levels, known, place)
             moves = [solution(seen, *window) for window in WINDOWS]

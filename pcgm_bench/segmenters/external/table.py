@@ -8,6 +8,7 @@ from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import ClassVar
+from typing import Self
 
 import pandas as pd
 
@@ -18,16 +19,17 @@ from pcgm_bench.anatomy import parcel_names
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
+from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import UserError
 from pcgm_bench.registry import suggestion
-from pcgm_bench.segmenters.quality import COLUMNS
-from pcgm_bench.segmenters.quality import Score
-from pcgm_bench.segmenters.quality import plain_column
-from pcgm_bench.segmenters.quality import score_in
-from pcgm_bench.segmenters.rows import WHO
-from pcgm_bench.segmenters.rows import by_image
-from pcgm_bench.segmenters.rows import numbers
-from pcgm_bench.segmenters.rows import read_texts
+from pcgm_bench.segmenters.external.qc_scores import COLUMNS
+from pcgm_bench.segmenters.external.qc_scores import Score
+from pcgm_bench.segmenters.external.qc_scores import plain_column
+from pcgm_bench.segmenters.external.qc_scores import score_in
+from pcgm_bench.segmenters.external.volume_table import WHO
+from pcgm_bench.segmenters.external.volume_table import by_image
+from pcgm_bench.segmenters.external.volume_table import numbers
+from pcgm_bench.segmenters.external.volume_table import read_texts
 from pcgm_bench.store import Unit
 
 NEEDED = (*LOBE_NAMES, "ventricles", "head_size")
@@ -46,9 +48,9 @@ class TableSegmenter(Segmenter):
     Columns: ``subject``, and where there are some ``session`` and ``desc`` (``cfAUD``; empty for a factual scan), or
     the whole file name in ``subject``; the names of `pcgm_bench.anatomy`: six lobes (or all 68 parcels, ``lh-insula``,
     which are then added up), ``ventricles`` and ``head_size``; if known ``white_matter``, ``deep_grey``, ``csf``,
-    ``cerebellum_brainstem``, all parcels, and one of `pcgm_bench.segmenters.quality.SCORES`. ``ctx-lh-insula`` and
-    ``lh_insula_volume`` are understood too. New brains are ``0001``, ``0002``, ... of ``desc`` ``sample``, in the order
-    of their file names.
+    ``cerebellum_brainstem``, all parcels, and one of `pcgm_bench.segmenters.external.qc_scores.SCORES`.
+    ``ctx-lh-insula`` and ``lh_insula_volume`` are understood too. New brains are ``0001``, ``0002``, ... of ``desc``
+    ``sample``, in the order of their file names.
 
     The reading has no voxels: a generator that needs tissue fractions cannot be run with it.
     """
@@ -57,17 +59,28 @@ class TableSegmenter(Segmenter):
     title: ClassVar[str] = "volumes made elsewhere, in a table"
     reads_new_images: ClassVar[bool] = False
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, path: Path) -> None:
         """Read and check the table.
 
         Raises:
             UserError: no such file, or something in it is wrong; names the file, the row and the column.
         """
-        if folder is None or not Path(folder).is_file():
-            raise UserError(f"the segmenter 'table' reads volumes from --segmentations TABLE.csv, and {folder} is none")
-        self._path = Path(folder)
+        if not path.is_file():
+            raise UserError(f"the segmenter 'table' reads volumes from --segmentations TABLE.csv, and {path} is none")
+        self._path = path
         self._rows, self._score = read_table(self._path)
         self.qc_score = self._score.name if self._score else ""
+
+    @classmethod
+    def open(cls, options: SegmenterOptions) -> Self:
+        """The segmenter of ``options.segmentations``.
+
+        Raises:
+            UserError: none was given, or as the constructor.
+        """
+        if options.segmentations is None:
+            raise UserError("the segmenter 'table' reads volumes from --segmentations TABLE.csv; give one")
+        return cls(options.segmentations)
 
     @cached_property
     def identity(self) -> str:

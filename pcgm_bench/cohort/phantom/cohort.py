@@ -1,0 +1,113 @@
+"""A phantom cohort on disk: people with scans, and the oracle that knows what each scan would have been."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from pcgm_bench.anatomy import CHANNELS
+from pcgm_bench.anatomy import DK_REGIONS
+from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.anatomy import dk_label
+from pcgm_bench.cohort.bids import BidsCohort
+from pcgm_bench.cohort.bids import read
+from pcgm_bench.cohort.layout import Layout
+from pcgm_bench.cohort.phantom.anatomy import Anatomy
+from pcgm_bench.cohort.phantom.draw import anatomy_of
+from pcgm_bench.cohort.phantom.draw import noise_seed
+from pcgm_bench.cohort.phantom.population import EFFECTS
+from pcgm_bench.cohort.phantom.recipe import Recipe
+from pcgm_bench.cohort.phantom.render import render
+from pcgm_bench.cohort.phantom.roster import Visit
+from pcgm_bench.contracts import Intervention
+from pcgm_bench.contracts import Scan
+from pcgm_bench.contracts import Segmentation
+from pcgm_bench.contracts import UserError
+
+
+class PhantomCohort(BidsCohort):
+    """A phantom cohort on disk, with its oracle.
+
+    Attributes:
+        recipe: what the people and images follow from.
+    """
+
+    def __init__(self, layout: Layout, recipe: Recipe, home: Path | None = None) -> None:
+        """Made by `open`; ``layout`` has no faults, ``home`` keeps the phantom's template."""
+        super().__init__(layout, recipe.grid, home)
+        self.recipe = recipe
+
+    @classmethod
+    def open(cls, folder: Path, home: Path | None = None) -> PhantomCohort:
+        """Read a folder that `pcgm_bench.cohort.phantom.make.make` wrote.
+
+        Raises:
+            UserError: not a phantom, or of another version.
+        """
+        try:
+            settings = json.loads((folder / "phantom.json").read_text())
+            recipe = Recipe(**settings)
+        except (OSError, ValueError, TypeError) as error:
+            msg = f"{folder}: not a phantom cohort ({error}): make one with `pcgm-bench cohort make phantom`"
+            raise UserError(msg) from error
+        return cls(read(folder, home=home, grid=recipe.grid).layout, recipe, home)
+
+    def subset(self, subjects: Sequence[str]) -> PhantomCohort:
+        """The same cohort, these people only."""
+        return PhantomCohort(self.layout_of(subjects), self.recipe, self.home)
+
+    @property
+    def planted(self) -> Mapping[str, float]:
+        """True loss in per cent by lobe."""
+        return {lobe: -100 * EFFECTS[self.recipe.effect][lobe] for lobe in LOBE_NAMES}
+
+    @property
+    def has_truth(self) -> bool:
+        """Always."""
+        return True
+
+    @cached_property
+    def _visits_by_key(self) -> dict[tuple[str, str], Visit]:
+        return {(visit.person.subject, visit.session): visit for visit in self.recipe.visits()}
+
+    def visit(self, scan: Scan) -> Visit:
+        """The planned visit behind a scan.
+
+        Raises:
+            UserError: a scan of another cohort.
+        """
+        visit = self._visits_by_key.get((scan.subject, scan.session))
+        if visit is None:
+            raise UserError(f"{scan.key} is not in {self.name}: the oracle knows only its own people")
+        return visit
+
+    def anatomy(self, scan: Scan, do: Intervention) -> Anatomy:
+        """The anatomy that a scan's person has under ``do`` (empty: the factual anatomy)."""
+        return anatomy_of(self.recipe, self.visit(scan), do, self.home)
+
+    def truth(self, scan: Scan, do: Intervention) -> Segmentation:
+        """`anatomy` as a segmentation: true fractions, labels and volumes of all regions and parcels."""
+        anatomy = self.anatomy(scan, do)
+        parcels = {
+            f"{side}-{region}": anatomy.parcels.get(dk_label(region, side), 0.0)
+            for side in ("lh", "rh")
+            for region in DK_REGIONS
+        }
+        head = sum(anatomy.volumes[name] for name in CHANNELS[1:])
+        return Segmentation(anatomy.fractions, anatomy.labels, {**anatomy.volumes, **parcels}, head, 1.0)
+
+    def oracle(self, scan: Scan, do: Intervention, seed: int | None) -> np.ndarray:
+        """The true counterfactual image: same exogenous anatomy and contrast, fresh noise.
+
+        Args:
+            scan: one of this cohort's.
+            do: the intervention.
+            seed: of the noise; None keeps the factual scan's own noise.
+        """
+        visit = self.visit(scan)
+        return render(self.anatomy(scan, do), visit.person.seed, noise_seed(visit, do, seed))

@@ -1,0 +1,91 @@
+"""What a phantom cohort follows from: everything that its people and images depend on, and its folder's name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pcgm_bench.cohort.grid import grid as grid_called
+from pcgm_bench.cohort.phantom.population import EFFECTS
+from pcgm_bench.cohort.phantom.roster import TRAINING_SEED
+from pcgm_bench.cohort.phantom.roster import Visit
+from pcgm_bench.cohort.phantom.roster import aging_study
+from pcgm_bench.cohort.phantom.roster import aud_study
+from pcgm_bench.cohort.phantom.roster import synthesis_study
+from pcgm_bench.cohort.phantom.roster import training_controls
+from pcgm_bench.contracts import UserError
+
+MECHANISMS = ("pial", "mixed")
+POPULATIONS = ("aud", "aging", "synthesis", "training")
+VERSION = 1
+"""Raised whenever the same recipe would give other voxels."""
+QUICK = 20
+"""People a group in a small cohort."""
+AGING_QUICK = (4, 6, 10)
+"""Adolescents, old adults and people with HIV in a small aging study."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything a phantom cohort follows from.
+
+    Attributes:
+        population: ``aud``: controls and people with AUD, one visit each; ``aging``: people with follow-up visits
+            (`roster.aging_study`); ``synthesis``: controls; ``training``: the 400 scans of training controls.
+        effect: ``demo``, ``literature`` or ``null``.
+        mechanism: ``pial`` (only the CSF side of cortex moves) or ``mixed`` (30 % of a loss moves the white surface).
+        seed: of the people. 1000 belongs to the training population alone.
+        grid: ``3mm``, ``2mm`` or ``1mm``.
+        per_group: controls, and people with AUD.
+        longitudinal: half of the people of ``aud`` get further visits.
+        version: `VERSION` of the code that made it.
+    """
+
+    population: str = "aud"
+    effect: str = "demo"
+    mechanism: str = "pial"
+    seed: int = 0
+    grid: str = "3mm"
+    per_group: int = 100
+    longitudinal: bool = False
+    version: int = VERSION
+
+    def __post_init__(self) -> None:
+        for value, known, what in (
+            (self.population, POPULATIONS, "population"),
+            (self.effect, tuple(EFFECTS), "effect"),
+            (self.mechanism, MECHANISMS, "mechanism"),
+        ):
+            if value not in known:
+                msg = f"unknown {what} {value!r}: use one of {', '.join(known)}"
+                raise UserError(msg)
+        grid_called(self.grid)  # raises for an unknown grid
+        if self.per_group < 2 or self.seed < 0:
+            msg = "a phantom cohort needs at least 2 people a group and a seed of 0 or more"
+            raise UserError(msg)
+        if self.version != VERSION:
+            msg = f"this phantom was made by recipe version {self.version}, the code makes {VERSION}: make it anew"
+            raise UserError(msg)
+
+    def visits(self) -> list[Visit]:
+        """The people and visits of the cohort."""
+        if self.population == "training":
+            return training_controls()
+        if self.population == "aging":
+            return aging_study(self.seed, *AGING_QUICK if self.per_group == QUICK else ())
+        if self.population == "synthesis":
+            return synthesis_study(self.seed, 2 * self.per_group)
+        return aud_study(self.seed, self.per_group, longitudinal=self.longitudinal)
+
+    @classmethod
+    def training(cls, grid: str = "3mm") -> Recipe:
+        """The training controls: people of a seed of their own, without a disease."""
+        return cls("training", "null", "pial", TRAINING_SEED, grid)
+
+    @property
+    def name(self) -> str:
+        """Folder name that tells what it is."""
+        if self.population == "training":
+            return f"phantom-training-{self.grid}"
+        size = "" if self.population == "aging" and self.per_group != QUICK else f"-n{self.per_group}"
+        visits = "-long" if self.longitudinal else ""
+        return f"phantom-{self.population}-{self.effect}-{self.mechanism}-seed{self.seed}-{self.grid}{size}{visits}"

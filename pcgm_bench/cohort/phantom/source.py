@@ -1,0 +1,88 @@
+"""The phantom as a registered cohort: simulated people, made when they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+from pcgm_bench.cohort.options import refuse_others
+from pcgm_bench.cohort.phantom.cohort import PhantomCohort
+from pcgm_bench.cohort.phantom.make import ensure
+from pcgm_bench.cohort.phantom.make import make
+from pcgm_bench.cohort.phantom.recipe import QUICK
+from pcgm_bench.cohort.phantom.recipe import Recipe
+from pcgm_bench.cohort.phantom.training import DrawnTrainingScans
+from pcgm_bench.contracts import CohortRequest
+from pcgm_bench.contracts import CohortSource
+from pcgm_bench.contracts import Progress
+
+
+class PhantomSource(CohortSource):
+    """Simulated people with known truth. Defaults: population ``aud``, effect ``demo``, mechanism ``pial``."""
+
+    name: ClassVar[str] = "phantom"
+    title: ClassVar[str] = "simulated people with known truth"
+    options: ClassVar[frozenset[str]] = frozenset({"effect", "mechanism", "population"})
+
+    def open(self, request: CohortRequest, home: Path, seed: int, quick: bool, progress: Progress) -> PhantomCohort:
+        """A study's cohort, made under ``home/cohorts`` if it is not there yet.
+
+        ``aud``: 100 controls and 100 people with AUD, one visit each. ``aging``: `roster.aging_study`. ``synthesis``:
+        200 controls. When quick: 20 + 20, 20, and 40 people.
+
+        Raises:
+            UserError: an unknown population, effect, mechanism or grid, or ``maps``.
+        """
+        recipe = _recipe(request, seed)
+        return ensure(replace(recipe, per_group=QUICK) if quick else recipe, home, progress)
+
+    def open_training(self, request: CohortRequest, home: Path, progress: Progress) -> PhantomCohort:
+        """The 400 scans of training controls. They have no disease, so ``effect`` does not change them."""
+        return ensure(Recipe.training(request.grid), home, progress)
+
+    def training_scans(self, grid: str, home: Path) -> DrawnTrainingScans:
+        """The same 400 scans, each drawn when it is asked for."""
+        return DrawnTrainingScans(grid, home)
+
+    def write(
+        self,
+        request: CohortRequest,
+        out: Path,
+        seed: int,
+        per_group: int,
+        longitudinal: bool,
+        progress: Progress,
+        home: Path | None = None,
+    ) -> PhantomCohort:
+        """Write a cohort into a new folder.
+
+        Args:
+            request: population, effect, mechanism, grid.
+            out: a new or empty folder.
+            seed: of the people; the training population has its own.
+            per_group: people in each group.
+            longitudinal: further visits for half of the people of ``aud``.
+            progress: told (what, done, total).
+            home: keeps the phantom's template; None: it is built anew, and one process draws everybody.
+
+        Raises:
+            UserError: as `open`, or the folder is not empty or cannot be written.
+        """
+        recipe = replace(_recipe(request, seed), per_group=per_group, longitudinal=longitudinal)
+        return make(out, recipe, home, progress)
+
+
+def _recipe(request: CohortRequest, seed: int) -> Recipe:
+    refuse_others(request, PhantomSource.options)
+    if request.population == "training":
+        return Recipe.training(request.grid)
+    default = Recipe()
+    return replace(
+        default,
+        population=request.population or default.population,
+        effect=request.effect or default.effect,
+        mechanism=request.mechanism or default.mechanism,
+        seed=seed,
+        grid=request.grid,
+    )

@@ -1,0 +1,69 @@
+"""Processes that must not outlive the one that started them.
+
+A worker of a pool waits for work for ever when its pool is killed with ``kill -9``, and a helper whose parent died
+while it was starting would work on with no lock. So a worker is told the number of its parent and looks for it before
+it imports anything large.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.context import SpawnContext
+from multiprocessing.context import SpawnProcess
+from multiprocessing.reduction import ForkingPickler
+from typing import Any
+
+LOOK_SECONDS = 0.5
+
+
+def exit_with_parent(parent: int) -> None:
+    """End this process at once if its parent is gone, and soon after the parent goes; however it was killed.
+
+    Args:
+        parent: the parent's process number, as the parent said it: a child that asks for itself, late, would be told
+            the number of whoever adopted it.
+    """
+    if os.getppid() != parent:
+        os._exit(1)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="exit-with-parent", daemon=True).start()
+
+
+class WatchedProcess(SpawnProcess):
+    """A spawned process that watches its parent from before its function and arguments are read.
+
+    What it is to do is pickled inside the object, so that reading the outer shell imports this module alone.
+    """
+
+    def __reduce__(self) -> tuple[Callable[[int, bytes], WatchedProcess], tuple[int, bytes]]:
+        """How the child gets this object: its parent's number, then everything else."""
+        return _watch_then_read, (os.getpid(), bytes(ForkingPickler.dumps(vars(self))))
+
+
+class WatchedContext(SpawnContext):
+    """The ``spawn`` context of `multiprocessing`, with `WatchedProcess`.
+
+    Spawned, not forked: a forked child inherits the state of PyTorch's thread pool and may hang.
+
+    Example:
+        ``ProcessPoolExecutor(2, WatchedContext())`` or ``WatchedContext().Process(target=...)``
+    """
+
+    Process = WatchedProcess
+
+
+def _watch_then_read(parent: int, state: bytes) -> WatchedProcess:
+    exit_with_parent(parent)
+    process = object.__new__(WatchedProcess)
+    known: dict[str, Any] = pickle.loads(state)
+    vars(process).update(known)
+    return process

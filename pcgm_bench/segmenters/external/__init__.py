@@ -1,0 +1,1 @@
+"""Segmentations made elsewhere: folders of label maps and tables of volumes."""
