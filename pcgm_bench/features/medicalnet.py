@@ -45,6 +45,7 @@ class MedicalNet(FeatureExtractor):
     depth: ClassVar[int]
     sha256: ClassVar[str]
     """Of the published file, as the Hugging Face hub has it."""
+    thread_safe: ClassVar[bool] = True
     revision: ClassVar[int] = 1
     """Raised whenever this module gives other features for the same image."""
 

@@ -52,6 +52,7 @@ class SegmenterEncoder(FeatureExtractor):
 
     name: ClassVar[str] = "segmenter"
     title: ClassVar[str] = "encoder of the segmenter"
+    thread_safe: ClassVar[bool] = True
     revision: ClassVar[int] = 1
     """Raised whenever this module gives other features for the same image."""
 

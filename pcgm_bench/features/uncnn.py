@@ -44,6 +44,7 @@ class UncnnExtractor(FeatureExtractor):
 
     name: ClassVar[str] = "uncnn"
     title: ClassVar[str] = "un-CNN (untrained, fixed random weights)"
+    thread_safe: ClassVar[bool] = True
     revision: ClassVar[int] = 1
     """Raised whenever this module gives other features for the same image."""
 

@@ -59,7 +59,7 @@ class Identity(BaseModel):
     def folder_name(self) -> str:
         """``pcgm--aud--phantom--seed0--0123456789ab``."""
         names = (self.method, self.study, self.cohort)
-        return "--".join([*(plain(name) for name in names), f"seed{self.seed}", self.key])
+        return "--".join([*(safe_filename(name) for name in names), f"seed{self.seed}", self.key])
 
 
 def digest(content: Any) -> str:
@@ -94,10 +94,10 @@ def folder_digest(folder: Path) -> str:
     return digest([[str(file.relative_to(folder)), file.read_text()] for file in files])
 
 
-def plain(name: str) -> str:
+def safe_filename(name: str) -> str:
     """A name as part of a path.
 
-    >>> plain("pcgm (volumes)")
+    >>> safe_filename("pcgm (volumes)")
     'pcgm--volumes-'
     """
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name) or "unnamed"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -17,7 +15,8 @@ from pydantic import ValidationError
 from pcgm_bench.contracts import UserError
 from pcgm_bench.store import atomic
 from pcgm_bench.store.identity import Identity
-from pcgm_bench.store.identity import plain
+from pcgm_bench.store.identity import safe_filename
+from pcgm_bench.store.locks import locked as locked
 from pcgm_bench.store.manifest import Manifest
 from pcgm_bench.store.stage import Stage
 
@@ -69,11 +68,11 @@ class RunFolder:
 
     def stage(self, row: str) -> Stage:
         """``derivatives/<row>/``: images and readings of one method or control."""
-        return Stage(self.root / "derivatives" / plain(row))
+        return Stage(self.root / "derivatives" / safe_filename(row))
 
     def volumes_file(self, row: str, fold: int) -> Path:
         """``volumes/<row>/fold-<n>.json``: volumes (mL) a generator asks for in one fold, for rows without images."""
-        return self.root / "volumes" / plain(row) / f"fold-{fold + 1}.json"
+        return self.root / "volumes" / safe_filename(row) / f"fold-{fold + 1}.json"
 
     @classmethod
     def open(cls, home: Path, identity: Identity) -> RunFolder:
@@ -156,29 +155,3 @@ class RunFolder:
         with locked(self.lock_file):
             atomic.sweep(self.root)
             yield
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file. The kernel frees it when the process dies, however it dies.
-
-    Raises:
-        UserError: another process holds it, or the folder cannot be written to.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
-    except OSError as error:
-        raise atomic.cannot_write(path, error) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise UserError(f"{path.parent}: another process is at work on this; wait for it, or stop it") from error
-    except OSError as error:
-        os.close(descriptor)
-        raise atomic.cannot_write(path, error) from error
-    try:
-        yield
-    finally:
-        os.close(descriptor)
