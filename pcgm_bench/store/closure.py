@@ -9,7 +9,8 @@ Other packages (PyTorch, NumPy) are not followed; their versions belong to the e
 
 Names that are imported on demand: where a module has a ``__getattr__``, a name that it does not define itself may come
 from any module that the file can name. All of those count: the imports under its ``TYPE_CHECKING``, and every string
-constant in it that is the name of a module. Where a module imports by a computed name, its whole package counts.
+constant in it that is the name of a module. Where a module imports by a computed name, its whole package counts. Full
+names in other string constants and in configuration files (``_target_: deepkit.net.Net``) count too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import inspect
 from collections.abc import Callable
 from collections.abc import Iterable
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
@@ -25,6 +27,7 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.store.distribution import OWN
 from pcgm_bench.store.distribution import content_digest
 from pcgm_bench.store.distribution import data_files
+from pcgm_bench.store.distribution import named_in
 from pcgm_bench.store.distribution import territory
 from pcgm_bench.store.identity import digest
 from pcgm_bench.store.modules import Module
@@ -33,6 +36,8 @@ from pcgm_bench.store.source_file import read_source
 
 Code = type | ModuleType | Callable[..., object]
 """Something whose code can be hashed: a class, a module or a function."""
+LONGEST_NAME = 32
+"""Parts of a dotted name."""
 
 
 def code_digest(*objects: Code, finder: ModuleFinder | None = None) -> str:
@@ -61,6 +66,16 @@ def closure_files(*objects: Code, finder: ModuleFinder | None = None) -> list[Pa
     return sorted({*closure.files.values(), *closure.data.values()})
 
 
+def dependencies(*objects: Code, finder: ModuleFinder | None = None) -> dict[str, str]:
+    """Distribution -> version, of what the code imports and `code_digest` does not follow; raises as `code_digest`.
+
+    For `pcgm_bench.store.environment.Environment.current`: another version of these may give other numbers.
+    """
+    by_top = metadata.packages_distributions()
+    outside = Closure(objects, finder or ModuleFinder()).outside
+    return {name: metadata.version(name) for name in sorted({name for top in outside for name in by_top.get(top, [])})}
+
+
 class Closure:
     """The import closure of some objects.
 
@@ -87,7 +102,10 @@ class Closure:
             self._add(start)
             self._follow(start.name, used=True)
         while self._waiting:
-            self._read(self._waiting.pop())
+            while self._waiting:
+                self._read(self._waiting.pop())
+            for path in self.data.values():
+                self._follow_known(named_in(path))
 
     @property
     def files(self) -> dict[str, Path]:
@@ -120,11 +138,18 @@ class Closure:
         source = read_source(module.file)
         for reference in source.references:
             self._follow(reference.absolute(module.name, module.is_package), used=reference.used)
+        self._follow_known(source.texts)
         if source.is_open:
             self._name_all(module)
             package = module if module.is_package else self._finder.find(module.name.rpartition(".")[0])
             for inner in self._finder.below(package) if package else []:
                 self._follow(inner.name, used=True)
+
+    def _follow_known(self, names: Iterable[str]) -> None:
+        """Follow dotted names that are written as text, where their top-level package is in the closure already."""
+        for name in names:
+            if "." in name and name.split(".")[0] in self.modules:
+                self._follow(name, used=True)
 
     def _follow(self, name: str, *, used: bool) -> None:
         """Add the modules along a dotted name, and what the last one's ``__getattr__`` can import for the rest."""
@@ -132,6 +157,8 @@ class Closure:
             return
         self._seen.add((name, used))
         parts = name.split(".")
+        if len(parts) > LONGEST_NAME:
+            return  # a name that is imported from itself, under another name
         top = self._finder.find(parts[0])
         if top is None or not self._territory.holds(top):
             self.outside.add(parts[0])
@@ -148,9 +175,9 @@ class Closure:
         if module.file is None or not (rest or used):
             return
         source = read_source(module.file)
-        if rest and rest[0] in source.bindings:
-            origin = source.bindings[rest[0]].absolute(module.name, module.is_package)
-            self._follow(".".join([origin, *rest[1:]]), used=used)
+        for origin in source.bindings.get(rest[0], []) if rest else []:
+            name = origin.absolute(module.name, module.is_package)
+            self._follow(".".join([name, *rest[1:]]), used=used)
         if source.has_getattr and not (rest and rest[0] in source.defined):
             self._name_all(module)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,10 @@ CODE = frozenset({".py", ".pyc", ".pyo", ".pyi"})
 DOCUMENTATION = frozenset({".md", ".rst"})
 HASHED_ELSEWHERE = "weights"
 """Folders of this name are left out: weights have a digest of their own."""
+CONFIGURATION = frozenset({".yaml", ".yml", ".json", ".toml", ".cfg", ".ini"})
+"""Data files whose text may name a class to be imported, as Hydra's and MONAI's ``_target_`` does."""
+LONGEST = 2**20
+"""Bytes; longer files are data, and are not searched for names."""
 LIBRARIES = frozenset({"site-packages", "dist-packages"})
 
 
@@ -84,7 +89,7 @@ def data_files(folder: Path, *, subpackages: bool) -> Iterator[Path]:
         folder: of the package.
         subpackages: also those of the packages in it; folders that are no package always count.
     """
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.name.startswith((".", "__pycache__")) or path.suffix in {".egg-info", ".dist-info"}:
             continue
         if path.is_dir():
@@ -105,3 +110,15 @@ def content_digest(path: Path) -> str:
 @cache
 def _content_digest(path: Path, _size: int, _mtime_ns: int) -> str:
     return digest(path.read_bytes())
+
+
+def named_in(path: Path) -> frozenset[str]:
+    """Dotted names in a configuration file: ``deepkit.net.Net``; none in other files."""
+    status = path.stat()
+    is_configuration = path.suffix in CONFIGURATION and status.st_size <= LONGEST
+    return _named_in(path, status.st_size, status.st_mtime_ns) if is_configuration else frozenset()
+
+
+@cache
+def _named_in(path: Path, _size: int, _mtime_ns: int) -> frozenset[str]:
+    return frozenset(re.findall(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", path.read_text(errors="replace")))

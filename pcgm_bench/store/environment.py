@@ -7,6 +7,7 @@ digit. Such results can be compared, but are never mixed within one run.
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
 
@@ -27,7 +28,7 @@ class Environment(BaseModel):
 
     Attributes:
         python: ``3.12``; a patch release does not count.
-        packages: name -> version, of those of `PACKAGES` that are installed.
+        packages: name -> version, of those of `PACKAGES` that are installed, and of what a plugin imports besides.
         instructions: of the processor, as PyTorch uses them: ``AVX512``, ``AVX2``.
         device: kind of device: ``cpu``, ``cuda``.
         gpu: name of the graphics card; empty on a CPU.
@@ -42,14 +43,19 @@ class Environment(BaseModel):
     gpu: str = ""
 
     @classmethod
-    def current(cls, device: str = "cpu") -> Environment:
-        """This process on a device (``cpu``, ``cuda``, ``cuda:1``). Imports PyTorch."""
+    def current(cls, device: str = "cpu", dependencies: Mapping[str, str] | None = None) -> Environment:
+        """This process. Imports PyTorch.
+
+        Args:
+            device: ``cpu``, ``cuda`` or ``cuda:1``.
+            dependencies: distribution -> version, of what a plugin imports (`pcgm_bench.store.closure.dependencies`).
+        """
         import torch
 
         kind = torch.device(device).type
         return cls(
             python=".".join(platform.python_version_tuple()[:2]),
-            packages=_versions(),
+            packages={**_versions(), **(dependencies or {})},
             instructions=torch.backends.cpu.get_cpu_capability(),
             device=kind,
             gpu=torch.cuda.get_device_name(device) if kind == "cuda" else "",

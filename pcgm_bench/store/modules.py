@@ -81,6 +81,8 @@ class ModuleFinder:
         if spec is None:
             return None
         file = Path(spec.origin) if spec.has_location and spec.origin else None
+        while file and not file.exists() and file != file.parent:
+            file = file.parent  # in an archive: the archive stands for all that is in it
         return Module(name, file, tuple(Path(folder) for folder in spec.submodule_search_locations or ()))
 
     def _spec(self, name: str, path: Sequence[str] | None) -> ModuleSpec | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from plugin_package import FILES
 from plugin_package import load
 from plugin_package import write_files
@@ -17,6 +18,8 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.store.closure import Closure
 from pcgm_bench.store.closure import closure_files
 from pcgm_bench.store.closure import code_digest
+from pcgm_bench.store.closure import dependencies
+from pcgm_bench.store.environment import Environment
 from pcgm_bench.store.modules import ModuleFinder
 
 OWN = {
@@ -62,6 +65,7 @@ def digest_after(plugin: Any, path: Path, text: str) -> str:
         "deepkit/named.py",  # importlib.import_module("...")
         "deepkit_core.py",  # another top-level module of the distribution
         "deepkit/config/net.yaml",  # data in a folder that is no package
+        "deepkit/heads/linear.py",  # named in that YAML; its folder has no __init__
     ],
 )
 def test_an_edit_changes_the_digest_of_a_plugin(deepkit: tuple[Any, Path], name: str) -> None:
@@ -109,7 +113,7 @@ def test_the_digest_is_the_same_wherever_the_code_lies(
 
 ON_DEMAND = "def __getattr__(name):\n    return {'Net': 'net'}[name]\n"
 COMPUTED = "import importlib\ndef get(name):\n    return importlib.import_module('lazykit.' + name)\n"
-TYPES = "from typing import TYPE_CHECKING\nif {} TYPE_CHECKING:\n    from lazykit import net\n"
+TYPES = "from typing import TYPE_CHECKING\nif {}TYPE_CHECKING:\n    from lazykit import net\n"
 
 
 @pytest.mark.parametrize(
@@ -121,9 +125,14 @@ TYPES = "from typing import TYPE_CHECKING\nif {} TYPE_CHECKING:\n    from lazyki
         (ON_DEMAND, "import lazykit.other", False),
         ("from lazykit import net as hidden\n", "from lazykit import hidden", True),
         (COMPUTED, "import lazykit", True),
+        (COMPUTED.replace("get(", "__getattr__("), "from lazykit import Net", False),
+        (f"NAMES = ['net']\n{COMPUTED.replace('get(', '__getattr__(')}", "from lazykit import Net", True),
+        ("from importlib import import_module as load\nload('.net', __package__)\n", "import lazykit", True),
+        ("TARGET = 'lazykit.net:f'\n", "import lazykit", True),
+        ("from .missing import Net as missing\n", "from lazykit import missing", False),
         ("import lazykit\nlazykit.net.f\n", "import lazykit", True),
         (TYPES.format(""), "import lazykit", False),
-        (TYPES.format("not"), "import lazykit", True),
+        (TYPES.format("not "), "import lazykit", True),
     ],
 )
 def test_names_that_are_imported_on_demand(tmp_path: Path, init: str, user: str, follows: bool) -> None:
@@ -211,3 +220,11 @@ def test_the_closure_is_as_deep_as_the_imports() -> None:
     assert sum(name.startswith("pcgm_bench.methods.pcgm.") for name in modules) >= 13
     assert "desikan_killiany_mni.nii.gz" in {path.name for path in closure_files(own("PhantomCohort"))}
     assert "table3_correct.tsv" in {path.name for path in closure_files(own("AUDStudy"))}
+
+
+def test_what_is_not_followed_is_known_by_its_version() -> None:
+    versions = dependencies(own("UncnnExtractor"))
+    assert versions["torch"] == torch.__version__
+    assert {"numpy", "uncnn"} <= set(versions)
+    assert "pcgm-bench" not in versions
+    assert Environment.current(dependencies={"timm": "1"}).packages["timm"] == "1"

@@ -55,7 +55,7 @@ def test_a_folder_is_swept_with_what_is_in_it(tmp_path: Path) -> None:
     assert not part.exists()
 
 
-def test_a_number_that_was_given_again_does_not_keep_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_number_that_was_given_again_does_not_keep_a_part(tmp_path: Path) -> None:
     """In a container every process may be number 1: a part that is older than its process is another's."""
     part = tmp_path / f".a.{host()}-{os.getpid()}.part"
     part.write_bytes(b"half")
