@@ -27,6 +27,7 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.store.distribution import OWN
 from pcgm_bench.store.distribution import content_digest
 from pcgm_bench.store.distribution import data_files
+from pcgm_bench.store.distribution import distributions
 from pcgm_bench.store.distribution import named_in
 from pcgm_bench.store.distribution import territory
 from pcgm_bench.store.identity import digest
@@ -71,7 +72,7 @@ def dependencies(*objects: Code, finder: ModuleFinder | None = None) -> dict[str
 
     For `pcgm_bench.store.environment.Environment.current`: another version of these may give other numbers.
     """
-    by_top = metadata.packages_distributions()
+    by_top = distributions()
     outside = Closure(objects, finder or ModuleFinder()).outside
     return {name: metadata.version(name) for name in sorted({name for top in outside for name in by_top.get(top, [])})}
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -57,14 +59,25 @@ def territory(modules: list[Module]) -> Territory:
         if top in tops:
             continue
         tops.add(top)
-        by_top = metadata.packages_distributions()
+        by_top = distributions()
         owners = set(by_top.get(top, []))
         tops |= {name for name, names in by_top.items() if name.isidentifier() and owners & set(names)}
-        projects += [project for project in _editable_projects() if _inside(module, project)]
+        projects += [project for project in _editable_projects(tuple(sys.path)) if _inside(module, project)]
     return Territory(frozenset(tops), tuple(projects))
 
 
-def _editable_projects() -> list[Path]:
+def distributions() -> Mapping[str, list[str]]:
+    """Top-level package or module -> the installed distributions that bring it."""
+    return _distributions(tuple(sys.path))
+
+
+@cache
+def _distributions(_path: tuple[str, ...]) -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()
+
+
+@cache
+def _editable_projects(_path: tuple[str, ...]) -> list[Path]:
     """Folders of all distributions that are installed as editable."""
     projects = []
     for distribution in metadata.distributions():

@@ -122,6 +122,7 @@ def write_weights(final: Path, save: Callable[[Path], object], note: WeightsNote
             remove(part)
             raise
         if final.exists():
+            os.utime(final)  # or the folder would look older than this process, and left behind
             final.rename(replaced)
         part.rename(final)
         _sync(final.parent)
