@@ -58,12 +58,13 @@ def test_waiting_goes_on_when_the_other_is_done(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     told: list[tuple[str, int, int]] = []
     with other_process(path) as process:
-        assert process.stdin is not None
+        stdin = process.stdin
+        assert stdin is not None
 
         def tell(what: str, done: int, total: int) -> None:
             told.append((what, done, total))
             if not done:
-                threading.Timer(0.2, lambda: process.communicate("done\n")).start()
+                threading.Timer(0.2, lambda: print("done", file=stdin, flush=True)).start()
 
         with locked(path, wait=True, progress=tell):
             assert process.wait() == 0
