@@ -29,6 +29,7 @@ from pcgm_bench.runner import sample
 from pcgm_bench.runner.generate import plan
 from pcgm_bench.runner.request import silent
 from pcgm_bench.store import RunFolder
+from pcgm_bench.store.parts import host
 
 TIMES = ("manifest.json", "lock")
 """Files that hold wall times and process state, not results."""
@@ -174,7 +175,7 @@ def test_kill_9_and_resume_gives_the_same_bytes(tmp_path: Path, toys: list[str])
 
 def test_half_written_files_are_swept_away(home: Path, toys: list[str]) -> None:
     folder = run(request(home)).folder
-    part = folder.root / "derivatives" / "shifter" / ".sub-000_T1w.nii.gz.123.part"
+    part = folder.root / "derivatives" / "shifter" / f".sub-000_T1w.nii.gz.{host()}-4194999.part"
     part.write_bytes(b"half")
     run(request(home))
     assert not part.exists()
@@ -268,7 +269,7 @@ def test_home_that_cannot_be_written_to(tmp_path: Path, toys: list[str]) -> None
 
 def test_two_processes_do_not_share_a_run(home: Path, toys: list[str]) -> None:
     folder = run(request(home)).folder
-    with folder.working(), pytest.raises(UserError, match="another process"):
+    with folder.working(), pytest.raises(UserError, match=f"process {os.getpid()} on .* is at work"):
         run(request(home))
 
 

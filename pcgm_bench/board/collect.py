@@ -19,7 +19,7 @@ from pcgm_bench.store import Identity
 from pcgm_bench.store import Manifest
 from pcgm_bench.store import RunFolder
 from pcgm_bench.store import atomic
-from pcgm_bench.store.identity import plain
+from pcgm_bench.store.identity import safe_filename
 
 FORMAT = 1
 """Raised when a result file is laid out differently."""
@@ -201,7 +201,7 @@ def export(results: Sequence[Result], folder: Path) -> list[Path]:
     Runs of a study that differ in neither method, cohort nor seed (another segmenter, an edited method) have the run's
     key at the end of the file's name.
     """
-    names = [f"{plain(result.identity.study)}/{_name(result)}" for result in results]
+    names = [f"{safe_filename(result.identity.study)}/{_name(result)}" for result in results]
     paths = []
     for result, name in zip(results, names, strict=True):
         suffix = f"--{result.key}" if names.count(name) > 1 else ""
@@ -214,7 +214,7 @@ def export(results: Sequence[Result], folder: Path) -> list[Path]:
 
 def _name(result: Result) -> str:
     one = result.identity
-    return f"{plain(one.method)}--{plain(one.cohort)}--seed{one.seed}"
+    return f"{safe_filename(one.method)}--{safe_filename(one.cohort)}--seed{one.seed}"
 
 
 def _without_people(result: Result) -> Result:

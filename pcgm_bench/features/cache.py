@@ -1,27 +1,35 @@
 """Features of images, computed once an image and kept.
 
-<folder>/<extractor's identity>/<hash of the image>.npy   ``(d,)`` float32
+<folder>/<extractor's identity>-<digest of its code>/<hash of the image>.npy   ``(d,)`` float32, and a checksum
+
+The checksum of a file, 32 letters, follows the array, where NumPy does not read. A file that is damaged is computed
+again.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pcgm_bench.contracts import FeatureExtractor
+from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import UserError
 from pcgm_bench.features.forward import one_thread
 from pcgm_bench.store.atomic import write_bytes
+from pcgm_bench.store.closure import code_digest
+from pcgm_bench.store.identity import KEY_LENGTH
 from pcgm_bench.store.identity import digest
-from pcgm_bench.store.identity import plain
+from pcgm_bench.store.identity import safe_filename
 
-if TYPE_CHECKING:
-    from pcgm_bench.contracts import FeatureExtractor
+CHECKSUM_LETTERS = 32
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    return None
 
 
 def features_of(
@@ -30,7 +38,7 @@ def features_of(
     folder: Path,
     *,
     workers: int = 1,
-    progress: Callable[[str, int, int], object] = lambda _what, _done, _total: None,
+    progress: Progress = _silent,
 ) -> np.ndarray:
     """Features of every image; from ``folder`` if they are there, else computed and kept there.
 
@@ -42,8 +50,8 @@ def features_of(
         images: volumes ``(X, Y, Z)``, in any sequence that loads one when it is asked for.
         extractor: the feature space.
         folder: where features are kept, for all extractors.
-        workers: images at a time, each in a thread of its own; the features do not depend on it. More than one asks of
-            the extractor that it can be called from several threads, as those of this package can.
+        workers: images at a time, each in a thread of its own; the features do not depend on it. An extractor that is
+            not `FeatureExtractor.thread_safe` is called from one thread only.
         progress: told (what, done, total).
 
     Returns:
@@ -55,16 +63,21 @@ def features_of(
     """
     if not len(images):
         raise ValueError("features need at least one image")
-    home = folder / plain(extractor.identity)
+    home = folder / f"{safe_filename(extractor.identity)}-{code_digest(type(extractor))[:KEY_LENGTH]}"
     with ThreadPoolExecutor(workers) as pool:
         paths = list(pool.map(lambda number: home / f"{_digest(images[number])}.npy", range(len(images))))
+    rows: dict[Path, np.ndarray] = {}
     missing: dict[Path, int] = {}
     for number, path in enumerate(paths):
-        if path not in missing and not path.exists():
+        if path in rows or path in missing:
+            continue
+        if (row := _read(path)) is None:
             missing[path] = number
+        else:
+            rows[path] = row
     if missing:
-        _extract(images, list(missing.items()), extractor, workers, progress)
-    return np.stack([_read(path) for path in paths])
+        rows |= _extract(images, list(missing.items()), extractor, workers if extractor.thread_safe else 1, progress)
+    return np.stack([rows[path] for path in paths])
 
 
 def _extract(
@@ -72,28 +85,31 @@ def _extract(
     missing: Sequence[tuple[Path, int]],
     extractor: FeatureExtractor,
     workers: int,
-    progress: Callable[[str, int, int], object],
-) -> None:
+    progress: Progress,
+) -> dict[Path, np.ndarray]:
     """Compute and keep the features of some images, given by the file that is missing and their number."""
 
-    def keep(one: tuple[Path, int]) -> None:
-        path, number = one
+    def keep(path: Path, number: int) -> np.ndarray:
         try:
             row = extractor.extract(images[number])
         except UserError as error:
             raise UserError(f"image {number + 1} of {len(images)}: {error}") from error
         buffer = io.BytesIO()
         np.save(buffer, row, allow_pickle=False)
-        write_bytes(path, buffer.getvalue())
+        write_bytes(path, buffer.getvalue() + digest(buffer.getvalue()).encode())
+        return row
 
     had = len(images) - len(missing)
+    paths, numbers = zip(*missing, strict=True)
     # The first alone: it builds the network, which the others share.
-    keep(missing[0])
+    rows = [keep(paths[0], numbers[0])]
     progress(f"{extractor.name} features", had + 1, len(images))
     # Threads, not processes: PyTorch computes outside the interpreter's lock, and nothing has to be sent.
     with one_thread(), ThreadPoolExecutor(workers) as pool:
-        for done, _ in enumerate(pool.map(keep, missing[1:]), had + 2):
-            progress(f"{extractor.name} features", done, len(images))
+        for row in pool.map(keep, paths[1:], numbers[1:]):
+            rows.append(row)
+            progress(f"{extractor.name} features", had + len(rows), len(images))
+    return dict(zip(paths, rows, strict=True))
 
 
 def _digest(image: np.ndarray) -> str:
@@ -101,8 +117,13 @@ def _digest(image: np.ndarray) -> str:
     return digest([list(image.shape), digest(image.tobytes())])
 
 
-def _read(path: Path) -> np.ndarray:
+def _read(path: Path) -> np.ndarray | None:
+    """Stored features; None if there are none, or they are not what was written."""
     try:
-        return np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise UserError(f"{path}: damaged; delete it, and the features will be computed again") from error
+        content = path.read_bytes()
+    except OSError:
+        return None
+    array, checksum = content[:-CHECKSUM_LETTERS], content[-CHECKSUM_LETTERS:]
+    if digest(array).encode() != checksum:
+        return None
+    return np.load(io.BytesIO(array), allow_pickle=False)

@@ -47,6 +47,7 @@ class MedicalNet(FeatureExtractor):
     thread_safe: ClassVar[bool] = True
     sha256: ClassVar[str]
     """Of the published file, as the Hugging Face hub has it."""
+    thread_safe: ClassVar[bool] = True
     revision: ClassVar[int] = 1
     """Raised whenever this module gives other features for the same image."""
 

@@ -23,7 +23,7 @@ from pcgm_bench.runner.samples import make_samples
 from pcgm_bench.runner.segmentation import NotMeasured
 from pcgm_bench.runner.segmentation import Ruler
 from pcgm_bench.runner.segmented_cohort import SegmentedCohort
-from pcgm_bench.store import atomic
+from pcgm_bench.store.parts import sweep
 
 NOT_MEASURED = registry.Plugin("segmenters", "not-measured", f"{__name__}:NotMeasured", registry.OWN, "")
 
@@ -53,7 +53,7 @@ def make_images(
     for name, place in places.items():
         if not place.count_missing():
             continue
-        atomic.sweep(place.folder.root)
+        sweep(place.folder.root)
         spec = people.setup.specs[name]
         work = RowWork(
             row=name,

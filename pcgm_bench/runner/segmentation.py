@@ -24,7 +24,7 @@ from pcgm_bench.runner.segmented_cohort import keys_of
 from pcgm_bench.store import DerivativeFolder
 from pcgm_bench.store import ImageRequest
 from pcgm_bench.store import SegmentationStore
-from pcgm_bench.store import atomic
+from pcgm_bench.store.parts import sweep
 from pcgm_bench.store import digest
 from pcgm_bench.store.identity import safe_filename
 
@@ -110,7 +110,7 @@ def segment_cohort(
 
     # Complete segmentations are only ever read, so that many runs, and a read-only home, can share them.
     if count() < len(wanted):
-        atomic.sweep(folder.root)
+        sweep(folder.root)
         if helped is not None:
             with helped(count) as share:
                 segment_share(cohort, ruler, count, share)

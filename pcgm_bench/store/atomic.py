@@ -5,6 +5,7 @@ Bytes depend on the content alone (gzip and zip carry no time), so a resumed run
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gzip
 import io
@@ -21,8 +22,8 @@ from nibabel.filebasedimages import ImageFileError
 
 from pcgm_bench.contracts import UserError
 from pcgm_bench.plain import plain_json
-
-PART = ".part"
+from pcgm_bench.store.parts import part_of
+from pcgm_bench.store.parts import sweep as sweep
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -31,7 +32,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         UserError: the folder cannot be written to, or the disk is full.
     """
-    part = path.parent / f".{path.name}.{os.getpid()}{PART}"
+    part = part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
@@ -40,6 +41,8 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise cannot_write(path, error) from error
 
 
@@ -101,11 +104,3 @@ def read_nifti(path: Path, kind: type[np.generic], remedy: str) -> tuple[np.ndar
         return np.ascontiguousarray(image.dataobj, dtype=kind), np.asarray(image.affine)
     except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
         raise UserError(f"{path}: cannot be read ({error}); {remedy}") from error
-
-
-def sweep(root: Path) -> int:
-    """Remove what a killed process left half-written; returns how many files. Only while holding the folder's lock."""
-    parts = list(root.rglob(f".*{PART}"))
-    for part in parts:
-        part.unlink(missing_ok=True)
-    return len(parts)

@@ -22,6 +22,7 @@ from pcgm_bench.store.identity import Identity
 from pcgm_bench.store.identity import safe_filename
 from pcgm_bench.store.locks import locked
 from pcgm_bench.store.manifest import Manifest
+from pcgm_bench.store.parts import sweep
 from pcgm_bench.store.schema import read_versioned
 from pcgm_bench.store.schema import write_versioned
 
@@ -182,5 +183,5 @@ class RunFolder:
             UserError: the folder cannot be written to.
         """
         with locked(self.lock_file, wait=True, progress=progress):
-            atomic.sweep(self.root)
+            sweep(self.root)
             yield

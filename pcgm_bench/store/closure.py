@@ -1,0 +1,225 @@
+"""What code does, as one hash: all modules that a plugin's class imports, directly or not, and their data files.
+
+A version number is easily forgotten. The code is not: an edit in any module of the import closure gives another digest,
+so that a stored image or score of the old code is never shown as the new code's. A comment, a docstring or another
+layout leaves the digest as it is (`pcgm_bench.store.source_file`).
+
+The closure holds pcgm-bench's own modules and those of the plugin's distribution (`pcgm_bench.store.distribution`).
+Other packages (PyTorch, NumPy) are not followed; their versions belong to the environment of a run.
+
+Names that are imported on demand: where a module has a ``__getattr__``, a name that it does not define itself may come
+from any module that the file can name. All of those count: the imports under its ``TYPE_CHECKING``, and every string
+constant in it that is the name of a module. Where a module imports by a computed name, its whole package counts. Full
+names in other string constants and in configuration files (``_target_: deepkit.net.Net``) count too.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from collections.abc import Iterable
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+
+from pcgm_bench.contracts import UserError
+from pcgm_bench.store.distribution import OWN
+from pcgm_bench.store.distribution import content_digest
+from pcgm_bench.store.distribution import data_files
+from pcgm_bench.store.distribution import distributions
+from pcgm_bench.store.distribution import named_in
+from pcgm_bench.store.distribution import territory
+from pcgm_bench.store.identity import digest
+from pcgm_bench.store.modules import Module
+from pcgm_bench.store.modules import ModuleFinder
+from pcgm_bench.store.source_file import read_source
+
+Code = type | ModuleType | Callable[..., object]
+"""Something whose code can be hashed: a class, a module or a function."""
+LONGEST_NAME = 32
+"""Parts of a dotted name."""
+
+
+def code_digest(*objects: Code, finder: ModuleFinder | None = None) -> str:
+    """Hash of what the code of some classes, modules and functions does, 32 hexadecimal digits.
+
+    Args:
+        objects: their modules, and those of all base classes, are where the closure begins; their order is free.
+        finder: where modules lie; by default wherever this interpreter finds them.
+
+    Returns:
+        The same for the same code, wherever it is installed.
+
+    Raises:
+        UserError: the code of an object is in no file.
+    """
+    closure = Closure(objects, finder or ModuleFinder())
+    names = sorted(_label(item) for item in objects)
+    sources = [[name, read_source(file).digest] for name, file in sorted(closure.files.items())]
+    data = [[name, content_digest(file)] for name, file in sorted(closure.data.items())]
+    return digest([names, sources, data])
+
+
+def closure_files(*objects: Code, finder: ModuleFinder | None = None) -> list[Path]:
+    """The files that `code_digest` hashes, sorted: source files and data files. Raises as `code_digest`."""
+    closure = Closure(objects, finder or ModuleFinder())
+    return sorted({*closure.files.values(), *closure.data.values()})
+
+
+def dependencies(*objects: Code, finder: ModuleFinder | None = None) -> dict[str, str]:
+    """Distribution -> version, of what the code imports and `code_digest` does not follow; raises as `code_digest`.
+
+    For `pcgm_bench.store.environment.Environment.current`: another version of these may give other numbers.
+    """
+    by_top = distributions()
+    outside = Closure(objects, finder or ModuleFinder()).outside
+    return {name: metadata.version(name) for name in sorted({name for top in outside for name in by_top.get(top, [])})}
+
+
+class Closure:
+    """The import closure of some objects.
+
+    Attributes:
+        modules: name -> module, all that count.
+        outside: top-level packages that are imported and not followed.
+    """
+
+    def __init__(self, objects: Iterable[Code], finder: ModuleFinder) -> None:
+        """Follow all imports.
+
+        Raises:
+            UserError: the code of an object is in no file.
+        """
+        self._finder = finder
+        self.modules: dict[str, Module] = {}
+        self.outside: set[str] = set()
+        self._seen: set[tuple[str, bool]] = set()
+        self._asked: set[str] = set()
+        starts = [_module_of(item, finder) for given in objects for item in _with_bases(given)]
+        self._territory = territory(starts)
+        self._waiting: list[Module] = []
+        for start in starts:
+            self._add(start)
+            self._follow(start.name, used=True)
+        while self._waiting:
+            while self._waiting:
+                self._read(self._waiting.pop())
+            for path in self.data.values():
+                self._follow_known(named_in(path))
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Module -> its source file or extension."""
+        return {name: module.file for name, module in self.modules.items() if module.file}
+
+    @property
+    def data(self) -> dict[str, Path]:
+        """``package/file`` -> data file. Ours: of packages with a module in the closure. Others': of whole packages."""
+        packages = [module for module in self.modules.values() if module.is_package]
+        for top in self._territory.tops - {OWN}:
+            module = self._finder.find(top)
+            packages += [module] if module and module.is_package else []
+        return {
+            f"{package.name}/{path.relative_to(folder).as_posix()}": path
+            for package in packages
+            for folder in package.folders
+            for path in data_files(folder, subpackages=package.name.split(".")[0] != OWN)
+        }
+
+    def _add(self, module: Module) -> None:
+        if module.name not in self.modules:
+            self.modules[module.name] = module
+            self._waiting.append(module)
+
+    def _read(self, module: Module) -> None:
+        """Follow what a module names."""
+        if module.file is None:
+            return
+        source = read_source(module.file)
+        for reference in source.references:
+            self._follow(reference.absolute(module.name, module.is_package), used=reference.used)
+        self._follow_known(source.texts)
+        if source.is_open:
+            self._name_all(module)
+            package = module if module.is_package else self._finder.find(module.name.rpartition(".")[0])
+            for inner in self._finder.below(package) if package else []:
+                self._follow(inner.name, used=True)
+
+    def _follow_known(self, names: Iterable[str]) -> None:
+        """Follow dotted names that are written as text, where their top-level package is in the closure already."""
+        for name in names:
+            if "." in name and name.split(".")[0] in self.modules:
+                self._follow(name, used=True)
+
+    def _follow(self, name: str, *, used: bool) -> None:
+        """Add the modules along a dotted name, and what the last one's ``__getattr__`` can import for the rest."""
+        if not name or (name, used) in self._seen:
+            return
+        self._seen.add((name, used))
+        parts = name.split(".")
+        if len(parts) > LONGEST_NAME:
+            return  # a name that is imported from itself, under another name
+        top = self._finder.find(parts[0])
+        if top is None or not self._territory.holds(top):
+            self.outside.add(parts[0])
+            return
+        last, depth = top, 1
+        self._add(top)
+        while depth < len(parts) and (inner := self._finder.find(".".join(parts[: depth + 1]))):
+            last, depth = inner, depth + 1
+            self._add(inner)
+        self._take(last, parts[depth:], used=used)
+
+    def _take(self, module: Module, rest: list[str], *, used: bool) -> None:
+        """A name is taken from a module, or (without a rest) the module itself is used."""
+        if module.file is None or not (rest or used):
+            return
+        source = read_source(module.file)
+        for origin in source.bindings.get(rest[0], []) if rest else []:
+            name = origin.absolute(module.name, module.is_package)
+            self._follow(".".join([name, *rest[1:]]), used=used)
+        if source.has_getattr and not (rest and rest[0] in source.defined):
+            self._name_all(module)
+
+    def _name_all(self, module: Module) -> None:
+        """Follow everything that a module's file can name."""
+        if module.file is None or module.name in self._asked:
+            return
+        self._asked.add(module.name)
+        for reference in read_source(module.file).nameable:
+            self._follow(reference.absolute(module.name, module.is_package), used=True)
+
+
+def _with_bases(item: Code) -> list[Code]:
+    """An object and, of a class, its base classes that are code of pcgm-bench or of a plugin.
+
+    A base class that derives from one of ours is a plugin's, whichever distribution it is in.
+    """
+    if isinstance(item, partial):
+        return _with_bases(item.func)
+    if not isinstance(item, type):
+        return [item]
+    return [base for base in item.__mro__ if base is item or _is_ours(base)]
+
+
+def _is_ours(base: type) -> bool:
+    return any(ancestor.__module__.split(".")[0] == OWN for ancestor in base.__mro__)
+
+
+def _module_of(item: Code, finder: ModuleFinder) -> Module:
+    name = item.__name__ if isinstance(item, ModuleType) else item.__module__
+    module = finder.find(name)
+    if module is not None and name != "__main__":
+        return module
+    try:
+        return Module(name, Path(inspect.getfile(item)))
+    except (TypeError, OSError) as error:
+        msg = f"{name}.{_label(item)}: its code is in no file, so its results have no key; put it into a module"
+        raise UserError(msg) from error
+
+
+def _label(item: Code) -> str:
+    if isinstance(item, partial):
+        return _label(item.func)
+    return item.__name__ if isinstance(item, ModuleType) else f"{item.__module__}:{item.__qualname__}"
