@@ -56,15 +56,11 @@ def gather_evidence(people: People, made: Made, progress: Progress, workers: int
     held_out = list(setup.study.real_rows(made.cohort.table, request.seed))
     factual = [m for m in made.measurements if m.row == "real"]
     real = RealImages(made.cohort, held_out, [factual[row] for row in held_out])
-    rows = {
-        row: RowImages(folders[row], plans[row], [m for m in made.measurements if m.row == row]) for row in folders
-    }
+    rows = {row: RowImages(folders[row], plans[row], [m for m in made.measurements if m.row == row]) for row in folders}
     qc = (people.ruler.segmenter.qc_score, request.qc_threshold)
     privacy = PrivacySets(made.cohort, held_out, made.learnt, setup.metrics.spaces, features)
     images = image_estimates(setup.metrics.rows, setup.metrics.spaces, real, rows, features, privacy, qc)
-    chains = chain_estimates(
-        setup.metrics, setup.study.chain_regions, made.cohort, plans, folders, request.seed
-    )
+    chains = chain_estimates(setup.metrics, setup.study.chain_regions, made.cohort, plans, folders, request.seed)
     refit, replicates = _refitting(people, made, progress)
     return Evidence(
         measurements=made.measurements,

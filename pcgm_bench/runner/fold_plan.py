@@ -80,7 +80,13 @@ class FoldPlan:
         if task.whole is not None and before is None:
             before = self.before(task)
         start = self.wanted(before).made_from if before is not None else ""
-        content = [self.basis, sorted(self.train), task.key.stem, sorted((k, str(v)) for k, v in task.do.items()), start]
+        content = [
+            self.basis,
+            sorted(self.train),
+            task.key.stem,
+            sorted((k, str(v)) for k, v in task.do.items()),
+            start,
+        ]
         return ImageRequest(task.key, digest(content))
 
     def before(self, task: ImageTask) -> ImageTask:

@@ -93,9 +93,7 @@ def image_folder_spec(folder: ImageFolder, name: str) -> GeneratorSpec:
         licence="unknown",
         jobs=frozenset({Job.COUNTERFACTUAL, Job.SAMPLE, Job.REGIONS, Job.VENTRICLES}),
     )
-    return GeneratorSpec(
-        name, card, "images made elsewhere", card.version, partial(ImageFolderGenerator, card, files)
-    )
+    return GeneratorSpec(name, card, "images made elsewhere", card.version, partial(ImageFolderGenerator, card, files))
 
 
 def find_files(source: Path) -> dict[str, Path]:

@@ -24,10 +24,10 @@ from pcgm_bench.runner.images_of import factual_images
 from pcgm_bench.runner.images_of import made_images
 from pcgm_bench.runner.metric_uses import OpenMetric
 from pcgm_bench.runner.metric_uses import Space
+from pcgm_bench.runner.privacy_sets import PrivacySets
 from pcgm_bench.runner.segmented_cohort import SegmentedCohort
 from pcgm_bench.store import DerivativeFolder
 from pcgm_bench.store.volumes_table import PART
-from pcgm_bench.runner.privacy_sets import PrivacySets
 
 
 @dataclass(frozen=True)

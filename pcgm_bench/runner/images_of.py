@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pcgm_bench.runner.fold_plan import ImageTask
-from pcgm_bench.runner.lazy_images import Images
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import TrainingScans
+from pcgm_bench.runner.fold_plan import ImageTask
+from pcgm_bench.runner.lazy_images import Images
 from pcgm_bench.store import DerivativeFolder
 
 

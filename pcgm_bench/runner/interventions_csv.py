@@ -67,9 +67,7 @@ def _scan(key: ImageKey) -> str:
     return f"{key.stem}_T1w.nii.gz"
 
 
-def _list(
-    cohort: Cohort, interventions: Sequence[tuple[int, Intervention]], keys: list[ImageKey]
-) -> pd.DataFrame:
+def _list(cohort: Cohort, interventions: Sequence[tuple[int, Intervention]], keys: list[ImageKey]) -> pd.DataFrame:
     people = cohort.table[["age", "sex", "diagnosis"]].to_dict("records")
     lines = []
     for row, do in interventions:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import SegmenterOptions
+from pcgm_bench.contracts import UserError
 from pcgm_bench.plugin_guard import guarded
 from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.fold_plan import plan_study
@@ -24,7 +24,6 @@ from pcgm_bench.runner.resolve import usable_rows
 from pcgm_bench.runner.segmentation import Ruler
 from pcgm_bench.runner.segmentation import segment_cohort
 from pcgm_bench.runner.segmented_cohort import SegmentedCohort
-from pcgm_bench.contracts import UserError
 
 Helped = Callable[[Callable[[], object]], AbstractContextManager[Share]]
 

@@ -231,7 +231,9 @@ def usable_rows(setup: Setup, cohort: Cohort, ruler: Ruler) -> Setup:
         if spec.card.needs_truth and not cohort.has_truth:
             reason = f"{row.name} needs the truth, which {cohort.name} does not have"
         elif row.makes_images and not can_measure(setup, row, ruler) and setup.study.job is Job.COUNTERFACTUAL:
-            reason = f"this run makes the images of {row.name}; {ruler.segmenter.name!r} knows only images measured before"
+            reason = (
+                f"this run makes the images of {row.name}; {ruler.segmenter.name!r} knows only images measured before"
+            )
         if reason:
             specs.pop(row.name)
             skipped[row.name] = reason

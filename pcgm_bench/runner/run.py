@@ -264,5 +264,3 @@ class _Work:
 
 def _made_from(plans: Sequence[FoldPlan]) -> str:
     return digest([request.made_from for plan in plans for request in plan.requests])
-
-

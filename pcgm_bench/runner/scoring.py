@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import Evidence
-from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import ReadingStudy
+from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import Row
 from pcgm_bench.contracts import Study
 from pcgm_bench.contracts import TrainingSets

@@ -24,9 +24,9 @@ from pcgm_bench.runner.segmented_cohort import keys_of
 from pcgm_bench.store import DerivativeFolder
 from pcgm_bench.store import ImageRequest
 from pcgm_bench.store import SegmentationStore
-from pcgm_bench.store.parts import sweep
 from pcgm_bench.store import digest
 from pcgm_bench.store.identity import safe_filename
+from pcgm_bench.store.parts import sweep
 
 
 @dataclass(frozen=True)

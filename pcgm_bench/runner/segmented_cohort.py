@@ -12,11 +12,11 @@ import pandas as pd
 
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Intervention
+from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.runner.lazy_scan import LazyScan
 from pcgm_bench.runner.lazy_scan import lazy_scan
 from pcgm_bench.runner.lazy_scan import lazy_segmentation
-from pcgm_bench.contracts import Scan
 from pcgm_bench.store import DerivativeFolder
 from pcgm_bench.store import ImageKey
 from pcgm_bench.store import StoredVolumes

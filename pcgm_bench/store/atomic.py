@@ -23,7 +23,6 @@ from nibabel.filebasedimages import ImageFileError
 from pcgm_bench.contracts import UserError
 from pcgm_bench.plain import plain_json
 from pcgm_bench.store.parts import part_of
-from pcgm_bench.store.parts import sweep as sweep
 
 
 def write_bytes(path: Path, data: bytes) -> None:

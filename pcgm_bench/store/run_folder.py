@@ -162,7 +162,9 @@ class RunFolder:
             return Manifest.model_validate_json(self.manifest_file.read_text())
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
-            raise UserError(f"{self.manifest_file}: damaged ({reason}); remove this file, nothing else is lost") from error
+            raise UserError(
+                f"{self.manifest_file}: damaged ({reason}); remove this file, nothing else is lost"
+            ) from error
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace `manifest_file`."""
