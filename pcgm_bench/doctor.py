@@ -118,7 +118,14 @@ def _plugins() -> list[Finding]:
     for kind in registry.KINDS:
         for plugin in registry.plugins(kind):
             if problem := plugin.problem():
-                findings.append(Finding(f"{kind}: {plugin.name}", "missing", problem, "mend or uninstall the package"))
+                findings.append(
+                    Finding(
+                        f"{kind}: {plugin.name}",
+                        "missing",
+                        f"{plugin.origin}: {problem}",
+                        "mend or uninstall the package",
+                    )
+                )
             elif not plugin.is_own:
                 findings.append(Finding(f"{kind}: {plugin.name}", "ok", f"from {plugin.origin}"))
     return findings
