@@ -33,6 +33,6 @@ def folder(row: str) -> str:
     True
     """
     # Imported here because the store imports NumPy, and listing plugins must not.
-    from pcgm_bench.store.identity import plain
+    from pcgm_bench.store.identity import safe_filename
 
-    return plain(row).lower()
+    return safe_filename(row).lower()

@@ -17,24 +17,24 @@ def ask(
     maps: options.Maps = None,
     seed: options.Seed = 0,
     quick: options.QuickPhantom = False,
-    effect: options.Effect = "demo",
-    mechanism: options.Mechanism = "pial",
+    effect: options.Effect = None,
+    mechanism: options.Mechanism = None,
     grid: options.GridName = "3mm",
     home: options.Home = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write what `score` will look for: the real scans on their grid, and asks.csv, one row an image to make.
+    """Write what `score` will look for: the real scans on their grid, and interventions.csv, one row an image to make.
 
     Change each scan as its row says (column do), save it under the name in the column path, and give the folder, or
-    asks.csv itself, to `pcgm-bench score` with the same options.
+    interventions.csv itself, to `pcgm-bench score` with the same options.
     """
+    from pcgm_bench.contracts import CohortRequest
     from pcgm_bench.progress import Reporter
-    from pcgm_bench.runner import CohortRequest
-    from pcgm_bench.runner import write_asks
+    from pcgm_bench.runner import write_interventions
 
     request = CohortRequest(real, tuple(maps or ()), effect, mechanism, grid)
     with Reporter(quiet=quiet) as progress:
-        path, count = write_asks(study, request, options.home_folder(home), seed, quick, out, progress)
+        path, count = write_interventions(study, request, options.home_folder(home), seed, quick, out, progress)
     if path is None:
         print(f"{study}: draw {count} new brains on the {grid} grid, under any names that end in _T1w.nii.gz")
     else:

@@ -16,25 +16,30 @@ cohort = typer.Typer(help="Make or check a cohort.", no_args_is_help=True)
 def make(
     name: Annotated[str, typer.Argument(help="Embedded cohort: phantom.")],
     out: Annotated[Path, typer.Argument(help="Folder for the BIDS derivative dataset; new or empty.")],
-    effect: options.Effect = "demo",
-    mechanism: options.Mechanism = "pial",
+    effect: options.Effect = None,
+    mechanism: options.Mechanism = None,
     seed: options.Seed = 0,
     grid: options.GridName = "3mm",
     population: Annotated[
-        str, typer.Option("--population", help="aud, ageing (with follow-up), synthesis or training.")
+        str, typer.Option("--population", help="aud, aging (with follow-up), synthesis or training.")
     ] = "aud",
+    per_group: Annotated[int, typer.Option("-n", "--per-group", min=2, help="People in each group.")] = 100,
+    longitudinal: Annotated[
+        bool, typer.Option("--longitudinal", help="Further visits for half of the people of aud.")
+    ] = False,
     home: options.Home = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Write an embedded cohort with its truth, for any tool that reads BIDS."""
+    from pcgm_bench.contracts import CohortRequest
     from pcgm_bench.progress import Reporter
-    from pcgm_bench.runner.build import make_cohort
+    from pcgm_bench.runner.resolve import find_cohort
 
+    request = CohortRequest(name, (), effect, mechanism, grid, population)
+    source, _plugin = find_cohort(request)
     with Reporter(quiet=quiet) as progress:
-        wanted = {"effect": effect, "mechanism": mechanism, "seed": seed, "grid": grid}
-        wanted["population"] = population
-        made = make_cohort(name, out, home=options.home_folder(home), progress=progress, **wanted)
-    print(f"{out}: {made.table['subject'].nunique()} people, {len(made)} scans")
+        written = source.write(request, out, seed, per_group, longitudinal, progress, options.home_folder(home))
+    print(f"{out}: {written.table['subject'].nunique()} people, {len(written)} scans")
 
 
 @cohort.command("check")

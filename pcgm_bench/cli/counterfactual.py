@@ -20,35 +20,34 @@ def counterfactual(
     diagnosis: Annotated[str, typer.Option("--diagnosis", help="Diagnosis of the person as they are.")] = "control",
     cohort: options.CohortName = "phantom",
     maps: options.Maps = None,
-    effect: options.Effect = "demo",
+    effect: options.Effect = None,
     grid: options.GridName = "3mm",
     seed: options.Seed = 0,
     segmenter: options.SegmenterName = "unet",
     weights: options.Weights = None,
     home: options.Home = None,
     device: options.Device = "cpu",
-    threads: options.Threads = 2,
+    threads: options.Threads = 1,
     quiet: options.Quiet = False,
 ) -> None:
     """Draw one person as they would be under another diagnosis, age or sex."""
+    from pcgm_bench.contracts import CohortRequest
     from pcgm_bench.progress import Reporter
-    from pcgm_bench.runner import CohortRequest
-    from pcgm_bench.runner import Settings
+    from pcgm_bench.runner import MethodRequest
     from pcgm_bench.runner import counterfactual as change
 
     asked = options.intervention(do)
     person = {"age": age, "sex": options.sex(sex, "--sex "), "diagnosis": diagnosis}
-    request = CohortRequest(cohort, tuple(maps or ()), effect, grid=grid)
     with Reporter(quiet=quiet) as progress:
-        settings = Settings(
+        request = MethodRequest(
             method=method,
             home=options.home_folder(home),
+            cohort=CohortRequest(cohort, tuple(maps or ()), effect, grid=grid),
             seed=seed,
             weights=weights,
             segmenter=segmenter,
             device=options.device_name(device),
             threads=threads,
-            progress=progress,
         )
-        path = change(settings, scan, asked, person, out, request)
+        path = change(request, scan, asked, person, out, progress)
     print(path)

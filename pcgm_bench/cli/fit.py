@@ -22,25 +22,24 @@ def fit(
     ] = None,
     home: options.Home = None,
     device: options.Device = "cpu",
-    threads: options.Threads = 2,
+    threads: options.Threads = 1,
     quiet: options.Quiet = False,
 ) -> None:
     """Train a generator on a cohort (the phantom gives its training controls), and keep its weights."""
+    from pcgm_bench.contracts import CohortRequest
     from pcgm_bench.progress import Reporter
-    from pcgm_bench.runner import CohortRequest
-    from pcgm_bench.runner import Settings
+    from pcgm_bench.runner import MethodRequest
     from pcgm_bench.runner import fit as fit_it
 
-    request = CohortRequest(cohort, tuple(maps or ()), grid=grid)
     with Reporter(quiet=quiet) as progress:
-        settings = Settings(
+        request = MethodRequest(
             method=method,
             home=options.home_folder(home),
+            cohort=CohortRequest(cohort, tuple(maps or ()), grid=grid),
             seed=seed,
             segmenter=segmenter,
             device=options.device_name(device),
             threads=threads,
-            progress=progress,
         )
-        folder = fit_it(settings, request, out)
+        folder = fit_it(request, out, progress)
     print(folder)

@@ -34,6 +34,22 @@ Workers = Annotated[
         show_default="as many as there are processors, at most 4",
     ),
 ]
+AddedMetrics = Annotated[
+    list[str] | None, typer.Option("--metrics", help="A metric to add to the study's: +NAME. Repeat for more.")
+]
+AddedFeatures = Annotated[
+    list[str] | None, typer.Option("--features", help="A feature space to add to the study's: +NAME. Repeat for more.")
+]
+Shard = Annotated[
+    str | None,
+    typer.Option("--shard", help="Make share i of N (i/N) without scoring, for any scheduler.", show_default="all"),
+]
+ExecutorName = Annotated[str, typer.Option("--executor", help="local, or slurm: jobs of a cluster.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="SLURM: tasks of a step at most.")]
+Partition = Annotated[str, typer.Option("--partition", help="SLURM: where to run.", show_default="the cluster's")]
+GpusPerTask = Annotated[int, typer.Option("--gpus-per-task", min=0, help="SLURM: graphics cards of a task.")]
+Minutes = Annotated[int, typer.Option("--time", min=1, help="SLURM: minutes that a task may take.")]
+Memory = Annotated[str, typer.Option("--mem", help="SLURM: memory of a task.")]
 SegmenterName = Annotated[str, typer.Option("--segmenter", help="See `pcgm-bench list segmenters`.")]
 Segmentations = Annotated[
     Path | None,
@@ -66,8 +82,14 @@ Maps = Annotated[
         help="Where a BIDS folder keeps a column: diagnosis=group:depr/control (patients/controls), sex=gender.",
     ),
 ]
-Effect = Annotated[str, typer.Option("--effect", help="Planted effect of the phantom: demo, literature or null.")]
-Mechanism = Annotated[str, typer.Option("--mechanism", help="Which surface the phantom's losses move: pial or mixed.")]
+Effect = Annotated[
+    str | None,
+    typer.Option("--effect", help="Planted effect of the phantom: demo, literature or null.", show_default="demo"),
+]
+Mechanism = Annotated[
+    str | None,
+    typer.Option("--mechanism", help="Which surface the phantom's losses move: pial or mixed.", show_default="pial"),
+]
 GridName = Annotated[str, typer.Option("--grid", help="3mm, 2mm or 1mm.")]
 
 
@@ -130,6 +152,18 @@ def ruler(segmenter: str, segmentations: Path | None) -> str:
     if segmentations.suffix not in {".csv", ".tsv"}:
         raise user_error(f"--segmentations {segmentations}: a table of volumes is called .csv or .tsv")
     return "table"
+
+
+def added(names: Sequence[str] | None) -> tuple[str, ...]:
+    """``["+mine", "+yours"]`` without the plus signs.
+
+    Raises:
+        UserError: a name without one: a study's own metrics cannot be replaced.
+    """
+    for name in names or ():
+        if not name.startswith("+") or len(name) < 2:
+            raise user_error(f"{name}: write +{name.lstrip('+') or 'NAME'}: it is added to those of the study")
+    return tuple(name[1:] for name in names or ())
 
 
 def home_folder(home: Path | None) -> Path:

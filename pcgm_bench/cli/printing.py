@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from pcgm_bench.runner import RunResult
     from pcgm_bench.store import RunFolder
     from pcgm_bench.tables import Table
 
@@ -18,6 +19,11 @@ def console() -> Console:
     """For stdout; wide when it is a file or a pipe, so that no table is cut there."""
     plain = Console()
     return plain if plain.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL)
+
+
+def print_run(result: RunResult) -> None:
+    """What came out of a run."""
+    print_scored(result.folder, result.tables, result.scores.warnings)
 
 
 def print_scored(

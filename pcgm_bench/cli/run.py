@@ -16,50 +16,52 @@ def run(
     maps: options.Maps = None,
     seed: options.Seed = 0,
     quick: Annotated[bool, typer.Option("--quick", help="Few people: to see it work, not to believe it.")] = False,
-    effect: options.Effect = "demo",
-    mechanism: options.Mechanism = "pial",
+    effect: options.Effect = None,
+    mechanism: options.Mechanism = None,
     grid: options.GridName = "3mm",
     segmenter: options.SegmenterName = "unet",
     segmentations: options.Segmentations = None,
     qc_threshold: options.QCThreshold = None,
+    metrics: options.AddedMetrics = None,
+    features: options.AddedFeatures = None,
     weights: options.Weights = None,
     home: options.Home = None,
     device: options.Device = "cpu",
     threads: options.Threads = 1,
     workers: options.Workers = None,
+    shard: options.Shard = None,
+    executor: options.ExecutorName = "local",
+    jobs: options.Jobs = 4,
+    partition: options.Partition = "",
+    gpus_per_task: options.GpusPerTask = 0,
+    minutes: options.Minutes = 240,
+    memory: options.Memory = "8GB",
     quiet: options.Quiet = False,
 ) -> None:
     """Run a method through a study, and print its tables.
 
     Interrupted or killed, the same command goes on where it stopped; finished, it reads the result from the store.
     """
-    from pcgm_bench.cli.printing import print_scored
-    from pcgm_bench.progress import Reporter
-    from pcgm_bench.runner import CohortRequest
-    from pcgm_bench.runner import Request
-    from pcgm_bench.runner import default_workers
-    from pcgm_bench.runner import run as run_it
+    from pcgm_bench.cli.carry_out import Cluster
+    from pcgm_bench.cli.carry_out import carry_out
+    from pcgm_bench.contracts import CohortRequest
+    from pcgm_bench.runner import RunRequest
 
-    ruler = options.ruler(segmenter, segmentations)
-    device = options.device_name(device)
-    request = Request(
+    request = RunRequest(
         method=method,
         study=study,
         home=options.home_folder(home),
         cohort=CohortRequest(cohort, tuple(maps or ()), effect, mechanism, grid),
         seed=seed,
         quick=quick,
-        segmenter=ruler,
+        segmenter=options.ruler(segmenter, segmentations),
         segmentations=segmentations,
         qc_threshold=qc_threshold,
         weights=weights,
-        device=device,
+        device=options.device_name(device),
         threads=threads,
-        workers=workers or default_workers(threads),
+        metrics=options.added(metrics),
+        features=options.added(features),
     )
-    with Reporter(quiet=quiet) as progress:
-        scored = run_it(request, progress)
-    from pcgm_bench.report.run_figures import run_figures
-
-    run_figures(scored)
-    print_scored(scored.folder, scored.tables, scored.warnings)
+    cluster = Cluster(executor, shard, jobs, partition, gpus_per_task, minutes, memory)
+    carry_out(request, workers, cluster, quiet=quiet)

@@ -19,24 +19,25 @@ def sample(
     weights: options.Weights = None,
     home: options.Home = None,
     device: options.Device = "cpu",
-    threads: options.Threads = 2,
+    threads: options.Threads = 1,
     quiet: options.Quiet = False,
 ) -> None:
     """Draw new brains and write them as NIfTI."""
+    from pcgm_bench.contracts import CohortRequest
     from pcgm_bench.progress import Reporter
-    from pcgm_bench.runner import Settings
+    from pcgm_bench.runner import MethodRequest
     from pcgm_bench.runner import sample as sample_it
 
     with Reporter(quiet=quiet) as progress:
-        settings = Settings(
+        request = MethodRequest(
             method=method,
             home=options.home_folder(home),
+            cohort=CohortRequest(grid=grid),
             seed=seed,
             weights=weights,
             device=options.device_name(device),
             threads=threads,
-            progress=progress,
         )
-        paths = sample_it(settings, n, grid, out)
+        paths = sample_it(request, n, out, progress)
     for path in paths:
         print(path)

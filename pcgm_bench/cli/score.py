@@ -29,12 +29,14 @@ def score(
     ] = False,
     seed: options.Seed = 0,
     quick: options.QuickPhantom = False,
-    effect: options.Effect = "demo",
-    mechanism: options.Mechanism = "pial",
+    effect: options.Effect = None,
+    mechanism: options.Mechanism = None,
     grid: options.GridName = "3mm",
     segmenter: options.SegmenterName = "unet",
     segmentations: options.Segmentations = None,
     qc_threshold: options.QCThreshold = None,
+    metrics: options.AddedMetrics = None,
+    features: options.AddedFeatures = None,
     home: options.Home = None,
     workers: options.Workers = None,
     quiet: options.Quiet = False,
@@ -46,32 +48,24 @@ def score(
     is read before anything is scored; wrong grids, missing people, NaN and damaged files are named. Of more new brains
     than there are real ones the first by name are scored; images that nobody asked for are named.
     """
-    from pcgm_bench.cli.printing import print_scored
-    from pcgm_bench.progress import Reporter
-    from pcgm_bench.runner import CohortRequest
-    from pcgm_bench.runner import Given
-    from pcgm_bench.runner import Request
-    from pcgm_bench.runner import default_workers
-    from pcgm_bench.runner import run as run_it
+    from pcgm_bench.cli.carry_out import Cluster
+    from pcgm_bench.cli.carry_out import carry_out
+    from pcgm_bench.contracts import CohortRequest
+    from pcgm_bench.runner import ImageFolder
+    from pcgm_bench.runner import RunRequest
 
-    ruler = options.ruler(segmenter, segmentations)
-    label = name or source.resolve().name.split(".")[0]
-    request = Request(
-        method=label,
+    request = RunRequest(
+        method=name or source.resolve().name.split(".")[0],
         study=study,
         home=options.home_folder(home),
         cohort=CohortRequest(real, tuple(maps or ()), effect, mechanism, grid),
         seed=seed,
         quick=quick,
-        segmenter=ruler,
+        segmenter=options.ruler(segmenter, segmentations),
         segmentations=segmentations,
         qc_threshold=qc_threshold,
-        workers=workers or default_workers(1),
-        given=Given(source, label, allow_missing),
+        image_folder=ImageFolder(source, allow_missing),
+        metrics=options.added(metrics),
+        features=options.added(features),
     )
-    with Reporter(quiet=quiet) as progress:
-        scored = run_it(request, progress)
-    from pcgm_bench.report.run_figures import run_figures
-
-    run_figures(scored)
-    print_scored(scored.folder, scored.tables, scored.warnings)
+    carry_out(request, workers, Cluster(), quiet=quiet)

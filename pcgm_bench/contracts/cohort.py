@@ -158,7 +158,14 @@ class CohortSource(ABC):
         return None
 
     def write(
-        self, request: CohortRequest, out: Path, seed: int, per_group: int, longitudinal: bool, progress: Progress
+        self,
+        request: CohortRequest,
+        out: Path,
+        seed: int,
+        per_group: int,
+        longitudinal: bool,
+        progress: Progress,
+        home: Path | None = None,
     ) -> Cohort:
         """Write the cohort as a BIDS folder.
 
@@ -169,6 +176,7 @@ class CohortSource(ABC):
             per_group: people in each group.
             longitudinal: further visits for half of the people.
             progress: told (what, done, total).
+            home: where material may be kept between calls; None: nowhere.
 
         Raises:
             UserError: it cannot be written as a folder, or not there.

@@ -223,7 +223,10 @@ class Study(ABC):
         raise NotImplementedError(f"study {self.name!r} has rows of permuted labels and does not permute them")
 
     def metric_input(self, kind: type, row: str, evidence: Evidence) -> object | None:
-        """The input of a metric that a user added, for one row; ``kind`` is one of `makes_inputs`. None: there is none."""
+        """The input of a metric that a user added, for one row; None where there is none.
+
+        ``kind`` is one of `makes_inputs`.
+        """
         return None
 
     @abstractmethod

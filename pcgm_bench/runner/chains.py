@@ -126,7 +126,8 @@ def _nulls(
 ) -> Estimate:
     """One metric after this many null interventions."""
     if metric.metric.inputs is ImageSets:
-        return metric.measure(ImageSets(*work.images(chains, (cycles,))), work.seed)
+        factual, made = work.images(chains, (cycles,))
+        return metric.measure(ImageSets(factual, made), work.seed)
     rows = [
         {f"before_{name}": work.before(chain, name) for name in regions}
         | {f"after_{name}": work.after(chain, cycles, name) for name in regions}
@@ -137,7 +138,8 @@ def _nulls(
 
 def _trips(metric: OpenMetric, work: RowChains, chains: Sequence[Chain]) -> Estimate:
     if metric.metric.inputs is RoundTrips:
-        return metric.measure(RoundTrips(*work.images(chains, (1, 2))), work.seed)
+        factual, there, back = work.images(chains, (1, 2))
+        return metric.measure(RoundTrips(factual, there, back), work.seed)
     rows = []
     for chain in chains:
         (region,) = chain[0].do

@@ -19,9 +19,9 @@ from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
 from pcgm_bench.runner.fold_plan import REGIONS
 from pcgm_bench.runner.fold_plan import FoldPlan
+from pcgm_bench.runner.generators import GeneratorSpec
 from pcgm_bench.runner.request import EVERYTHING
 from pcgm_bench.runner.request import Share
-from pcgm_bench.runner.resolve import GeneratorSpec
 from pcgm_bench.runner.segmentation import Ruler
 from pcgm_bench.runner.segmented_cohort import SegmentedCohort
 from pcgm_bench.store import DerivativeFolder

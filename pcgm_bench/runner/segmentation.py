@@ -135,7 +135,7 @@ def segment_share(cohort: Cohort, ruler: Ruler, count: Callable[[], object], sha
 
 
 def in_native_ml(segmentation: Segmentation, scan: Scan) -> Segmentation:
-    """The same segmentation with its volumes in the person's own mL, not in those of the head registered to the grid."""
+    """The same segmentation with volumes in the person's own mL, not in those of the head registered to the grid."""
     if scan.scale == 1:
         return segmentation
     volumes = {name: volume / scan.scale for name, volume in segmentation.volumes.items()}

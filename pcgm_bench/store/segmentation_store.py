@@ -52,10 +52,10 @@ class SegmentationStore:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
         numbers = dict(zip(names.tolist(), values.tolist(), strict=True))
-        facts = [numbers.pop(name) for name in FACTS]
+        head_size, qc = (numbers.pop(name) for name in FACTS)
         parts = {name.removeprefix(PART): numbers.pop(name) for name in list(numbers) if name.startswith(PART)}
         nothing = np.empty((len(CHANNELS), 0, 0, 0), np.float32)
-        return Segmentation(nothing, labels, numbers, *facts, qc_parts=parts)
+        return Segmentation(nothing, labels, numbers, head_size, qc, parts)
 
     def write(self, image: np.ndarray, affine: np.ndarray, segmentation: Segmentation) -> None:
         """Keep what was measured on an image. Raises as `atomic.write_npz`."""

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from pcgm_bench.process import WatchedContext
+from pcgm_bench.process import WatchedProcess
 from pcgm_bench.runner.executors.interface import DoStep
 from pcgm_bench.runner.executors.interface import Step
 from pcgm_bench.runner.request import Share
@@ -44,7 +44,7 @@ def local_helpers(
         waiting: for a progress bar.
     """
     context = WatchedContext()
-    helpers: list[tuple[BaseProcess, Connection]] = []
+    helpers: list[tuple[WatchedProcess, Connection]] = []
     for number in range(1, workers):
         ours, theirs = context.Pipe(duplex=False)
         arguments = (do_step, plan, step, number, workers, theirs)
@@ -75,7 +75,7 @@ def _help(do_step: DoStep, plan: Path, step: Step, number: int, of: int, connect
         os._exit(1)  # its share is missing now: the parent makes it, and raises the same error if it is one
 
 
-def _what_happened(process: BaseProcess, connection: Connection) -> str:
+def _what_happened(process: WatchedProcess, connection: Connection) -> str:
     name = f"helper process {process.pid}"
     try:
         if connection.poll():

@@ -23,7 +23,7 @@ from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import UserError
 from pcgm_bench.file_hash import file_hash
 from pcgm_bench.segmenters.external.qc_scores import read_scores
-from pcgm_bench.store import Unit
+from pcgm_bench.store import ImageKey
 from pcgm_bench.store import atomic
 
 TISSUE_OF_LABEL: dict[str, tuple[int, ...]] = {
@@ -91,7 +91,7 @@ class FolderSegmenter(Segmenter):
             UserError: none, or several.
         """
         kinds = ("dseg", "aparc", "synthseg")
-        stem = Unit(scan.subject, scan.session, scan.description).stem
+        stem = ImageKey(scan.subject, scan.session, scan.description).stem
         found = sorted(
             path
             for path in self._folder.rglob(f"{stem}_*.nii*")
@@ -131,7 +131,7 @@ class FolderSegmenter(Segmenter):
         if self._quality is None:
             return float("nan"), {}
         score, rows = self._quality
-        stem = Unit(scan.subject, scan.session, scan.description).stem
+        stem = ImageKey(scan.subject, scan.session, scan.description).stem
         if stem not in rows:
             raise UserError(f"{self._table}: no row for {stem} among {len(rows)}; add it")
         return score.of(rows[stem])

@@ -30,7 +30,7 @@ from pcgm_bench.segmenters.external.volume_table import WHO
 from pcgm_bench.segmenters.external.volume_table import by_image
 from pcgm_bench.segmenters.external.volume_table import numbers
 from pcgm_bench.segmenters.external.volume_table import read_texts
-from pcgm_bench.store import Unit
+from pcgm_bench.store import ImageKey
 
 NEEDED = (*LOBE_NAMES, "ventricles", "head_size")
 REGIONS = (*CHANNELS[1:], *parcel_names(), "head_size")
@@ -93,7 +93,7 @@ class TableSegmenter(Segmenter):
         Raises:
             UserError: there is none.
         """
-        stem = Unit(scan.subject, scan.session, scan.description).stem
+        stem = ImageKey(scan.subject, scan.session, scan.description).stem
         if stem not in self._rows:
             there = ", ".join(list(self._rows)[:3])
             raise UserError(f"{self._path}: no row for {stem} among {len(self._rows)} ({there}, ...); add it")

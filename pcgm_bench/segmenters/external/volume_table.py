@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pcgm_bench.contracts import UserError
-from pcgm_bench.store import Unit
+from pcgm_bench.store import ImageKey
 
 WHO = ("subject", "session", "desc")
 SHOWN = 5
@@ -82,7 +82,7 @@ def _stem(row: Mapping[Hashable, str]) -> str:
         return ""
     session = row.get("session", "").strip().removeprefix("ses-")
     description = row.get("desc", "").strip().removeprefix("desc-")
-    return Unit(subject, session, description).stem
+    return ImageKey(subject, session, description).stem
 
 
 def _faults(

@@ -1,0 +1,87 @@
+"""Carry a run out here, as a share, or on a cluster; then draw and print it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pcgm_bench.cli import options
+
+if TYPE_CHECKING:
+    from pcgm_bench.runner import RunRequest
+
+EXECUTORS = ("local", "slurm")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """How the work is shared out.
+
+    Attributes:
+        executor: ``local`` or ``slurm``.
+        shard: ``i/N``: make this share only.
+        jobs: tasks of a step at most.
+        partition: of SLURM.
+        gpus_per_task: likewise.
+        minutes: time limit of a task.
+        memory: of a task.
+    """
+
+    executor: str = "local"
+    shard: str | None = None
+    jobs: int = 4
+    partition: str = ""
+    gpus_per_task: int = 0
+    minutes: int = 240
+    memory: str = "8GB"
+
+
+def carry_out(request: RunRequest, workers: int | None, cluster: Cluster, *, quiet: bool) -> None:
+    """Do a run and print its tables; exit code 1 where the method failed and the other rows are there."""
+    from pcgm_bench.cli.printing import print_run
+    from pcgm_bench.progress import Reporter
+    from pcgm_bench.report.run_figures import run_figures
+    from pcgm_bench.runner import default_workers
+    from pcgm_bench.runner import run
+    from pcgm_bench.runner.plan import write_plan
+    from pcgm_bench.runner.resolve import resolve
+    from pcgm_bench.runner.tasks import do_task
+    from pcgm_bench.runner.tasks import is_finished
+    from pcgm_bench.runner.tasks import most_missing
+
+    if cluster.executor not in EXECUTORS:
+        raise options.user_error(f"--executor {cluster.executor}: use {' or '.join(EXECUTORS)}")
+    with Reporter(quiet=quiet) as progress:
+        if cluster.shard is not None:
+            from pcgm_bench.runner.executors import do_shard
+            from pcgm_bench.runner.executors import parse_shard
+
+            number, of = parse_shard(cluster.shard)
+            do_shard(write_plan(resolve(request)), do_task, number, of)
+            print(f"share {cluster.shard} is made; when all are, give the command without --shard")
+            return
+        if cluster.executor == "slurm":
+            from pcgm_bench.runner.executors import Resources
+            from pcgm_bench.runner.executors import SlurmExecutor
+
+            plan = write_plan(resolve(request))
+            if not is_finished(plan):
+                resources = Resources(
+                    cpus_per_task=request.threads,
+                    minutes=cluster.minutes,
+                    memory=cluster.memory,
+                    partition=cluster.partition,
+                    gpus_per_task=cluster.gpus_per_task,
+                )
+                executor = SlurmExecutor(
+                    request.home, do_task, jobs=cluster.jobs, resources=resources, progress=progress
+                )
+                for problem in executor.run(plan, most_missing):
+                    print(f"pcgm-bench: {problem}", file=sys.stderr)
+        result = run(request, progress, workers or default_workers(request.threads))
+    run_figures(result)
+    print_run(result)
+    if result.failure:
+        print(f"pcgm-bench: {result.failure}", file=sys.stderr)
+        sys.exit(1)
