@@ -34,10 +34,11 @@ def counterfactual(
     from pcgm_bench.contracts import CohortRequest
     from pcgm_bench.progress import Reporter
     from pcgm_bench.runner import MethodRequest
+    from pcgm_bench.runner import Person
     from pcgm_bench.runner import counterfactual as change
 
     asked = options.intervention(do)
-    person = {"age": age, "sex": options.sex(sex, "--sex "), "diagnosis": diagnosis}
+    person = Person(age, options.sex(sex, "--sex "), diagnosis)
     with Reporter(quiet=quiet) as progress:
         request = MethodRequest(
             method=method,

@@ -44,7 +44,6 @@ class MedicalNet(FeatureExtractor):
     """
 
     depth: ClassVar[int]
-    thread_safe: ClassVar[bool] = True
     sha256: ClassVar[str]
     """Of the published file, as the Hugging Face hub has it."""
     thread_safe: ClassVar[bool] = True

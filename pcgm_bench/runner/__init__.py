@@ -2,6 +2,7 @@
 
 from pcgm_bench.runner.executors.local import default_workers
 from pcgm_bench.runner.interventions_csv import write_interventions
+from pcgm_bench.runner.one_off import Person
 from pcgm_bench.runner.one_off import counterfactual
 from pcgm_bench.runner.one_off import fit
 from pcgm_bench.runner.one_off import sample
@@ -14,6 +15,7 @@ from pcgm_bench.runner.run import run
 __all__ = [
     "ImageFolder",
     "MethodRequest",
+    "Person",
     "RunRequest",
     "RunResult",
     "counterfactual",

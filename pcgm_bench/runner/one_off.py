@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +37,15 @@ from pcgm_bench.store.environment import Environment
 from pcgm_bench.store.locks import locked
 from pcgm_bench.store.weights import WeightsNote
 from pcgm_bench.store.weights import write_weights
+
+
+@dataclasses.dataclass(frozen=True)
+class Person:
+    """Somebody as they are: age in years, sex (``F`` or ``M``), and diagnosis."""
+
+    age: float
+    sex: str
+    diagnosis: str
 
 
 def ruler_of(request: MethodRequest, cohort: Cohort | None = None) -> Ruler:
@@ -132,7 +140,7 @@ def counterfactual(
     request: MethodRequest,
     path: Path,
     do: Intervention,
-    person: Mapping[str, str | float],
+    person: Person,
     out: Path,
     progress: Progress = silent,
 ) -> Path:
@@ -145,7 +153,7 @@ def counterfactual(
         request: which generator, and whom it adapts to.
         path: a T1w NIfTI file.
         do: ``{"diagnosis": "AUD"}``.
-        person: age (years), sex (F or M) and diagnosis of the person as they are.
+        person: as they are.
         out: a NIfTI file to write; it lies where the scan lies.
         progress: told (what, done, total).
 
@@ -159,7 +167,7 @@ def counterfactual(
             raise UserError(f"{request.method} cannot change a scan; `pcgm-bench list methods` says who can")
         if str(out).removesuffix(".gz").removesuffix(".nii") == str(out):
             raise UserError(f"{out}: name a NIfTI file, such as {out}.nii.gz")
-        scan, back = bids.load_scan(path, **person, home=request.home, grid=request.cohort.grid)
+        scan, back = bids.load_scan(path, person.age, person.sex, person.diagnosis, home=request.home, grid=request.cohort.grid)
         act(scan, do)
         people = open_cohort(request.cohort, request.home, request.seed, False, progress)
         levels = set(people.table["diagnosis"].astype(str))
