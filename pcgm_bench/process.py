@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 import threading
 import time
 from collections.abc import Callable
 from multiprocessing.context import SpawnContext
 from multiprocessing.context import SpawnProcess
 from multiprocessing.reduction import ForkingPickler
+from types import ModuleType
 from typing import Any
 
 LOOK_SECONDS = 0.5
@@ -43,6 +45,18 @@ class WatchedProcess(SpawnProcess):
 
     What it is to do is pickled inside the object, so that reading the outer shell imports this module alone.
     """
+
+    def start(self) -> None:
+        """Start, without the script that started us: what a child does is in modules, and a script that does not hide
+        its commands behind ``if __name__ == "__main__"`` must not run a second time in it.
+        """
+        # Python itself is asked: `multiprocessing` looks here for what a child should import first.
+        script = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            super().start()
+        finally:
+            sys.modules["__main__"] = script
 
     def __reduce__(self) -> tuple[Callable[[int, bytes], WatchedProcess], tuple[int, bytes]]:
         """How the child gets this object: its parent's number, then everything else."""

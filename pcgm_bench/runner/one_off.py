@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 
 from pcgm_bench import registry
@@ -144,7 +145,23 @@ def counterfactual(
     out: Path,
     progress: Progress = silent,
 ) -> Path:
-    """One scan in, one scan out: this person, had ``do`` been true.
+    """One scan in, one scan out: `changed_image`, written to a NIfTI file.
+
+    Raises:
+        UserError: as `changed_image`, or ``out`` is no NIfTI file's name, or cannot be written.
+        PluginError: the method fails.
+    """
+    if str(out).removesuffix(".gz").removesuffix(".nii") == str(out):
+        raise UserError(f"{out}: name a NIfTI file, such as {out}.nii.gz")
+    image = changed_image(request, path, do, person, progress)
+    atomic.write_nifti(out, image.get_fdata(dtype=np.float32), image.affine)
+    return out
+
+
+def changed_image(
+    request: MethodRequest, path: Path, do: Intervention, person: Person, progress: Progress = silent
+) -> nib.Nifti1Image:
+    """This person, had ``do`` been true.
 
     The generator adapts to a cohort first (PCGM learns there what a diagnosis does to volumes), by default to the
     embedded one.
@@ -154,8 +171,10 @@ def counterfactual(
         path: a T1w NIfTI file.
         do: ``{"diagnosis": "AUD"}``.
         person: as they are.
-        out: a NIfTI file to write; it lies where the scan lies.
         progress: told (what, done, total).
+
+    Returns:
+        The image, on the scan's own grid.
 
     Raises:
         UserError: the scan cannot be read, or the method does not make counterfactuals.
@@ -165,9 +184,9 @@ def counterfactual(
         spec = find_generator(request.method, request.home, request.weights)
         if Job.COUNTERFACTUAL not in spec.card.jobs or spec.card.needs_truth:
             raise UserError(f"{request.method} cannot change a scan; `pcgm-bench list methods` says who can")
-        if str(out).removesuffix(".gz").removesuffix(".nii") == str(out):
-            raise UserError(f"{out}: name a NIfTI file, such as {out}.nii.gz")
-        scan, back = bids.load_scan(path, person.age, person.sex, person.diagnosis, home=request.home, grid=request.cohort.grid)
+        scan, back = bids.load_scan(
+            path, person.age, person.sex, person.diagnosis, home=request.home, grid=request.cohort.grid
+        )
         act(scan, do)
         people = open_cohort(request.cohort, request.home, request.seed, False, progress)
         levels = set(people.table["diagnosis"].astype(str))
@@ -185,6 +204,4 @@ def counterfactual(
         scan = dataclasses.replace(scan, segmentation=segmentation, head_size=segmentation.head_size)
         with spec.guarded(f"changing {path.name}"):
             image = checked(generator.counterfactual(scan, do, request.seed), scan)
-        native = back(image)
-        atomic.write_nifti(out, native.get_fdata(dtype=np.float32), native.affine)
-    return out
+        return back(image)

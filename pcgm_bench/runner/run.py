@@ -11,12 +11,16 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
+
 from pcgm_bench.contracts import Job
 from pcgm_bench.contracts import Measurement
 from pcgm_bench.contracts import PluginError
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import silent
 from pcgm_bench.plugin_guard import guarded
+from pcgm_bench.results.frame import people_frame
+from pcgm_bench.results.frame import records_frame
 from pcgm_bench.results.scores import Scores
 from pcgm_bench.runner.chains import write_chains
 from pcgm_bench.runner.evidence import Made
@@ -85,6 +89,14 @@ class RunResult:
     made: int = 0
     examples: Sequence[Example] = ()
     failure: str = ""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Every number of the run, one a row."""
+        return records_frame(self.scores.records)
+
+    def people(self) -> pd.DataFrame:
+        """The numbers of single people, one a row; people are text."""
+        return people_frame(self.scores.records)
 
 
 def run(request: RunRequest, progress: Progress = silent, workers: int = 1) -> RunResult:
