@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,8 @@ from pcgm_bench.cohort.write import bytes_needed
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import silent
 from pcgm_bench.process import WatchedContext
+from pcgm_bench.store.closure import code_digest
+from pcgm_bench.store.identity import digest
 
 WORKERS = 2
 
@@ -93,8 +94,9 @@ def _truth_row(recipe: Recipe, visit: Visit, anatomy: Anatomy) -> dict[str, obje
 
 def ensure(recipe: Recipe, home: Path, progress: Progress = silent) -> PhantomCohort:
     """The cohort of a recipe under ``home/cohorts``, made if it is not there yet."""
-    digest = blake2b(json.dumps(vars(recipe), sort_keys=True).encode(), digest_size=4).hexdigest()
-    folder = home / "cohorts" / f"{recipe.name}-{digest}"
+    # The code that draws people is in the name: an edit never meets an older cohort's images.
+    name = digest([vars(recipe), code_digest(draw)])[:8]
+    folder = home / "cohorts" / f"{recipe.name}-{name}"
     if not folder.is_dir():
         make(folder, recipe, home, progress)
     return PhantomCohort.open(folder, home)
