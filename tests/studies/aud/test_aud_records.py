@@ -1,105 +1,96 @@
-"""The AUD study on the leaderboard."""
+"""The AUD study on the leaderboard: records with a column."""
 
 from __future__ import annotations
 
-import copy
-import json
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
+from aud_simulation import METHOD
+from aud_simulation import Simulated
 
-from pcgm_bench.board.rows import column_of
-from pcgm_bench.contracts import BoardEntry
-from pcgm_bench.studies import aud_simulate
-from pcgm_bench.studies.aud import AUDStudy
-from pcgm_bench.studies.aud_sample import LOBES
-from pcgm_bench.studies.aud_simulate import METHOD
+from pcgm_bench.contracts import Record
+from pcgm_bench.contracts import RowKind
+from pcgm_bench.results.select import only
+from pcgm_bench.results.select import rows_of
+from pcgm_bench.results.select import select
+from pcgm_bench.studies.aud import terms
+from pcgm_bench.studies.aud.sample import LOBES
+from pcgm_bench.studies.aud.study import AUDStudy
 
 STUDY = AUDStudy()
+SHARE = "error to the oracle, share of copy-input's"
 
 
 @pytest.fixture(scope="module")
-def scores() -> dict[str, Any]:
-    """As stored: through JSON, keys sorted."""
-    cohort = aud_simulate.simulate(2, per_group=60, image_noise=0.003)
-    near = {METHOD: {"own-nearest": {"value": 1.0, "low": 0.97, "high": 1.0, "n": 120}}}
-    found = STUDY.score(
-        cohort.measurements, cohort.table, 0, True, refitter=cohort.refitter, replicates=30, images=near
-    )
-    return json.loads(json.dumps(found, sort_keys=True))
+def entries(records: Sequence[Record]) -> list[Record]:
+    return [record for record in records if record.column]
 
 
-@pytest.fixture(scope="module")
-def entries(scores: dict[str, Any]) -> list[BoardEntry]:
-    return STUDY.board(scores)
+def of(entries: Sequence[Record], row: str, column: str) -> Record:
+    entry = only(entries, row=row, column=column)
+    assert entry is not None
+    return entry
 
 
-def of(entries: list[BoardEntry], row: str, column: str) -> BoardEntry:
-    found = [entry for entry in entries if entry.row == row and entry.column == column]
-    assert len(found) == 1
-    return found[0]
+def test_every_row_but_the_real_scans_is_there_the_method_first(entries: Sequence[Record]) -> None:
+    assert rows_of(entries) == [row.name for row in STUDY.rows(METHOD)][1:]
+    assert {entry.row for entry in entries if entry.kind is RowKind.METHOD} == {METHOD}
 
 
-def test_only_the_method_is_ranked(scores: dict[str, Any], entries: list[BoardEntry]) -> None:
-    assert {entry.row for entry in entries if not entry.is_control} == {METHOD}
-    assert {entry.row for entry in entries} == set(scores["rows"]) - {"real"}
-    assert entries[0].row == METHOD
+def test_every_cell_is_one_record_and_columns_are_consistent(entries: Sequence[Record]) -> None:
+    def column(entry: Record) -> tuple[object, ...]:
+        return entry.column, entry.metric, entry.rule, entry.direction, entry.target
 
-
-def test_every_cell_is_one_cell_and_columns_are_consistent(entries: list[BoardEntry]) -> None:
-    assert len({(entry.row, column_of(entry)) for entry in entries}) == len(entries)
-    assert len({column_of(entry) for entry in entries}) == len({entry.column for entry in entries})
+    assert len({(entry.row, column(entry)) for entry in entries}) == len(entries)
+    assert len({column(entry) for entry in entries}) == len({entry.column for entry in entries})
     assert {entry.rule for entry in entries} == {"paper", "sound"}
     assert {entry.rule for entry in entries if "correct" in entry.column} == {"paper"}
     for entry in entries:
-        assert entry.metric
+        assert entry.direction
         assert (entry.target is not None) == (entry.direction == "nearest")
         if entry.low is not None and entry.high is not None:
-            assert entry.low <= entry.value <= entry.high or entry.direction == "nearest"
+            assert entry.low <= entry.estimate <= entry.high or entry.direction == "nearest"
 
 
-def test_numbers_are_the_stored_ones(scores: dict[str, Any], entries: list[BoardEntry]) -> None:
-    stored = scores["rows"][METHOD]
+def test_columns_are_those_of_the_protocol(records: Sequence[Record], entries: Sequence[Record]) -> None:
     correct = of(entries, METHOD, "# correct of 6 lobes: 2. real controls vs their CF AUD")
-    assert correct.value == stored["paper"]["2"]["correct"]
-    assert correct.floor == scores["rows"]["real"]["paper"]["real"]["correct"]
+    assert correct.metric == "aud-correct-2 1"
+    real = only(records, row="real", metric=terms.correct("real"))
+    assert real is not None
+    assert correct.floor == real.estimate
+    assert not real.column
     assert of(entries, METHOD, "# correct of 6 lobes: 4. real controls vs CF controls").floor is None
-    better = {entry.column: entry.direction for entry in entries}
-    assert (better["lobes right, of 30"], better["lobes wrong, of 30"]) == ("higher", "lower")
-    assert better["error to the oracle (rms, % of the lobe): insula"] == "lower"
-    right = sum(stored["sound"]["counts"][name]["right"] for name in "12345")
-    assert of(entries, METHOD, "lobes right, of 30").value == right
-    assert of(entries, METHOD, "own scan nearest, share").value == 1.0
+    assert of(entries, METHOD, "lobes right, of 30").direction == "higher"
+    assert of(entries, METHOD, "lobes wrong, of 30").direction == "lower"
+    assert of(entries, METHOD, "error to the oracle (rms, % of the lobe): insula").direction == "lower"
+    counted = [r.estimate for r in select(records, row=METHOD, metric=terms.LOBES_RIGHT) if r.contrast != "real"]
+    assert of(entries, METHOD, "lobes right, of 30").estimate == sum(counted)
+    assert of(entries, METHOD, "own scan nearest, share").metric == "own-nearest"
     insula = of(entries, METHOD, "recovery, controls made patients (of the planted loss): insula")
-    assert insula.value == stored["sound"]["recovery"]["2"]["insula"]["of_planted"]
-    assert insula.target == 1.0
+    assert (insula.contrast, insula.target, insula.metric) == ("2", 1.0, "aud-recovery-of_planted 1")
     spill = of(entries, METHOD, "spill-over to patient (%): occipital")
-    assert spill.value == stored["spill_over"]["to patient"]["occipital"]["excess"]
+    assert (spill.group, spill.target) == ("to patient", 0.0)
+    assert not [entry for entry in entries if "spill-over" in entry.column and "frontal" in entry.column]
 
 
 def test_error_share_is_one_for_the_copy_and_covers_the_mean_for_others(
-    scores: dict[str, Any], entries: list[BoardEntry]
+    records: Sequence[Record], entries: Sequence[Record]
 ) -> None:
-    column = "error to the oracle, share of copy-input's"
-    copied = of(entries, "copy-input", column)
-    assert (copied.value, copied.low, copied.high) == (1.0, 1.0, 1.0)
-    mine = of(entries, METHOD, column)
-    affected = [lobe for lobe in LOBES if scores["planted"].get(lobe)]
-    errors = [scores["rows"][row]["oracle_error"] for row in (METHOD, "copy-input")]
-    ratios = [errors[0][lobe]["rms"] / errors[1][lobe]["rms"] for lobe in affected]
-    assert mine.value == pytest.approx(sum(ratios) / len(ratios))
-    assert mine.low < mine.value < mine.high < 1
-    assert not [entry for entry in entries if entry.row == "oracle" and entry.column == column]
+    copied = of(entries, "copy-input", SHARE)
+    assert (copied.estimate, copied.low, copied.high) == (1.0, 1.0, 1.0)
+    mine = of(entries, METHOD, SHARE)
+    errors = {(r.row, r.region): r.estimate for r in select(records, metric=terms.ORACLE_ERROR)}
+    ratios = [errors[METHOD, lobe] / errors["copy-input", lobe] for lobe in LOBES[:-1]]
+    assert mine.estimate == pytest.approx(sum(ratios) / len(ratios))
+    assert mine.low < mine.estimate < mine.high < 1
+    assert only(entries, row="oracle", column=SHARE) is None
 
 
-def test_without_truth_the_real_difference_is_the_target(scores: dict[str, Any]) -> None:
-    bare = copy.deepcopy(scores)
-    bare["planted"] = {}
-    for row in bare["rows"].values():
-        row["oracle_error"] = None
-        row.pop("person", None)
-    found = STUDY.board(bare)
-    columns = {entry.column for entry in found}
+def test_without_truth_the_real_difference_is_the_target(people: Simulated) -> None:
+    some = [m for m in people.measurements if m.row != "oracle"]
+    evidence = replace(people.evidence(), measurements=some, planted={}, replicates=2)
+    columns = {record.column for record in STUDY.score(evidence) if record.column}
     assert "recovery, controls made patients (of the real d): insula" in columns
     assert not any(
         "oracle" in column or "planted" in column or "occipital" in column
@@ -108,10 +99,10 @@ def test_without_truth_the_real_difference_is_the_target(scores: dict[str, Any])
     )
 
 
-def test_rows_with_too_few_readings_are_missing(scores: dict[str, Any]) -> None:
-    fewer = copy.deepcopy(scores)
-    del fewer["rows"][METHOD]
-    fewer["missing_rows"] = [METHOD]
-    missing = [entry for entry in STUDY.board(fewer) if entry.row == METHOD]
+def test_rows_with_too_few_measurements_are_missing(people: Simulated) -> None:
+    kept = set(people.table["subject"][:2])
+    some = [m for m in people.measurements if m.row == "real" or (m.row == METHOD and m.subject in kept)]
+    records = STUDY.score(replace(people.evidence(), measurements=some, replicates=2))
+    missing = [record for record in records if record.row == METHOD and record.column]
     assert len(missing) == 5
-    assert all(entry.value is None and not entry.is_control for entry in missing)
+    assert all(record.estimate is None and record.reason and record.kind is RowKind.METHOD for record in missing)
