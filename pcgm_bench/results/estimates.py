@@ -21,7 +21,7 @@ def with_estimate(record: Record, estimate: Estimate) -> Record:
         estimate=estimate.value,
         low=estimate.low,
         high=estimate.high,
-        n=estimate.n,
+        n=estimate.n or None,
         reason=estimate.reason,
         by_unit=estimate.by_unit,
     )

@@ -14,7 +14,6 @@ from dataclasses import replace
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import Row
-from pcgm_bench.contracts import RowKind
 from pcgm_bench.results.estimates import with_estimate
 from pcgm_bench.statistics.reference_error import error_share
 from pcgm_bench.statistics.reference_error import mean_of
@@ -24,6 +23,7 @@ from pcgm_bench.studies.aud.comparisons import COLUMNS
 from pcgm_bench.studies.aud.comparisons import COUNTED
 from pcgm_bench.studies.aud.paper_rule import PaperColumn
 from pcgm_bench.studies.aud.rows import COPY
+from pcgm_bench.studies.aud.rows import REAL
 from pcgm_bench.studies.aud.sample import LOBES
 from pcgm_bench.studies.aud.scoring import RowScores
 from pcgm_bench.studies.aud.scoring import Scored
@@ -57,11 +57,18 @@ class Setting:
 
 def row_records(scored: Scored, planted: Mapping[str, float]) -> list[Record]:
     """All records of all rows, in the protocol's order; rows with too few people say so."""
-    errors = {scores.row.name: scores.errors for scores in scored.rows}
-    real = next(scores for scores in scored.rows if scores.row.kind is RowKind.REAL)
-    setting = Setting(sum(scored.sizes), real.paper["real"].correct, errors.get(COPY, {}), planted)
-    records = [record for scores in scored.rows for record in _of_row(scores, setting)]
-    return records + [record for row in scored.too_few for record in _of_missing(row)]
+    copied = scored.by_row.get(COPY)
+    setting = Setting(
+        people=sum(scored.sizes),
+        real_correct=scored.by_row[REAL].paper["real"].correct,
+        unchanged=copied.errors if copied else {},
+        planted=planted,
+    )
+    records: list[Record] = []
+    for row in scored.rows:
+        scores = scored.by_row.get(row.name)
+        records += _of_missing(row) if scores is None else _of_row(scores, setting)
+    return records
 
 
 def _of_row(scores: RowScores, setting: Setting) -> Iterator[Record]:

@@ -83,17 +83,17 @@ class RowScores:
 
 @dataclass(frozen=True)
 class Scored:
-    """All rows that could be scored.
+    """All rows of a run.
 
     Attributes:
-        rows: in the protocol's order.
-        too_few: rows with fewer than `LEAST` measured people in a group.
+        rows: those that were measured, in the protocol's order.
+        by_row: name -> scores; without the rows that have fewer than `LEAST` measured people in a group.
         sizes: real controls and real patients that were measured.
         replicates: of the bootstrap.
     """
 
-    rows: Sequence[RowScores]
-    too_few: Sequence[Row]
+    rows: Sequence[Row]
+    by_row: Mapping[str, RowScores]
     sizes: tuple[int, int]
     replicates: int
 
@@ -111,8 +111,8 @@ def score_rows(evidence: Evidence) -> Scored:
     scored = [row for row in rows if row.name in samples]
     errors = _errors(scored, samples, evidence.seed)
     return Scored(
-        rows=[_score(row, scored, samples, errors, evidence, replicates) for row in scored],
-        too_few=[row for row in rows if row.name not in samples],
+        rows=rows,
+        by_row={row.name: _score(row, scored, samples, errors, evidence, replicates) for row in scored},
         sizes=_sizes(samples[REAL]),
         replicates=replicates,
     )

@@ -102,7 +102,9 @@ def test_without_truth_the_real_difference_is_the_target(people: Simulated) -> N
 def test_rows_with_too_few_measurements_are_missing(people: Simulated) -> None:
     kept = set(people.table["subject"][:2])
     some = [m for m in people.measurements if m.row == "real" or (m.row == METHOD and m.subject in kept)]
+    some += [m for m in people.measurements if m.row == "copy-input"]
     records = STUDY.score(replace(people.evidence(), measurements=some, replicates=2))
+    assert rows_of(records) == ["real", METHOD, "copy-input"]
     missing = [record for record in records if record.row == METHOD and record.column]
     assert len(missing) == 5
     assert all(record.estimate is None and record.reason and record.kind is RowKind.METHOD for record in missing)
