@@ -1,4 +1,4 @@
-"""Who is compared with whom in the AUD study: diagnosis levels, matched folds, interventions, permuted labels."""
+"""Two diagnoses that are compared, and folds of people that are alike in diagnosis, sex and age."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.statistics.folds import dealt
 
 CONTROL_NAMES = frozenset({"control", "controls", "hc", "cn", "healthy", "none"})
+"""Names of the control diagnosis, in lower case."""
 PATIENT = "AUD"
+"""The patient diagnosis of a cohort that has several."""
 FOLDS = 5
 
 
@@ -41,14 +43,14 @@ def find_levels(diagnoses: Sequence[str]) -> Levels:
     >>> find_levels(["HC", "depr", "HC"])
     Levels(control='HC', patient='depr')
     """
-    found = sorted({str(value) for value in diagnoses})
-    controls = [value for value in found if value.lower() in CONTROL_NAMES]
-    patients = [value for value in found if value.lower() not in CONTROL_NAMES]
+    names = sorted({str(value) for value in diagnoses})
+    controls = [value for value in names if value.lower() in CONTROL_NAMES]
+    patients = [value for value in names if value.lower() not in CONTROL_NAMES]
     if PATIENT in patients:
         patients = [PATIENT]
     if len(controls) != 1 or len(patients) != 1:
         raise UserError(
-            f"the AUD study needs one control and one patient diagnosis, found {found}: "
+            f"the study needs one control and one patient diagnosis, found {names}: "
             "map the column so that controls are 'control' and patients have one name"
         )
     return Levels(controls[0], patients[0])
@@ -88,28 +90,4 @@ def matched_folds(table: pd.DataFrame, seed: int, folds: int = FOLDS) -> list[tu
             raise AssertionError("a person is in training and held out")
     if sorted(subject for _, test in result for subject in test) != sorted(everybody):
         raise AssertionError("folds do not hold out everybody exactly once")
-    return result
-
-
-def swapped(table: pd.DataFrame) -> list[tuple[int, dict[str, str]]]:
-    """``(row of the table, do)``: every visit of the two groups under the other diagnosis."""
-    levels = find_levels(table["diagnosis"].tolist())
-    return [
-        (row, {"diagnosis": levels.other(str(diagnosis))})
-        for row, diagnosis in enumerate(table["diagnosis"])
-        if diagnosis in (levels.control, levels.patient)
-    ]
-
-
-def permuted(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The table with diagnoses shuffled between people of the two groups; visits of a person keep one diagnosis."""
-    levels = find_levels(table["diagnosis"].tolist())
-    people = table.groupby("subject", sort=True)["diagnosis"].first()
-    people = people[people.isin([levels.control, levels.patient])]
-    shuffled = np.random.default_rng([seed, 7]).permutation(people.to_numpy())
-    renamed = dict(zip(people.index, shuffled, strict=True))
-    result = table.copy()
-    result["diagnosis"] = [
-        renamed.get(subject, old) for subject, old in zip(table["subject"], table["diagnosis"], strict=True)
-    ]
     return result
