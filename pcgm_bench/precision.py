@@ -1,6 +1,9 @@
-"""Where mixed precision pays."""
+"""How tensor operations are carried out: where mixed precision pays, and how many threads they take."""
 
 from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
 
 
 def bf16_pays(device: str) -> bool:
@@ -11,3 +14,22 @@ def bf16_pays(device: str) -> bool:
     import torch
 
     return not device.startswith("cpu") or torch.backends.cpu.get_cpu_capability() == "AVX512"
+
+
+@contextlib.contextmanager
+def tensor_threads(threads: int | None) -> Iterator[None]:
+    """Give tensor operations this many threads while inside; None leaves the number as it is.
+
+    Bits depend on the order of a sum, and so on the number of threads.
+    """
+    if threads is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -16,21 +16,22 @@ from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Do
 from pcgm_bench.contracts import Scan
-from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import UserError
-from pcgm_bench.methods.pcgm.cmg import CLIP
-from pcgm_bench.methods.pcgm.cmg_fractional import FractionalMask
-from pcgm_bench.methods.pcgm.cmg_fractional import counterfactual_fractions
-from pcgm_bench.methods.pcgm.config import PHANTOM
-from pcgm_bench.methods.pcgm.config import MGDConfig
-from pcgm_bench.methods.pcgm.controlnet import control_mask
-from pcgm_bench.methods.pcgm.fitting import mask_of
-from pcgm_bench.methods.pcgm.pgm import PGM
-from pcgm_bench.methods.pcgm.pgm_linear import linear_counterfactuals
-from pcgm_bench.methods.pcgm.trained import TrainedMGD
-from pcgm_bench.methods.pcgm.trained import conditions
-
-JOBS = frozenset({"sample", "counterfactual", "volumes", "regions"})
+from pcgm_bench.methods.pcgm.card import CARD
+from pcgm_bench.methods.pcgm.cmg.change import CLIP
+from pcgm_bench.methods.pcgm.cmg.fractional import FractionalMask
+from pcgm_bench.methods.pcgm.cmg.fractional import counterfactual_fractions
+from pcgm_bench.methods.pcgm.mgd.conditions import mask_of
+from pcgm_bench.methods.pcgm.mgd.config import MGDConfig
+from pcgm_bench.methods.pcgm.mgd.controlnet import control_mask
+from pcgm_bench.methods.pcgm.mgd.phantom import PHANTOM
+from pcgm_bench.methods.pcgm.mgd.trained import TrainedMGD
+from pcgm_bench.methods.pcgm.pgm.linear import linear_counterfactuals
+from pcgm_bench.methods.pcgm.pgm.model import PGM
+from pcgm_bench.methods.pcgm.pgm.table import row_of
+from pcgm_bench.methods.pcgm.pgm.table import segmentation_of
+from pcgm_bench.methods.pcgm.pgm.table import volume_table
+from pcgm_bench.training.people import conditions_under
 
 
 class PCGM(TrainedMGD):
@@ -39,19 +40,12 @@ class PCGM(TrainedMGD):
     `fit` trains the MGD once; `adapt` fits the PGM on a fold's people; `counterfactual_volumes` is the PGM alone.
     """
 
-    card: ClassVar[Card] = Card(
-        name="pcgm",
-        title="PCGM",
-        version="1",
-        reference="Li et al. 2025, arXiv 2509.09054",
-        licence="Apache-2.0",
-        jobs=JOBS,
-        trained_on="the 400 training controls of the phantom cohort (MGD); the study's own folds (PGM)",
-        notes="regions: the six lobes; the mask generator moves cortex against fluid and cannot open ventricles",
-    )
+    card: ClassVar[Card] = CARD
+    weights_folder: ClassVar[Path | None] = Path(__file__).parent / "weights"
     regions: ClassVar[frozenset[str]] = frozenset(LOBE_NAMES)
     """Regions whose volume a ``do`` can set; ventricles are neither in the PGM nor moved by the CMG."""
     config: ClassVar[MGDConfig] = PHANTOM
+    trained_networks: ClassVar[tuple[str, ...]] = ("encoder", "decoder", "unet", "controlnet")
     refit_replicates: ClassVar[int] = 1000
     """Bootstrap replicates in which a study may refit the PGM."""
 
@@ -67,7 +61,7 @@ class PCGM(TrainedMGD):
             UserError: too few people, or a diagnosis with fewer than two.
         """
         self.pgm = PGM.fit(volume_table(cohort), context.seed)
-        self._device = context.device
+        self.to(context.device)
 
     def refit_volumes(self, train: pd.DataFrame, asked: pd.DataFrame, dos: Sequence[Do], seed: int) -> pd.DataFrame:
         """Fit the PGM's closed form on one table of people and answer about another: for bootstraps.
@@ -96,7 +90,7 @@ class PCGM(TrainedMGD):
             UserError: `adapt` has not been called, the scan is not segmented, or ``do`` is not understood.
         """
         factors, rest = self._split(scan, do)
-        factual = _segmented(scan).volumes
+        factual = segmentation_of(scan).volumes
         if factors and not rest:
             answer = {lobe: float(factual[lobe]) for lobe in LOBE_NAMES}
         else:
@@ -132,7 +126,7 @@ class PCGM(TrainedMGD):
             UserError: as `counterfactual_volumes`.
         """
         wanted = self.counterfactual_volumes(scan, do, seed)
-        segmentation = _segmented(scan)
+        segmentation = segmentation_of(scan)
         ratios = {lobe: volume / segmentation.volumes[lobe] for lobe, volume in wanted.items()}
         return counterfactual_fractions(segmentation.fractions, ratios)
 
@@ -145,8 +139,8 @@ class PCGM(TrainedMGD):
         self.check_grid(scan)
         mask = self.counterfactual_mask(scan, do, seed).fractions
         _, rest = self._split(scan, do)
-        old, new = conditions(scan, rest, self.config)
-        image = self.mgd.counterfactual(scan.image, old, mask_of(scan), new, control_mask(mask), seed)
+        old, new = conditions_under(scan, rest, self.config.metadata)
+        image = self.networks.counterfactual(scan.image, old, mask_of(scan), new, control_mask(mask), seed)
         return np.maximum(image, 0)
 
     def save(self, folder: Path) -> None:
@@ -160,32 +154,3 @@ class PCGM(TrainedMGD):
         super().load(folder)
         if (folder / "pgm.safetensors").exists():
             self.pgm = PGM.load(folder)
-
-
-def _segmented(scan: Scan) -> Segmentation:
-    if scan.segmentation is None:
-        msg = f"{scan.key}: pcgm needs the scan's segmentation: segment it first"
-        raise UserError(msg)
-    return scan.segmentation
-
-
-def row_of(scan: Scan) -> pd.DataFrame:
-    """One row of the PGM's table from a segmented scan.
-
-    Raises:
-        UserError: the scan has not been segmented.
-    """
-    volumes = _segmented(scan).volumes
-    row: dict[str, object] = {
-        "subject": scan.subject,
-        "age": scan.age,
-        "sex": scan.sex,
-        "diagnosis": scan.diagnosis,
-        "head_size": scan.head_size,
-    }
-    return pd.DataFrame([row | {lobe: float(volumes[lobe]) for lobe in LOBE_NAMES}])
-
-
-def volume_table(cohort: Cohort) -> pd.DataFrame:
-    """The PGM's table of a segmented cohort, one row a visit."""
-    return pd.concat([row_of(cohort[index]) for index in range(len(cohort))], ignore_index=True)
