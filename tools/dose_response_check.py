@@ -116,14 +116,14 @@ def report(asked: np.ndarray, measured: np.ndarray) -> pd.DataFrame:
 def with_settings(config: MGDConfig, settings: list[str]) -> MGDConfig:
     """Sampler settings changed: ``sampler.steps=10``, ``sampler.lobe_guidance=3,3,3,3,2,3``."""
     for setting in settings:
-        where, _, value = setting.partition("=")
+        where, _, text = setting.partition("=")
         part, _, name = where.partition(".")
-        old = getattr(config, part)
-        kind = type(getattr(old, name))
-        new: object = value == "True" if kind is bool else kind(value)
-        if kind is tuple:
-            new = tuple(float(one) for one in value.split(",") if one)
-        config = dataclasses.replace(config, **{part: dataclasses.replace(old, **{name: new})})
+        samplers = {"sampler": config.sampler, "decoder_sampler": config.decoder_sampler, "drawing": config.drawing}
+        old = dataclasses.asdict(samplers[part])[name]
+        new: object = text == "True" if isinstance(old, bool) else type(old)(text)
+        if isinstance(old, tuple):
+            new = tuple(float(number) for number in text.split(",") if number)
+        config = dataclasses.replace(config, **{part: dataclasses.replace(samplers[part], **{name: new})})
     return config
 
 

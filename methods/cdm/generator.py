@@ -15,7 +15,8 @@ import numpy as np
 from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Context
-from pcgm_bench.contracts import Do
+from pcgm_bench.contracts import Intervention
+from pcgm_bench.contracts import Job
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
 from pcgm_bench.methods.cdm.finetune import finetuned
@@ -52,7 +53,8 @@ class CDM(TrainedMGD):
         version="1",
         reference="Li et al. 2025, arXiv 2509.09054, sections 4.3 and 4.4",
         licence="Apache-2.0",
-        jobs=frozenset({"sample", "counterfactual"}),
+        jobs=frozenset({Job.SAMPLE, Job.COUNTERFACTUAL}),
+        needs_weights=True,
         trained_on="the 400 training controls of the phantom cohort; for diagnosis, the study's own folds",
     )
     config: ClassVar[MGDConfig] = CONFIG
@@ -72,7 +74,7 @@ class CDM(TrainedMGD):
         self._fold, self._context, self._tuned = cohort, context, None
         self.to(context.device)
 
-    def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
+    def counterfactual(self, scan: Scan, do: Intervention, seed: int) -> np.ndarray:
         """The image under the new metadata: DDIM inversion under the old, regeneration under the new.
 
         Raises:
@@ -86,7 +88,7 @@ class CDM(TrainedMGD):
             raise UserError(msg)
         return np.maximum(mgd.counterfactual(scan.image, old, None, new, None, seed), 0)
 
-    def _networks_for(self, do: Do) -> tuple[MGD, MGDConfig]:
+    def _networks_for(self, do: Intervention) -> tuple[MGD, MGDConfig]:
         """Networks and configuration for an intervention: fine-tuned ones where a diagnosis is asked for."""
         if "diagnosis" not in do:
             return self.networks, self.config

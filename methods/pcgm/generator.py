@@ -14,7 +14,7 @@ from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Context
-from pcgm_bench.contracts import Do
+from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
 from pcgm_bench.methods.pcgm.card import CARD
@@ -63,7 +63,9 @@ class PCGM(TrainedMGD):
         self.pgm = PGM.fit(volume_table(cohort), context.seed)
         self.to(context.device)
 
-    def refit_volumes(self, train: pd.DataFrame, asked: pd.DataFrame, dos: Sequence[Do], seed: int) -> pd.DataFrame:
+    def refit_volumes(
+        self, train: pd.DataFrame, asked: pd.DataFrame, interventions: Sequence[Intervention], seed: int
+    ) -> pd.DataFrame:
         """Fit the PGM's closed form on one table of people and answer about another: for bootstraps.
 
         The closed form is exactly the linear-Gaussian case of `adapt`'s flow, in milliseconds.
@@ -71,16 +73,17 @@ class PCGM(TrainedMGD):
         Args:
             train: subject, age, sex, diagnosis, head_size (mL) and the lobes (mL), one row a person.
             asked: the people to answer about, same columns.
-            dos: their interventions, one a row of ``asked``.
+            interventions: theirs, one a row of ``asked``.
             seed: unused by the closed form.
 
         Returns:
             The lobes of ``asked`` under their interventions, same order.
         """
         lobes = list(LOBE_NAMES)
-        return pd.DataFrame(linear_counterfactuals(train, asked, dos, lobes), index=asked.index, columns=lobes)
+        answer = linear_counterfactuals(train, asked, interventions, lobes)
+        return pd.DataFrame(answer, index=asked.index, columns=lobes)
 
-    def counterfactual_volumes(self, scan: Scan, do: Do, seed: int) -> dict[str, float]:
+    def counterfactual_volumes(self, scan: Scan, do: Intervention, seed: int) -> dict[str, float]:
         """Lobes (mL) of this person under ``do``: abduction, action, prediction.
 
         A lobe named in ``do`` is set to that factor of its factual volume. Lobes are leaves of the graph, so that
@@ -101,7 +104,7 @@ class PCGM(TrainedMGD):
             answer = {lobe: float(row[lobe].iloc[0]) for lobe in self.pgm.lobes}
         return answer | {lobe: factor * factual[lobe] for lobe, factor in factors.items()}
 
-    def _split(self, scan: Scan, do: Do) -> tuple[dict[str, float], dict[str, Any]]:
+    def _split(self, scan: Scan, do: Intervention) -> tuple[dict[str, float], dict[str, Any]]:
         """Factors of lobes, and what is left of ``do`` for the PGM.
 
         Raises:
@@ -119,7 +122,7 @@ class PCGM(TrainedMGD):
             raise UserError(msg)
         return factors, {name: value for name, value in do.items() if name not in factors}
 
-    def counterfactual_mask(self, scan: Scan, do: Do, seed: int) -> FractionalMask:
+    def counterfactual_mask(self, scan: Scan, do: Intervention, seed: int) -> FractionalMask:
         """The mask of this person under ``do``: PGM, then CMG.
 
         Raises:
@@ -130,7 +133,7 @@ class PCGM(TrainedMGD):
         ratios = {lobe: volume / segmentation.volumes[lobe] for lobe, volume in wanted.items()}
         return counterfactual_fractions(segmentation.fractions, ratios)
 
-    def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
+    def counterfactual(self, scan: Scan, do: Intervention, seed: int) -> np.ndarray:
         """The image of this person under ``do``, ``(X, Y, Z)``: PGM, CMG, then MGD from the scan's own inversion.
 
         Raises:

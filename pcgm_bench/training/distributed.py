@@ -145,6 +145,4 @@ def launch(function: Callable[..., None], arguments: tuple[Any, ...], processes:
         "MASTER_PORT": str(_free_port()),
         "ACCELERATE_USE_CPU": str(on_cpu).lower(),
     }
-    start_processes(
-        _enter, args=(environment, function, arguments), nprocs=processes, start_method="spawn"
-    )
+    start_processes(_enter, args=(environment, function, arguments), nprocs=processes, start_method="spawn")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch import nn
 
-from pcgm_bench.contracts import Do
+from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Scan
 
 FIELDS: tuple[str, ...] = ("age", "sex", "diagnosis", "head_size")
@@ -59,7 +59,7 @@ def condition_of(scan: Scan, scale: MetadataScale) -> np.ndarray:
     return encode_condition(scan.age, scan.sex, scan.diagnosis, scan.head_size, scale)
 
 
-def conditions_under(scan: Scan, do: Do, scale: MetadataScale) -> tuple[np.ndarray, np.ndarray]:
+def conditions_under(scan: Scan, do: Intervention, scale: MetadataScale) -> tuple[np.ndarray, np.ndarray]:
     """Metadata of a scan, and under ``do`` (age, sex and diagnosis of it), as the networks see them, ``(4,)`` each."""
     person: dict[str, Any] = {"age": scan.age, "sex": scan.sex, "diagnosis": scan.diagnosis} | dict(do)
     new = encode_condition(float(person["age"]), str(person["sex"]), str(person["diagnosis"]), scan.head_size, scale)

@@ -7,13 +7,12 @@ collapse into ``log v^ = log v + (x^ - x) B``, ``x`` the encoded parents and ``B
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from pcgm_bench.contracts import Do
+from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import UserError
 from pcgm_bench.methods.pcgm.pgm.parents import PARENTS
 from pcgm_bench.methods.pcgm.pgm.parents import Encoder
@@ -21,7 +20,7 @@ from pcgm_bench.methods.pcgm.pgm.parents import Parents
 
 
 def linear_counterfactuals(
-    train: pd.DataFrame, asked: pd.DataFrame, dos: Sequence[Do], lobes: Sequence[str]
+    train: pd.DataFrame, asked: pd.DataFrame, interventions: Sequence[Intervention], lobes: Sequence[str]
 ) -> np.ndarray:
     """Volumes (mL) ``(n, lobes)`` of ``asked`` under their interventions, by a model of ``train``.
 
@@ -29,7 +28,7 @@ def linear_counterfactuals(
         train: checked people: subject, age, sex, diagnosis, head_size (mL), lobes (mL); a subject's rows share its
             weight.
         asked: the people to answer about, same columns.
-        dos: one a row of ``asked``.
+        interventions: one a row of ``asked``.
         lobes: columns to answer.
 
     Raises:
@@ -40,7 +39,7 @@ def linear_counterfactuals(
     learned = Parents.of(train)
     encoder = Encoder.learn(learned, weights)
     before = Parents.of(asked)
-    after = _act(before, dos, encoder)
+    after = _act(before, interventions, encoder)
     root = np.sqrt(weights)[:, None]
     logs = np.log(train[list(lobes)].to_numpy(float))
     coefficients = np.linalg.lstsq(root * encoder.columns(learned), root * logs, rcond=None)[0]
@@ -48,11 +47,12 @@ def linear_counterfactuals(
     return asked[list(lobes)].to_numpy(float) * np.exp(shift)
 
 
-def _act(people: Parents, dos: Sequence[Do], encoder: Encoder) -> Parents:
-    changed = {name: getattr(people, name).astype(object) for name in PARENTS}
+def _act(people: Parents, interventions: Sequence[Intervention], encoder: Encoder) -> Parents:
+    before = people.by_name
+    changed = {name: values.astype(object) for name, values in before.items()}
     # Sex counts only where it is changed: a small bootstrap sample may have lost one, and what stays has no effect.
     used = {"diagnosis": set(people.diagnosis.tolist()), "sex": set[str]()}
-    for row, do in enumerate(dos):
+    for row, do in enumerate(interventions):
         for name, value in do.items():
             if name not in changed:
                 raise UserError(f"the PGM cannot intervene on {name!r}: use {', '.join(PARENTS)}")
@@ -64,4 +64,4 @@ def _act(people: Parents, dos: Sequence[Do], encoder: Encoder) -> Parents:
     for name, known in (("diagnosis", encoder.levels), ("sex", encoder.sexes)):
         if strange := used[name] - set(known):
             raise UserError(f"{name} {sorted(strange)[0]!r} was not in the PGM's training table; it knows {known}")
-    return dataclasses.replace(people, **{n: v.astype(getattr(people, n).dtype) for n, v in changed.items()})
+    return Parents(**{name: values.astype(before[name].dtype) for name, values in changed.items()})

@@ -25,7 +25,7 @@ from safetensors.numpy import save_file
 from scipy import stats
 
 from pcgm_bench.anatomy import LOBE_NAMES
-from pcgm_bench.contracts import Do
+from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import UserError
 from pcgm_bench.methods.pcgm.pgm import flows
 from pcgm_bench.methods.pcgm.pgm.parents import PARENTS
@@ -147,7 +147,7 @@ class PGM:
         with torch.no_grad():
             return self.flow.transform(x)(torch.from_numpy(z)).numpy()
 
-    def act(self, parents: Rows, do: Do, *, mediated: bool = False) -> pd.DataFrame:
+    def act(self, parents: Rows, do: Intervention, *, mediated: bool = False) -> pd.DataFrame:
         """Parents under ``do``; other columns stay.
 
         Args:
@@ -170,7 +170,7 @@ class PGM:
             z = self.flow.transform(x).inv(torch.from_numpy(np.atleast_2d(u).astype(float))).numpy()
         return pd.DataFrame(np.exp(self.centre + self.spread * z), index=table.index, columns=list(self.lobes))
 
-    def counterfactual(self, rows: Rows, do: Do, *, mediated: bool = False) -> pd.DataFrame:
+    def counterfactual(self, rows: Rows, do: Intervention, *, mediated: bool = False) -> pd.DataFrame:
         """The table had ``do`` been true: parents and lobes replaced. Who is not changed by ``do`` stays exactly."""
         table = as_table(rows)
         parents = self.act(table, do, mediated=mediated)

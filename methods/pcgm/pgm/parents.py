@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pcgm_bench.contracts import Do
+from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import UserError
 
 PARENTS = ("age", "sex", "diagnosis", "head_size")
@@ -29,6 +29,11 @@ class Parents:
     sex: np.ndarray
     diagnosis: np.ndarray
     head_size: np.ndarray
+
+    @property
+    def by_name(self) -> dict[str, np.ndarray]:
+        """The four, in the order of `PARENTS`."""
+        return {"age": self.age, "sex": self.sex, "diagnosis": self.diagnosis, "head_size": self.head_size}
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> Parents:
@@ -90,7 +95,7 @@ class Encoder:
         """
         people = Parents.of(parents)
         for column, known in (("diagnosis", self.levels), ("sex", self.sexes)):
-            strange = ~np.isin(getattr(people, column), known)
+            strange = ~np.isin(people.by_name[column], known)
             if strange.any():
                 row = int(strange.argmax())
                 value = parents[column].iloc[row]
@@ -118,7 +123,7 @@ class Encoder:
         """Columns that the flow's network reads: all but the constant and the square of age."""
         return [i for i, term in enumerate(self.terms) if term not in ("one", "age2")]
 
-    def act(self, parents: pd.DataFrame, do: Do, mediated: bool) -> pd.DataFrame:
+    def act(self, parents: pd.DataFrame, do: Intervention, mediated: bool) -> pd.DataFrame:
         """Parents with ``do`` written in; see `PGM.act`."""
         unknown = sorted(set(do) - set(PARENTS))
         if unknown:

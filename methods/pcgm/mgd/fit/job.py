@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch import nn
 
+from pcgm_bench.contracts import Progress
+from pcgm_bench.contracts import silent
 from pcgm_bench.methods.pcgm.mgd.causal_encoder import CausalEncoder
 from pcgm_bench.methods.pcgm.mgd.config import MGDConfig
 from pcgm_bench.methods.pcgm.mgd.config import weights_stamp
@@ -53,7 +55,7 @@ class Job:
     config: MGDConfig
     folder: Path
     report: Callable[[str], None] = LOGGER.info
-    progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None
+    progress: Progress = silent
 
     def check(self) -> None:
         """Raises `UserError` where the bank does not fit the configuration."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Context
+from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import UserError
 from pcgm_bench.methods.pcgm.mgd.conditions import mask_of
 from pcgm_bench.methods.pcgm.mgd.config import MGDConfig
@@ -51,7 +51,7 @@ def schedule_for(context: Context, networks: tuple[str, ...]) -> Schedule:
     return {name: here(SCHEDULE[name]) for name in networks}
 
 
-def scan_bank(cohort: Cohort, config: MGDConfig, progress: Callable[[str, int, int], None]) -> ScanBank:
+def scan_bank(cohort: Cohort, config: MGDConfig, progress: Progress) -> ScanBank:
     """Images, metadata and masks of every scan as small integers, in memory (2 MB a scan at 3 mm).
 
     Raises:
