@@ -45,7 +45,7 @@ def train_encoder(job: Job, settings: Settings) -> CausalEncoder:
         networks["discriminator"] = discriminator
 
     def loss(step: Step) -> dict[str, Tensor]:
-        x, noise = step.mine(*_draw(step.generator, job, settings))
+        x, noise = step.mine(*encoder_batch(step.generator, job, settings))
         terms, reconstruction = encoder_loss(encoder, job.config, x, noise)
         if discriminator is not None and step.number + 1 >= e.adversarial_start:
             terms["generator"], terms["discriminator"] = adversarial_losses(discriminator, reconstruction, x)
@@ -73,8 +73,8 @@ def _discriminator(job: Job, settings: Settings) -> nn.Module | None:
     )
 
 
-def _draw(generator: torch.Generator, job: Job, settings: Settings) -> tuple[Tensor, Tensor]:
-    """Images of one batch, permuted and cropped, and noise for their latents."""
+def encoder_batch(generator: torch.Generator, job: Job, settings: Settings) -> tuple[Tensor, Tensor]:
+    """Images ``(B, 1, X, Y, Z)`` of one batch, permuted and cropped, and noise for their latents."""
     items = []
     for i, flip in pick(generator, len(job.bank), settings):
         order = PLANE_ORDERS[int(torch.randint(len(PLANE_ORDERS), (1,), generator=generator))]

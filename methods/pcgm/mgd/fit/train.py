@@ -104,7 +104,7 @@ def _train_from_files(config: MGDConfig, folder: Path, schedule: Schedule) -> No
 
 
 def train_in_processes(job: Job, schedule: Schedule, processes: int) -> None:
-    """`train_networks` in several processes, one GPU each; they read the scans from files in the job's folder.
+    """`train_networks` here, or in several processes, one GPU each, that read the scans from files in the folder.
 
     Raises:
         UserError: as `train_networks`; more processes than GPUs; a batch that they cannot share evenly.
@@ -112,5 +112,8 @@ def train_in_processes(job: Job, schedule: Schedule, processes: int) -> None:
     for name, settings in schedule.items():
         if settings.batch % processes:
             raise UserError(f"a batch of {settings.batch} ({name}) cannot be shared by {processes} processes")
+    if processes == 1:
+        train_networks(job, schedule)
+        return
     job.bank.save(job.folder)
     launch(_train_from_files, (job.config, job.folder, dict(schedule)), processes, schedule["encoder"].device)
