@@ -18,7 +18,7 @@ from pcgm_bench.contracts import Measurement
 from pcgm_bench.contracts import UserError
 from pcgm_bench.methods.controls import CopyInput
 from pcgm_bench.methods.controls import Oracle
-from pcgm_bench.methods.pcgm import PCGM
+from pcgm_bench.methods.pcgm.generator import PCGM
 from pcgm_bench.runner.generate import Ask
 from pcgm_bench.runner.generate import Fold
 from pcgm_bench.runner.work import cannot

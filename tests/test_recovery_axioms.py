@@ -14,7 +14,7 @@ import pytest
 
 from pcgm_bench import registry
 from pcgm_bench.contracts import Context
-from pcgm_bench.methods.pcgm import PCGM
+from pcgm_bench.methods.pcgm.generator import PCGM
 from pcgm_bench.runner import CohortRequest
 from pcgm_bench.runner import Given
 from pcgm_bench.runner import Request

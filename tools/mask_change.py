@@ -12,6 +12,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+import dose_response_check
 import numpy as np
 import pandas as pd
 import torch
@@ -22,10 +23,10 @@ from pcgm_bench.cohort.phantom.make import ensure
 from pcgm_bench.cohort.phantom.recipe import QUICK
 from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.contracts import Scan
-from pcgm_bench.methods.pcgm import prove
-from pcgm_bench.methods.pcgm.cmg_fractional import counterfactual_fractions
-from pcgm_bench.methods.pcgm.config import PHANTOM
-from pcgm_bench.methods.pcgm.mgd import MGD
+from pcgm_bench.methods.pcgm.cmg.fractional import counterfactual_fractions
+from pcgm_bench.methods.pcgm.generator import PCGM
+from pcgm_bench.methods.pcgm.mgd.model import MGD
+from pcgm_bench.methods.pcgm.mgd.phantom import PHANTOM
 from pcgm_bench.metrics.mask_adherence import LEAST_CHANGE
 from pcgm_bench.metrics.mask_adherence import MaskAdherence
 from pcgm_bench.metrics.minimality import MinimalityVoxels
@@ -42,7 +43,8 @@ def main() -> None:
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 12
     people = int(sys.argv[3]) if len(sys.argv) > 3 else 8
     torch.set_num_threads(2)
-    mgd, segmenter = MGD.load(Path(prove.__file__).parent / "weights", PHANTOM), UNetSegmenter()
+    assert PCGM.weights_folder is not None
+    mgd, segmenter = MGD.load(PCGM.weights_folder, PHANTOM), UNetSegmenter()
     cohort = ensure(Recipe(seed=seed, per_group=QUICK), home)
     rows = pd.DataFrame([changes_of(mgd, segmenter, cohort[k], seed, k) for k in range(people)])
     print(f"seed {seed}, {people} people, {4 * people} images")
@@ -57,13 +59,13 @@ def changes_of(mgd: MGD, segmenter: UNetSegmenter, plain: Scan, seed: int, numbe
     before = scan.segmentation.fractions
     head = before[CHANNELS.index("background")] < 0.5
     rng = np.random.default_rng([seed, 47, number])
-    plans = [*rng.uniform(-prove.DOSE, prove.DOSE, (DOSES, len(LOBES)))]
-    plans += [np.full(len(LOBES), dose) for dose in prove.TOGETHER]
+    plans = [*rng.uniform(-dose_response_check.DOSE, dose_response_check.DOSE, (DOSES, len(LOBES)))]
+    plans += [np.full(len(LOBES), dose) for dose in dose_response_check.TOGETHER]
     target, achieved, images, bands = [], [], [], []
     for plan in plans:
         ratios = dict(zip(LOBE_NAMES, np.exp(plan).tolist(), strict=True))
         wanted = counterfactual_fractions(before, ratios).fractions
-        image = prove.dosed(mgd, scan, ratios)
+        image = dose_response_check.dosed(mgd, scan, ratios)
         found = segmenter.segment(dataclasses.replace(plain, image=image)).fractions
         target.append(wanted[LOBES])
         achieved.append(found[LOBES])

@@ -18,7 +18,7 @@ from pcgm_bench.cohort.phantom.population import CONTROL
 from pcgm_bench.cohort.phantom.population import EFFECTS
 from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.cohort.phantom.roster import aud_study
-from pcgm_bench.methods.pcgm.pgm import PGM
+from pcgm_bench.methods.pcgm.pgm.model import PGM
 
 FIRST = 100
 PEOPLE = 80

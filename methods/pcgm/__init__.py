@@ -1,5 +1,4 @@
-"""PCGM: probabilistic causal graph model, counterfactual masks, mask-guided diffusion (Li et al. 2025)."""
+"""PCGM: probabilistic causal graph model, counterfactual masks, mask-guided diffusion (Li et al. 2025).
 
-from pcgm_bench.methods.pcgm.generator import PCGM
-
-__all__ = ["PCGM"]
+`generator.PCGM` is the plugin; its three parts are `pgm` (volumes), `cmg` (masks) and `mgd` (images).
+"""

@@ -14,23 +14,24 @@ from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Context
-from pcgm_bench.contracts import Do
+from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Scan
-from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import UserError
-from pcgm_bench.methods.pcgm.cmg import CLIP
-from pcgm_bench.methods.pcgm.cmg_fractional import FractionalMask
-from pcgm_bench.methods.pcgm.cmg_fractional import counterfactual_fractions
-from pcgm_bench.methods.pcgm.config import PHANTOM
-from pcgm_bench.methods.pcgm.config import MGDConfig
-from pcgm_bench.methods.pcgm.controlnet import control_mask
-from pcgm_bench.methods.pcgm.fitting import mask_of
-from pcgm_bench.methods.pcgm.pgm import PGM
-from pcgm_bench.methods.pcgm.pgm_linear import linear_counterfactuals
-from pcgm_bench.methods.pcgm.trained import TrainedMGD
-from pcgm_bench.methods.pcgm.trained import conditions
-
-JOBS = frozenset({"sample", "counterfactual", "volumes", "regions"})
+from pcgm_bench.methods.pcgm.card import CARD
+from pcgm_bench.methods.pcgm.cmg.change import CLIP
+from pcgm_bench.methods.pcgm.cmg.fractional import FractionalMask
+from pcgm_bench.methods.pcgm.cmg.fractional import counterfactual_fractions
+from pcgm_bench.methods.pcgm.mgd.conditions import mask_of
+from pcgm_bench.methods.pcgm.mgd.config import MGDConfig
+from pcgm_bench.methods.pcgm.mgd.controlnet import control_mask
+from pcgm_bench.methods.pcgm.mgd.phantom import PHANTOM
+from pcgm_bench.methods.pcgm.mgd.trained import TrainedMGD
+from pcgm_bench.methods.pcgm.pgm.linear import linear_counterfactuals
+from pcgm_bench.methods.pcgm.pgm.model import PGM
+from pcgm_bench.methods.pcgm.pgm.table import row_of
+from pcgm_bench.methods.pcgm.pgm.table import segmentation_of
+from pcgm_bench.methods.pcgm.pgm.table import volume_table
+from pcgm_bench.training.people import conditions_under
 
 
 class PCGM(TrainedMGD):
@@ -39,19 +40,12 @@ class PCGM(TrainedMGD):
     `fit` trains the MGD once; `adapt` fits the PGM on a fold's people; `counterfactual_volumes` is the PGM alone.
     """
 
-    card: ClassVar[Card] = Card(
-        name="pcgm",
-        title="PCGM",
-        version="1",
-        reference="Li et al. 2025, arXiv 2509.09054",
-        licence="Apache-2.0",
-        jobs=JOBS,
-        trained_on="the 400 training controls of the phantom cohort (MGD); the study's own folds (PGM)",
-        notes="regions: the six lobes; the mask generator moves cortex against fluid and cannot open ventricles",
-    )
+    card: ClassVar[Card] = CARD
+    weights_folder: ClassVar[Path | None] = Path(__file__).parent / "weights"
     regions: ClassVar[frozenset[str]] = frozenset(LOBE_NAMES)
     """Regions whose volume a ``do`` can set; ventricles are neither in the PGM nor moved by the CMG."""
     config: ClassVar[MGDConfig] = PHANTOM
+    trained_networks: ClassVar[tuple[str, ...]] = ("encoder", "decoder", "unet", "controlnet")
     refit_replicates: ClassVar[int] = 1000
     """Bootstrap replicates in which a study may refit the PGM."""
 
@@ -67,9 +61,11 @@ class PCGM(TrainedMGD):
             UserError: too few people, or a diagnosis with fewer than two.
         """
         self.pgm = PGM.fit(volume_table(cohort), context.seed)
-        self._device = context.device
+        self.to(context.device)
 
-    def refit_volumes(self, train: pd.DataFrame, asked: pd.DataFrame, dos: Sequence[Do], seed: int) -> pd.DataFrame:
+    def refit_volumes(
+        self, train: pd.DataFrame, asked: pd.DataFrame, interventions: Sequence[Intervention], seed: int
+    ) -> pd.DataFrame:
         """Fit the PGM's closed form on one table of people and answer about another: for bootstraps.
 
         The closed form is exactly the linear-Gaussian case of `adapt`'s flow, in milliseconds.
@@ -77,16 +73,17 @@ class PCGM(TrainedMGD):
         Args:
             train: subject, age, sex, diagnosis, head_size (mL) and the lobes (mL), one row a person.
             asked: the people to answer about, same columns.
-            dos: their interventions, one a row of ``asked``.
+            interventions: theirs, one a row of ``asked``.
             seed: unused by the closed form.
 
         Returns:
             The lobes of ``asked`` under their interventions, same order.
         """
         lobes = list(LOBE_NAMES)
-        return pd.DataFrame(linear_counterfactuals(train, asked, dos, lobes), index=asked.index, columns=lobes)
+        answer = linear_counterfactuals(train, asked, interventions, lobes)
+        return pd.DataFrame(answer, index=asked.index, columns=lobes)
 
-    def counterfactual_volumes(self, scan: Scan, do: Do, seed: int) -> dict[str, float]:
+    def counterfactual_volumes(self, scan: Scan, do: Intervention, seed: int) -> dict[str, float]:
         """Lobes (mL) of this person under ``do``: abduction, action, prediction.
 
         A lobe named in ``do`` is set to that factor of its factual volume. Lobes are leaves of the graph, so that
@@ -96,7 +93,7 @@ class PCGM(TrainedMGD):
             UserError: `adapt` has not been called, the scan is not segmented, or ``do`` is not understood.
         """
         factors, rest = self._split(scan, do)
-        factual = _segmented(scan).volumes
+        factual = segmentation_of(scan).volumes
         if factors and not rest:
             answer = {lobe: float(factual[lobe]) for lobe in LOBE_NAMES}
         else:
@@ -107,7 +104,7 @@ class PCGM(TrainedMGD):
             answer = {lobe: float(row[lobe].iloc[0]) for lobe in self.pgm.lobes}
         return answer | {lobe: factor * factual[lobe] for lobe, factor in factors.items()}
 
-    def _split(self, scan: Scan, do: Do) -> tuple[dict[str, float], dict[str, Any]]:
+    def _split(self, scan: Scan, do: Intervention) -> tuple[dict[str, float], dict[str, Any]]:
         """Factors of lobes, and what is left of ``do`` for the PGM.
 
         Raises:
@@ -125,18 +122,18 @@ class PCGM(TrainedMGD):
             raise UserError(msg)
         return factors, {name: value for name, value in do.items() if name not in factors}
 
-    def counterfactual_mask(self, scan: Scan, do: Do, seed: int) -> FractionalMask:
+    def counterfactual_mask(self, scan: Scan, do: Intervention, seed: int) -> FractionalMask:
         """The mask of this person under ``do``: PGM, then CMG.
 
         Raises:
             UserError: as `counterfactual_volumes`.
         """
         wanted = self.counterfactual_volumes(scan, do, seed)
-        segmentation = _segmented(scan)
+        segmentation = segmentation_of(scan)
         ratios = {lobe: volume / segmentation.volumes[lobe] for lobe, volume in wanted.items()}
         return counterfactual_fractions(segmentation.fractions, ratios)
 
-    def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
+    def counterfactual(self, scan: Scan, do: Intervention, seed: int) -> np.ndarray:
         """The image of this person under ``do``, ``(X, Y, Z)``: PGM, CMG, then MGD from the scan's own inversion.
 
         Raises:
@@ -145,8 +142,8 @@ class PCGM(TrainedMGD):
         self.check_grid(scan)
         mask = self.counterfactual_mask(scan, do, seed).fractions
         _, rest = self._split(scan, do)
-        old, new = conditions(scan, rest, self.config)
-        image = self.mgd.counterfactual(scan.image, old, mask_of(scan), new, control_mask(mask), seed)
+        old, new = conditions_under(scan, rest, self.config.metadata)
+        image = self.networks.counterfactual(scan.image, old, mask_of(scan), new, control_mask(mask), seed)
         return np.maximum(image, 0)
 
     def save(self, folder: Path) -> None:
@@ -160,32 +157,3 @@ class PCGM(TrainedMGD):
         super().load(folder)
         if (folder / "pgm.safetensors").exists():
             self.pgm = PGM.load(folder)
-
-
-def _segmented(scan: Scan) -> Segmentation:
-    if scan.segmentation is None:
-        msg = f"{scan.key}: pcgm needs the scan's segmentation: segment it first"
-        raise UserError(msg)
-    return scan.segmentation
-
-
-def row_of(scan: Scan) -> pd.DataFrame:
-    """One row of the PGM's table from a segmented scan.
-
-    Raises:
-        UserError: the scan has not been segmented.
-    """
-    volumes = _segmented(scan).volumes
-    row: dict[str, object] = {
-        "subject": scan.subject,
-        "age": scan.age,
-        "sex": scan.sex,
-        "diagnosis": scan.diagnosis,
-        "head_size": scan.head_size,
-    }
-    return pd.DataFrame([row | {lobe: float(volumes[lobe]) for lobe in LOBE_NAMES}])
-
-
-def volume_table(cohort: Cohort) -> pd.DataFrame:
-    """The PGM's table of a segmented cohort, one row a visit."""
-    return pd.concat([row_of(cohort[index]) for index in range(len(cohort))], ignore_index=True)

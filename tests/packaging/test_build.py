@@ -110,7 +110,7 @@ def test_installed_wheel_imports_every_module_elsewhere(source: Path, installed:
 
 def test_installed_wheel_brings_its_entry_points(installed: Path) -> None:
     text = next(installed.glob("pcgm_bench-*.dist-info/entry_points.txt")).read_text()
-    assert "pcgm = pcgm_bench.methods.pcgm:PCGM" in text
+    assert "pcgm = pcgm_bench.methods.pcgm.generator:PCGM" in text
     assert "pcgm-bench = pcgm_bench.cli.main:main" in text
     assert (installed / "bin" / "pcgm-bench").exists()
 

@@ -1,0 +1,1 @@
+"""CMG: from a segmentation and wanted volumes to the counterfactual mask."""

@@ -1,0 +1,1 @@
+"""Training of MGD's networks: what `pcgm-bench fit` runs. Imported by `fit` alone: it affects no image."""
