@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -27,6 +28,27 @@ LEAST = (48, 56, 48)
 WIDTHS = (12, 32, 64, 96)
 FULL = 16
 """Channels at full resolution on the way up. Few, and without norms: there the time goes."""
+
+
+_LEVELS = ("white", "fluid")
+"""What `levels_of_atlas` begins with."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the network says about a batch of images.
+
+    Attributes:
+        logits: of the six tissues and of cortex, ``(B, 7, X, Y, Z)``.
+        place: of every voxel in the atlas, mm, ``(B, 3, X, Y, Z)``.
+        lobes: which lobe the nearest cortex there belongs to, ``(B, 6, X, Y, Z)``; no gradient.
+        levels: how white and how fluid the atlas is there, ``(B, 2, X, Y, Z)``; no gradient.
+    """
+
+    logits: Tensor
+    place: Tensor
+    lobes: Tensor
+    levels: Tensor
 
 
 class Block(nn.Module):
@@ -80,7 +102,8 @@ class SegmentationNet(nn.Module):
         super().__init__()
         self.register_buffer("known", levels_of_atlas(atlas), persistent=False)
         self.register_buffer("extent", extent_of_atlas(atlas), persistent=False)
-        self.register_buffer("there", torch.cat([atlas.tissue, atlas.lobes])[None], persistent=False)
+        there = torch.cat([atlas.tissue, atlas.lobes, self.known[0, :2]])
+        self.register_buffer("there", there[None], persistent=False)
         first, *rest = widths
         self.encoder = Encoder(widths)
         self.refinement = Refinement()
@@ -88,22 +111,19 @@ class SegmentationNet(nn.Module):
         self.narrow = nn.Conv3d(rest[0], FULL, 1)
         # The image itself, once more at the end: a voxel's share of two tissues is close to linear in its intensity.
         self.last = nn.Sequential(
-            nn.Conv3d(FULL + first + 1 + self.there.shape[1], FULL, 3, padding=1),
+            nn.Conv3d(FULL + first + 1 + len(atlas.tissue) + len(LOBE_NAMES), FULL, 3, padding=1),
             nn.LeakyReLU(0.1, inplace=True),
             nn.Conv3d(FULL, FULL, 3, padding=1),
             nn.LeakyReLU(0.1, inplace=True),
         )
         self.head = nn.Conv3d(FULL, len(TISSUES) + 1, 1)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor) -> Reading:
         """Read normalised images.
 
         Args:
             image: ``(B, 1, X, Y, Z)``, sides divisible by 8.
 
-        Returns:
-            Logits of the six tissues and of cortex ``(B, 7, X, Y, Z)``, and the place of every voxel in the atlas
-            ``(B, 3, X, Y, Z)`` in mm.
         """
         with torch.no_grad():
             head = head_of(image)
@@ -111,26 +131,38 @@ class SegmentationNet(nn.Module):
             start = lucas_kanade(levels, self.known, rough(head, self.extent))
         place = self.refinement(levels, self.known, start)
         there = look_up(self.there, place.detach())
+        seen = there[:, : -len(_LEVELS)]
         top, *skips = self.encoder(image)
         x = skips.pop()
         for block in self.up:
             x = block(torch.cat([doubled(x), skips.pop()], 1))
         x = doubled(self.narrow(x))
-        full = torch.cat([x, top, image, there.to(x)], 1)
-        return self.head(self.last(full.contiguous(memory_format=torch.channels_last_3d))), place
+        full = torch.cat([x, top, image, seen.to(x)], 1)
+        logits = self.head(self.last(full.contiguous(memory_format=torch.channels_last_3d)))
+        return Reading(logits, place, seen[:, -len(LOBE_NAMES) :], there[:, -len(_LEVELS) :])
 
-    def misfit(self, image: Tensor, place: Tensor) -> float:
-        """Mean difference between image and atlas inside the head, in steps from one tissue to the next."""
-        head = head_of(image)
-        difference = levels_of_image(image, head) - look_up(self.known[:, :2], place)
-        inside = difference.abs().sum(1, keepdim=True)[head]
-        return float(inside.mean()) if inside.numel() else float("inf")
+    def lobes_at(self, place: Tensor) -> Tensor:
+        """`Reading.lobes` of any place, with gradients."""
+        return look_up(self.there[:, -len(LOBE_NAMES) - len(_LEVELS) : -len(_LEVELS)], place)
 
-    def fractions(self, logits: Tensor, place: Tensor) -> Tensor:
-        """Shares ``(B, 12, X, Y, Z)`` by `pcgm_bench.anatomy.CHANNELS`: cortex is shared between the lobes there."""
-        tissue = torch.softmax(logits.float(), 1)
-        lobes = look_up(self.there[:, -len(LOBE_NAMES) :], place)
-        return torch.cat([tissue[:, :-1], tissue[:, -1:] * lobes], 1)
+
+def fractions(logits: Tensor, lobes: Tensor) -> Tensor:
+    """Shares ``(B, 12, X, Y, Z)`` by `pcgm_bench.anatomy.CHANNELS`: cortex is shared between the lobes there.
+
+    Args:
+        logits: as in `Reading`.
+        lobes: likewise, or of `SegmentationNet.lobes_at`.
+    """
+    tissue = torch.softmax(logits.float(), 1)
+    return torch.cat([tissue[:, :-1], tissue[:, -1:] * lobes], 1)
+
+
+def misfit(image: Tensor, reading: Reading) -> float:
+    """Mean difference between image and atlas inside the head, in steps from one tissue to the next."""
+    head = head_of(image)
+    difference = levels_of_image(image, head) - reading.levels
+    inside = difference.abs().sum(1, keepdim=True)[head]
+    return float(inside.mean()) if inside.numel() else float("inf")
 
 
 def build(atlas: Atlas) -> SegmentationNet:

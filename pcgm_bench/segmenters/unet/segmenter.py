@@ -34,7 +34,10 @@ from pcgm_bench.segmenters.unet.atlas import nearest_parcel
 from pcgm_bench.segmenters.unet.atlas import parcels_at
 from pcgm_bench.segmenters.unet.atlas_registration import head_of
 from pcgm_bench.segmenters.unet.calibration import calibrated
+from pcgm_bench.segmenters.unet.network import Reading
 from pcgm_bench.segmenters.unet.network import build
+from pcgm_bench.segmenters.unet.network import fractions
+from pcgm_bench.segmenters.unet.network import misfit
 from pcgm_bench.segmenters.unet.network import window
 from pcgm_bench.segmenters.unet.normalisation import normalise
 from pcgm_bench.segmenters.unet.quality import quality
@@ -122,9 +125,9 @@ class UNetSegmenter(Segmenter):
         box = window(head_of(image[None, None])[0, 0])
         part = image[box][None, None].to(self._device, memory_format=torch.channels_last_3d)
         with torch.inference_mode(), exact_kernels(self._device):
-            logits, places = self._net(part)
-            inner, place = self._net.fractions(logits, places)[0].cpu(), places[0].cpu()
-            misfit = self._net.misfit(part, places)
+            reading: Reading = self._net(part)
+            inner, place = fractions(reading.logits, reading.lobes)[0].cpu(), reading.place[0].cpu()
+            distance = misfit(part, reading)
         tissue = torch.zeros(len(CHANNELS), *image.shape)
         tissue[0] = 1.0
         tissue[(slice(None), *box)] = inner
@@ -137,7 +140,7 @@ class UNetSegmenter(Segmenter):
         volumes |= {name: float(value) * voxel_ml for name, value in zip(parcel_names(), parcels, strict=True)}
         head = sum(volumes[name] for name in CHANNELS[1:])
         volumes, head = self._calibrate(volumes, head)
-        return Segmentation(tissue.numpy(), labels, volumes, head, quality(tissue, misfit))
+        return Segmentation(tissue.numpy(), labels, volumes, head, quality(tissue, distance))
 
     def _calibrate(self, volumes: dict[str, float], head: float) -> tuple[dict[str, float], float]:
         if not self._calibration:

@@ -17,7 +17,9 @@ from pcgm_bench.segmenters.unet.fitting.losses import volume_weight
 from pcgm_bench.segmenters.unet.fitting.synthesis import picture
 from pcgm_bench.segmenters.unet.fitting.synthesis import tissue_means
 from pcgm_bench.segmenters.unet.fitting.training_pairs import Pair
+from pcgm_bench.segmenters.unet.network import Reading
 from pcgm_bench.segmenters.unet.network import build
+from pcgm_bench.segmenters.unet.network import fractions as shares
 from pcgm_bench.segmenters.unet.network import window
 from pcgm_bench.segmenters.unet.normalisation import normalise
 
@@ -100,9 +102,9 @@ class Run:
         images, fractions, place = (value.to(settings.device) for value in batch(pair, generator))
         kind = torch.device(settings.device).type
         with torch.autocast(kind, torch.bfloat16, enabled=bf16_pays(settings.device)):
-            logits, told = self.net(images.to(memory_format=torch.channels_last_3d))
-        predicted = self.net.fractions(logits, told)
-        loss, parts = loss_of(logits, predicted, told, (fractions, place), volume_weight(progress))
+            reading: Reading = self.net(images.to(memory_format=torch.channels_last_3d))
+        predicted = shares(reading.logits, self.net.lobes_at(reading.place))
+        loss, parts = loss_of(reading.logits, predicted, reading.place, (fractions, place), volume_weight(progress))
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
