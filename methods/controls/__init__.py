@@ -9,8 +9,8 @@ import numpy as np
 from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Context
-from pcgm_bench.contracts import Do
 from pcgm_bench.contracts import Generator
+from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
 from pcgm_bench.methods.controls.fold import CHANGES
@@ -33,7 +33,7 @@ class Oracle(Generator):
         """Remember where the truth is."""
         self._context = context
 
-    def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
+    def counterfactual(self, scan: Scan, do: Intervention, seed: int) -> np.ndarray:
         """The true image.
 
         Raises:
@@ -50,7 +50,7 @@ class CopyInput(Generator):
 
     card: ClassVar[Card] = card_of("copy-input", "Copy of the input", "changes nothing", CHANGES)
 
-    def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
+    def counterfactual(self, scan: Scan, do: Intervention, seed: int) -> np.ndarray:
         """The factual image itself."""
         return scan.image.copy()
 
@@ -65,7 +65,7 @@ class RandomOther(FoldControl):
         CHANGES,
     )
 
-    def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
+    def counterfactual(self, scan: Scan, do: Intervention, seed: int) -> np.ndarray:
         """A scan drawn from the five people nearest in head size, of the same sex and the asked diagnosis.
 
         Head size, because the study corrects a counterfactual's volumes by the factual head size.

@@ -8,13 +8,14 @@ from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Generator
+from pcgm_bench.contracts import Job
 from pcgm_bench.contracts import UserError
 
-CHANGES = frozenset({"counterfactual", "regions", "ventricles"})
-DRAWS = frozenset({"sample"})
+CHANGES = frozenset({Job.COUNTERFACTUAL, Job.REGIONS, Job.VENTRICLES})
+DRAWS = frozenset({Job.SAMPLE})
 
 
-def card(name: str, title: str, notes: str, jobs: frozenset[str], *, needs_truth: bool = False) -> Card:
+def card(name: str, title: str, notes: str, jobs: frozenset[Job], *, needs_truth: bool = False) -> Card:
     """A control's card."""
     return Card(
         name=name,

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Context
-from pcgm_bench.contracts import Do
+from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Scan
 from pcgm_bench.methods.controls.fold import CHANGES
 from pcgm_bench.methods.controls.fold import DRAWS
@@ -64,7 +64,7 @@ class TrainingMean(FoldControl):
         super().adapt(cohort, context)
         self._mean = None
 
-    def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
+    def counterfactual(self, scan: Scan, do: Intervention, seed: int) -> np.ndarray:
         """The mean, whoever is asked about."""
         return self.mean().copy()
 
@@ -87,7 +87,7 @@ class BlurredCopy(FoldControl):
 
     card: ClassVar[Card] = card_of("blurred-copy", "Blurred copy", "Gaussian blur of one voxel, nothing else", BOTH)
 
-    def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
+    def counterfactual(self, scan: Scan, do: Intervention, seed: int) -> np.ndarray:
         """The input, blurred."""
         return gaussian_filter(scan.image, BLUR_VOXELS).astype(np.float32)
 
@@ -101,7 +101,7 @@ class Noise(FoldControl):
 
     card: ClassVar[Card] = card_of("noise", "White noise", "first two moments of the intensities, no anatomy", BOTH)
 
-    def counterfactual(self, scan: Scan, do: Do, seed: int) -> np.ndarray:
+    def counterfactual(self, scan: Scan, do: Intervention, seed: int) -> np.ndarray:
         """Noise like the input."""
         return _noise_like(scan.image, [seed])
 
