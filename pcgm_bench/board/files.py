@@ -54,7 +54,8 @@ def export(results: Sequence[Result], folder: Path) -> list[Path]:
     for result, name in zip(results, names, strict=True):
         suffix = f"--{result.key}" if names.count(name) > 1 else ""
         path = folder / f"{name}{suffix}.json"
-        kept = shareable(result if result.is_phantom else without_people(result))
+        kept = shareable(result)
+        kept = kept if kept.is_phantom else without_people(kept)
         # Most fields of a record have their default, and are left out.
         records = _RECORDS.dump_python(kept.records, mode="json", exclude_defaults=True)
         atomic.write_json(path, kept.model_dump(mode="json", exclude={"records"}) | {"records": records})

@@ -58,7 +58,12 @@ def test_what_is_equal_shares_a_table_and_controls_are_one_row() -> None:
 
 
 def test_another_metric_version_rule_or_target_is_another_column() -> None:
-    for change in ({"metric": "err 2"}, {"rule": "paper"}, {"direction": "higher"}, {"direction": "nearest", "target": 1.0}):
+    for change in (
+        {"metric": "err 2"},
+        {"rule": "paper"},
+        {"direction": "higher"},
+        {"direction": "nearest", "target": 1.0},
+    ):
         other = [replace(entry, **change) for entry in cells("bad", 5.0)]
         found = board(result("good", 1.0), result("bad", records=other))
         assert len(found.sections[0].judged) == 2
@@ -77,7 +82,9 @@ def test_a_row_that_came_out_differently_is_two_rows() -> None:
 def test_another_instruction_set_is_comparable_and_said() -> None:
     """Numbers differ in the eighth digit: controls stay one row."""
     moved = [
-        replace(entry, estimate=entry.estimate * (1 + 3e-8), by_unit={k: v * (1 + 1e-8) for k, v in entry.by_unit.items()})
+        replace(
+            entry, estimate=entry.estimate * (1 + 3e-8), by_unit={k: v * (1 + 1e-8) for k, v in entry.by_unit.items()}
+        )
         for entry in cells("bad", 5.0)
     ]
     first, second = result("good", 1.0, instructions="AVX2"), result("bad", records=moved, instructions="AVX512")
@@ -138,7 +145,9 @@ def test_a_warning_a_size_and_a_kind_are_said() -> None:
     ]
     shown = result(records=[*cells("good", 1.0), *facts], warnings=["people differ"], unmeasured={"fid": "no images"})
     section = board(shown).sections[0]
-    assert {"With n = 9 + 9 you see d >= 0.50.", "people, AUD: 100.", "fid: not measured: no images."} <= set(section.notes)
+    assert {"With n = 9 + 9 you see d >= 0.50.", "people, AUD: 100.", "fid: not measured: no images."} <= set(
+        section.notes
+    )
     assert len(section.judged) == 1
     assert "Warning: people differ." in section.notes
     assert "PHANTOM" in section.title
@@ -218,7 +227,7 @@ def test_seeds_are_shown_each_and_averaged_where_all_are_there() -> None:
 def test_a_mean_never_passes_over_a_missing_seed_or_another_version() -> None:
     runs = seeds(3)
     lost = [replace(runs[4].records[0], estimate=None), *runs[4].records[1:]]
-    runs[4] = runs[4].model_copy(update={"entries": lost})
+    runs[4] = runs[4].model_copy(update={"records": lost})
     assert texts(board(*runs), 3)["good"] == ["missing"]
     edited = seeds(2)
     edited[3] = result("bad", 5.0, seed=1, cohort=edited[2].label.cohort, cohort_hash="c1", generators={"bad": "2"})
