@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from board_results import board
 from board_results import cells
+from board_results import record
 from board_results import result
 from board_results import seeds
 from board_results import texts
 
 from pcgm_bench.board import paper
 from pcgm_bench.board.render import render
-from pcgm_bench.contracts import BoardEntry
+from pcgm_bench.contracts import Record
+from pcgm_bench.contracts import RowKind
 
 
 @pytest.mark.parametrize(
@@ -56,9 +58,14 @@ def test_what_is_equal_shares_a_table_and_controls_are_one_row() -> None:
 
 
 def test_another_metric_version_rule_or_target_is_another_column() -> None:
-    for change in ({"metric": "err 2"}, {"rule": "paper"}, {"direction": "higher"}, {"target": 1.0}):
+    for change in (
+        {"metric": "err 2"},
+        {"rule": "paper"},
+        {"direction": "higher"},
+        {"direction": "nearest", "target": 1.0},
+    ):
         other = [replace(entry, **change) for entry in cells("bad", 5.0)]
-        found = board(result("good", 1.0), result("bad", entries=other))
+        found = board(result("good", 1.0), result("bad", records=other))
         assert len(found.sections[0].judged) == 2
         assert all(not column.tiers for column in found.sections[0].judged), change
         tables = {str(table.rows) for table in found.sections[0].tables}
@@ -68,16 +75,54 @@ def test_another_metric_version_rule_or_target_is_another_column() -> None:
 def test_a_row_that_came_out_differently_is_two_rows() -> None:
     edited = result("good", 1.5, generators={"good": "2-good"})
     found = texts(board(result("good", 1.0), edited))
-    assert {f"good [{one.key[:4]}]" for one in (edited, result("good", 1.0))} <= set(found)
+    assert {f"good [{run.key[:4]}]" for run in (edited, result("good", 1.0))} <= set(found)
     assert "copy-input (control)" in found
+
+
+def test_another_instruction_set_is_comparable_and_said() -> None:
+    """Numbers differ in the eighth digit: controls stay one row."""
+    moved = [
+        replace(
+            entry, estimate=entry.estimate * (1 + 3e-8), by_unit={k: v * (1 + 1e-8) for k, v in entry.by_unit.items()}
+        )
+        for entry in cells("bad", 5.0)
+    ]
+    first, second = result("good", 1.0, instructions="AVX2"), result("bad", records=moved, instructions="AVX512")
+    found = board(first, second)
+    assert set(texts(found)) == {"good", "bad", "copy-input (control)", "oracle (control)", "real against real"}
+    assert any("instruction sets (AVX2: good; AVX512: bad)" in note for note in found.sections[0].notes)
+    assert found.sections[0].judged[0].pairs
+    same = result("bad", records=moved, instructions="AVX2")
+    assert any("copy-input [" in name for name in texts(board(first, same)))
+    far = [replace(entry, estimate=entry.estimate + 0.01) for entry in moved]
+    assert any("copy-input [" in n for n in texts(board(first, result("bad", records=far, instructions="AVX512"))))
+
+
+def test_results_of_an_older_version_stand_apart() -> None:
+    old = result("bad", 5.0, format=1, package="0.1.0")
+    found = board(result("good", 1.0), old)
+    assert len(found.sections) == 2
+    assert not any(section.pairs for section in found.sections)
+    assert "MADE BY 0.1.0" in found.sections[1].title
+    assert "made by 0.1.0" in found.sections[1].tables[0].title
+    assert any("made by pcgm-bench 0.1.0" in note for note in found.sections[1].notes)
+    assert any("(version of pcgm-bench)" in note for note in found.sections[0].notes)
+    seeds_of_both = board(result(seed=0), result(seed=1, format=1, package="0.1.0"))
+    assert len(seeds_of_both.sections) == 2
+
+
+def test_package_and_version_of_a_method_are_shown() -> None:
+    runs = board(result("good", 1.0, packages={"good": "acme-brains 2.5"})).general[-1]
+    assert runs.name == "runs"
+    assert "acme-brains 2.5" in runs.rows[0]
 
 
 # What is missing.
 
 
 def test_what_is_missing_is_shown_as_missing_with_the_reason() -> None:
-    skipped = result("bad", entries=cells("bad", 1)[1:], skipped={"bad": "bad draws no images"})
-    partly = result("half", entries=[replace(cells("half", 1.0)[0], value=None, low=None, high=None, by_unit=None)])
+    skipped = result("bad", records=cells("bad", 1)[1:], missing={"bad": "bad draws no images"})
+    partly = result("half", records=[replace(cells("half", 1.0)[0], estimate=None, low=None, high=None, by_unit={})])
     found = board(result(), skipped, partly)
     assert texts(found)["bad"] == ["missing"]
     assert texts(found)["half"] == ["missing"]
@@ -86,17 +131,24 @@ def test_what_is_missing_is_shown_as_missing_with_the_reason() -> None:
 
 
 def test_a_method_without_a_cell_is_missing_and_a_control_is_not_expected() -> None:
-    more = BoardEntry("good", "speed, s", "speed 1", "lower", 3.0)
-    found = texts(board(result("good", entries=[*cells("good", 1.0), more]), result("bad", 5.0)))
+    more = record("good", "speed, s", "speed 1", "lower", 3.0)
+    found = texts(board(result("good", records=[*cells("good", 1.0), more]), result("bad", 5.0)))
     assert found["bad"][1] == "missing"
     assert found["oracle (control)"][1] == "-"
     assert found["good"][1] == "3"
 
 
 def test_a_warning_a_size_and_a_kind_are_said() -> None:
-    one = result(warnings=["people differ"], sizes={"control": 100, "AUD": 100}, detectable_d=0.4964)
-    section = board(one).sections[0]
-    assert any("With n = 100 + 100 you could see a group difference of d >= 0.50" in note for note in section.notes)
+    facts = [
+        Record("", RowKind.REAL, "detectable-d", 0.5, column="detectable d", text="With n = 9 + 9 you see d >= 0.50."),
+        Record("", RowKind.REAL, "n", 100, column="people", group="AUD"),
+    ]
+    shown = result(records=[*cells("good", 1.0), *facts], warnings=["people differ"], unmeasured={"fid": "no images"})
+    section = board(shown).sections[0]
+    assert {"With n = 9 + 9 you see d >= 0.50.", "people, AUD: 100.", "fid: not measured: no images."} <= set(
+        section.notes
+    )
+    assert len(section.judged) == 1
     assert "Warning: people differ." in section.notes
     assert "PHANTOM" in section.title
     assert "PHANTOM" in section.tables[0].title
@@ -108,33 +160,51 @@ def test_a_warning_a_size_and_a_kind_are_said() -> None:
 
 
 def test_a_control_above_every_method_flags_the_column() -> None:
-    found = board(result("good", entries=cells("good", 1.0, control=0.5)))
+    found = board(result("good", records=cells("good", 1.0, control=0.5)))
     assert found.sections[0].tables[0].columns[1].name.startswith("! error")
     assert "copy-input 0.500, best method good 1; separable" in found.sections[0].tables[0].notes[0]
-    near = board(result("good", entries=[replace(e, by_unit=None) for e in cells("good", 1.0, control=0.99)]))
+    near = board(result("good", records=[replace(e, by_unit={}) for e in cells("good", 1.0, control=0.99)]))
     assert near.sections[0].tables[0].columns[1].name.startswith("(!) error")
 
 
-@pytest.mark.parametrize("name", ["oracle", "other-half", "real", "good (volumes)"])
-def test_the_truth_and_a_methods_own_part_may_stand_above(name: str) -> None:
-    entries = [
-        entry if entry.is_control is False else replace(entry, row=name, value=0.0) for entry in cells("good", 1)
-    ]
-    assert "!" not in board(result("good", entries=entries[:2])).sections[0].tables[0].columns[1].name
+@pytest.mark.parametrize("kind", sorted(set(RowKind) - {RowKind.METHOD, RowKind.CONTROL}))
+def test_the_truth_and_a_methods_own_part_may_stand_above(kind: RowKind) -> None:
+    method, other, _ = cells("good", 1)
+    column = board(result("good", records=[method, replace(other, kind=kind, estimate=0.0)])).sections[0].judged[0]
+    assert column.flag is None
+    assert column.tiers == {}
+    above = board(result("good", records=[method, replace(other, estimate=0.0)])).sections[0].judged[0]
+    assert above.flag is not None
+
+
+def test_a_causal_model_alone_is_not_ranked_and_no_control() -> None:
+    method, other, _ = cells("good", 1)
+    alone = replace(other, row="good (volumes)", kind=RowKind.VOLUMES)
+    found = board(result("good", records=[method, alone]), result("bad", 5.0))
+    assert texts(found)["good (volumes)"] == ["9 [8.90, 9.10]"]
+    assert 2 in found.sections[0].tables[0].faint
+
+
+def test_a_column_without_a_direction_is_shown_and_ranks_nobody() -> None:
+    records = [replace(entry, direction="") for entry in cells("good", 1.0)]
+    column = board(result("good", records=records), result("bad", records=[replace(records[0], row="bad")])).sections[0]
+    assert column.tables[0].columns[1].name == "error, %"
+    assert column.judged[0].tiers == {}
+    assert column.judged[0].flag is None
 
 
 def test_an_oracle_below_a_method_flags_the_column() -> None:
     entries = [
-        replace(e, value=20.0, by_unit=None, low=19.0, high=21.0) if e.row == "oracle" else e for e in cells("good", 1)
+        replace(e, estimate=20.0, by_unit={}, low=19.0, high=21.0) if e.row == "oracle" else e for e in cells("good", 1)
     ]
-    table = board(result("good", entries=entries)).sections[0].tables[0]
+    table = board(result("good", records=entries)).sections[0].tables[0]
     assert table.columns[1].name.startswith("! error")
     assert table.notes[0].startswith("! The truth itself stands below a method")
 
 
 def test_a_control_is_never_ranked_however_good() -> None:
     column = (
-        board(result("good", entries=cells("good", 1.0, control=0.1)), result("bad", 5.0, cells("bad", 5.0, 0.1)))
+        board(result("good", records=cells("good", 1.0, control=0.1)), result("bad", 5.0, cells("bad", 5.0, 0.1)))
         .sections[0]
         .judged[0]
     )
@@ -156,11 +226,11 @@ def test_seeds_are_shown_each_and_averaged_where_all_are_there() -> None:
 
 def test_a_mean_never_passes_over_a_missing_seed_or_another_version() -> None:
     runs = seeds(3)
-    lost = [replace(runs[4].entries[0], value=None), *runs[4].entries[1:]]
-    runs[4] = runs[4].model_copy(update={"entries": lost})
+    lost = [replace(runs[4].records[0], estimate=None), *runs[4].records[1:]]
+    runs[4] = runs[4].model_copy(update={"records": lost})
     assert texts(board(*runs), 3)["good"] == ["missing"]
     edited = seeds(2)
-    edited[3] = result("bad", 5.0, seed=1, cohort=edited[2].identity.cohort, cohort_hash="c1", generators={"bad": "2"})
+    edited[3] = result("bad", 5.0, seed=1, cohort=edited[2].label.cohort, cohort_hash="c1", generators={"bad": "2"})
     names = texts(board(*edited), 2)
     assert "good" in names
     assert "bad" not in names
