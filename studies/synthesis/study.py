@@ -10,45 +10,49 @@ on, for all else the other half; the controls that hand those out are its worst 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from typing import Any
 from typing import ClassVar
 
 import numpy as np
 
-from pcgm_bench.contracts import BoardEntry
 from pcgm_bench.contracts import Cohort
-from pcgm_bench.contracts import Measurement
-from pcgm_bench.contracts import Plot
+from pcgm_bench.contracts import EffectsPlot
+from pcgm_bench.contracts import Evidence
+from pcgm_bench.contracts import Job
+from pcgm_bench.contracts import MetricUse
+from pcgm_bench.contracts import Record
+from pcgm_bench.contracts import Row
+from pcgm_bench.contracts import RowKind
+from pcgm_bench.contracts import Study
 from pcgm_bench.contracts import UserError
-from pcgm_bench.studies import synthesis_tables
-from pcgm_bench.studies.controls import beaten_by_controls
-from pcgm_bench.studies.synthesis_tables import base
+from pcgm_bench.studies.synthesis.records import IMAGES
+from pcgm_bench.studies.synthesis.records import PRIVACY
+from pcgm_bench.studies.synthesis.records import metric_records
+from pcgm_bench.studies.synthesis.tables import all_tables
+from pcgm_bench.studies.synthesis.tables import images
+from pcgm_bench.studies.synthesis.tables import regions_ln_d
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pcgm_bench.contracts.plot import Plot
     from pcgm_bench.tables import Table
 
 FLOOR = "other-half"
-PRIVACY = "privacy"
-"""The one metric whose floor the other half is not: there, it is a copy."""
-CONTROLS = (FLOOR, "one-person", "training-mean", "blurred-copy", "noise")
-TOPICS = {
-    "realism": ("fid", "kid", "mmd", "mmd-image", "precision", "density"),
-    "diversity": ("recall", "coverage", "ms-ssim"),
-    "anatomy": ("cohens-d", "regions-wasserstein", "qc-gate"),
-    "privacy": (PRIVACY,),
+CONTROLS: Mapping[str, RowKind] = {
+    FLOOR: RowKind.FLOOR,
+    "one-person": RowKind.CONTROL,
+    "training-mean": RowKind.CONTROL,
+    "blurred-copy": RowKind.CONTROL,
+    "noise": RowKind.CONTROL,
 }
-"""Where a metric stands on the leaderboard."""
 LEAST = 10
 """Fewest scans of a half."""
 
 
-class SynthesisStudy:
+class SynthesisStudy(Study):
     """New brains against held-out real ones: realism, diversity, anatomy (with the real-against-real floor), privacy.
 
     Halves are matched on age and sex: people are sorted by sex and age, and each pair of neighbours is split by a
@@ -59,18 +63,19 @@ class SynthesisStudy:
     title: ClassVar[str] = "Synthesis: new brains against held-out real ones"
     version: ClassVar[str] = "2"
     reference: ClassVar[str] = "Li et al. 2025, section 4.2, Table 1, Figure 4"
-    job: ClassVar[str] = "sample"
+    job: ClassVar[Job] = Job.SAMPLE
     population: ClassVar[str] = "synthesis"
-    image_metrics: ClassVar[tuple[str, ...]] = (
+    metrics: ClassVar[tuple[str, ...]] = (
         "fid", "kid", "mmd", "precision", "recall", "density", "coverage", "mmd-image", "ms-ssim",
         "cohens-d", "regions-wasserstein", "qc-gate", PRIVACY,
         "paper-mmd", "paper-mmd-image", "paper-ms-ssim", "paper-cohens-d",
     )  # fmt: skip
     feature_spaces: ClassVar[tuple[str, ...]] = ("uncnn", "segmenter")
 
-    def rows(self, method_name: str) -> list[str]:
-        """Controls beside the method, the floor first."""
-        return list(CONTROLS)
+    def rows(self, method: str) -> list[Row]:
+        """Real scans, the method, the floor, the other controls."""
+        own = [] if method in CONTROLS else [Row(method, RowKind.METHOD, method)]
+        return [Row("real", RowKind.REAL), *own, *(Row(name, kind, name) for name, kind in CONTROLS.items())]
 
     def folds(self, table: pd.DataFrame, seed: int) -> list[tuple[list[str], list[str]]]:
         """One fold: the half to adapt to, and the reference.
@@ -97,49 +102,29 @@ class SynthesisStudy:
         first = chosen[~chosen["subject"].duplicated()]
         return [int(row) for row in first.index]
 
-    def score(
-        self,
-        measurements: Sequence[Measurement],
-        table: pd.DataFrame,
-        seed: int,
-        quick: bool,
-        images: Mapping[str, Mapping[str, Any]],
-        records: Mapping[str, Mapping[str, Any]],
-    ) -> dict[str, Any]:
-        """All metrics of all rows, as the runner computed them, with what they are.
+    def score(self, evidence: Evidence) -> list[Record]:
+        """How many images; then what every metric says of every row, metric by metric."""
+        rows = [row for row in evidence.rows if row.name in evidence.images]
+        reference = self.real_rows(evidence.table, evidence.seed)
+        records = [Record("", RowKind.REAL, IMAGES, len(reference), n=len(reference))]
+        for row in rows:
+            made = sum(measurement.row == row.name for measurement in evidence.measurements)
+            records.append(Record(row.name, row.kind, IMAGES, made, n=made))
+        for name, use in evidence.uses.items():
+            estimates = {row.name: evidence.images[row.name][name] for row in rows if name in evidence.images[row.name]}
+            floor = estimates[FLOOR].value if FLOOR in estimates and has_floor(use) else None
+            records += metric_records(use, rows, estimates, floor)
+        return records
 
-        Args:
-            measurements: unused; the volume metrics have read them.
-            table: the cohort's.
-            seed: of the halves.
-            quick: whether this is the small version.
-            images: row -> metric -> its result.
-            records: metric -> its record and identity.
-        """
-        reference = self.real_rows(table, seed)
-        rows = {row: {name: dict(result) for name, result in results.items()} for row, results in images.items()}
-        entries = {
-            name: [
-                _entry(rows, row, name, record)
-                for row in dict.fromkeys((*CONTROLS, *rows))
-                if name in rows.get(row, {})
-            ]
-            for name, record in records.items()
-        }
-        return {
-            "study": self.name,
-            "version": self.version,
-            "seed": seed,
-            "quick": quick,
-            "n": len(reference),
-            "records": {name: dict(record) for name, record in records.items()},
-            "rows": rows,
-            "beaten": beaten_by_controls(entries, FLOOR),
-        }
+    def tables(self, records: Sequence[Record]) -> list[Table]:
+        """Overview, paper variants, privacy, regions."""
+        return all_tables(records)
 
-    def tables(self, scores: Mapping[str, Any]) -> list[Table]:
-        """Overview, paper variants, privacy, regions; a pure function of stored scores."""
-        return synthesis_tables.all_tables(scores, FLOOR, CONTROLS, PRIVACY)
+    def plots(self, records: Sequence[Record]) -> list[Plot]:
+        """ln|d| of every region, the method first (paper, Figure 4)."""
+        effects = regions_ln_d(records)
+        title = f"Regional volumes of {images(records)} real and as many made brains, head size regressed out"
+        return [EffectsPlot("regions-ln-d", title, effects)] if effects else []
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> list[str]:
         """What a reader must know before believing a number."""
@@ -157,48 +142,7 @@ class SynthesisStudy:
         lines.append("feature spaces are an untrained network and the segmenter: not comparable with published FID")
         return lines
 
-    def plots(self, scores: Mapping[str, Any]) -> list[Plot]:
-        """ln|d| of every region, the method first (paper, Figure 4)."""
-        effects = synthesis_tables.regions_ln_d(scores, CONTROLS)
-        title = f"Regional volumes of {scores['n']} real and as many made brains, head size regressed out"
-        return [Plot("regions-ln-d", "effects", title, effects)] if effects else []
 
-    def board(self, scores: Mapping[str, Any]) -> list[BoardEntry]:
-        """One entry a metric and row, with the floor at the same n."""
-        return [
-            _entry(scores["rows"], row, name, scores["records"][name])
-            for row, results in scores["rows"].items()
-            for name in results
-        ]
-
-
-def _entry(rows: Mapping[str, Any], row: str, name: str, record: Mapping[str, Any]) -> BoardEntry:
-    result, nearest = rows[row][name], record["direction"] == "perfect"
-    return BoardEntry(
-        row=row,
-        column=heading(name, record["rule"]),
-        metric=record["identity"],
-        direction="nearest" if nearest else record["direction"],
-        value=_number(result.get("value")),
-        low=_number(result.get("low")),
-        high=_number(result.get("high")),
-        n=result.get("n"),
-        floor=None if base(name) == PRIVACY else _number(rows.get(FLOOR, {}).get(name, {}).get("value")),
-        target=record["perfect"] if nearest else None,
-        rule=record["rule"],
-        is_control=row in CONTROLS,
-    )
-
-
-def heading(name: str, rule: str) -> str:
-    """``realism: fid (uncnn)``: the board makes a table of every topic.
-
-    >>> heading("fid (uncnn)", "sound"), heading("paper-mmd (uncnn)", "paper")
-    ('realism: fid (uncnn)', 'paper-mmd (uncnn)')
-    """
-    topic = next((topic for topic, names in TOPICS.items() if base(name) in names), "")
-    return f"{topic}: {name}" if topic and rule == "sound" else name
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None
+def has_floor(use: MetricUse) -> bool:
+    """Whether the other half is a floor of the metric: all but privacy, for which it is a row of copies."""
+    return use.record.name != PRIVACY

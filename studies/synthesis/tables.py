@@ -1,201 +1,148 @@
-"""Stored scores of the synthesis study as tables."""
+"""The records of the synthesis study as tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+
+import numpy as np
 
 from pcgm_bench.anatomy import DK_REGIONS
-from pcgm_bench.contracts import BoardEntry
+from pcgm_bench.contracts import Record
+from pcgm_bench.contracts import RowKind
+from pcgm_bench.results.control_flags import flag_notes
+from pcgm_bench.results.control_flags import flags
+from pcgm_bench.results.control_flags import marked
+from pcgm_bench.results.pivot import pivot
+from pcgm_bench.results.pivot import with_interval
+from pcgm_bench.results.select import only
+from pcgm_bench.results.select import rows_of
+from pcgm_bench.results.select import select
+from pcgm_bench.results.select import values_of
 from pcgm_bench.statistics.effects import detectable
-from pcgm_bench.studies.controls import beaten_by_controls
-from pcgm_bench.studies.controls import beaten_notes
-from pcgm_bench.studies.controls import methods_first
+from pcgm_bench.studies.synthesis.privacy import privacy_table
+from pcgm_bench.studies.synthesis.records import BY_REGION
+from pcgm_bench.studies.synthesis.records import COHENS_D
+from pcgm_bench.studies.synthesis.records import GATE
+from pcgm_bench.studies.synthesis.records import IMAGES
+from pcgm_bench.studies.synthesis.records import LEARNT_FROM
+from pcgm_bench.studies.synthesis.records import PRIVACY_DETAILS
+from pcgm_bench.studies.synthesis.records import REAL_PASS
+from pcgm_bench.studies.synthesis.records import SHARES
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
-from pcgm_bench.tables import interval
 
-SHARES = {f"share_under_{bound}": f"share of {len(DK_REGIONS)} regions, abs(d) < {bound}" for bound in ("0.2", "0.5")}
-"""Parts of a result of `cohens-d` that have a line of their own: a count of regions, without an interval."""
-GATE = "qc-gate"
+_interval = with_interval(".3g")
 
 
-def base(name: str) -> str:
-    """``fid`` of ``fid (uncnn)``."""
-    return name.split(" (")[0]
+def all_tables(records: Sequence[Record]) -> list[Table]:
+    """Overview, paper variants, privacy, regions."""
+    n = images(records)
+    floor = rows_of(records, RowKind.FLOOR)
+    notes = [
+        f"Estimate [95 % interval]. n = {n} real and {n} made. {', '.join(floor)}: real scans against real ones at the "
+        "same n, the floor of every row (for privacy it is a row of copies).",
+    ]
+    unknown = {record.row: record.reason for record in select(records, metric=LEARNT_FROM) if record.reason}
+    notes += [f"No privacy of {row}: {reason}." for row, reason in unknown.items()]
+    notes += [*_gate_notes(records), *_power_notes(records)]
+    published = [
+        "As published, mistakes included: 0 is not perfect, smoothness is rewarded. Not comparable with the above."
+    ]
+    sound = rule_table(records, "sound", "overview", "New brains against held-out real ones", notes)
+    paper = rule_table(records, "paper", "paper", "The same by the formulae as published", published)
+    more = (privacy_table(records), regions_table(records))
+    return [sound, paper, *(table for table in more if table is not None)]
 
 
-def rule_table(
-    scores: Mapping[str, Any],
-    rule: str,
-    name: str,
-    title: str,
-    controls: Sequence[str],
-    floor: str,
-    notes: Sequence[str],
-) -> Table:
+def images(records: Sequence[Record]) -> int:
+    """How many real scans were compared with."""
+    fact = only(records, row="", metric=IMAGES)
+    return 0 if fact is None else fact.n or 0
+
+
+def rule_table(records: Sequence[Record], rule: str, name: str, title: str, notes: Sequence[str]) -> Table:
     """Metrics down, rows across: estimate and interval, with what a perfect generator would score."""
-    rows = scores["rows"]
-    order = methods_first(rows, controls)
-    found = _beaten_shares(scores, controls, floor)
-    lines: list[list[Cell]] = []
-    beaten: dict[str, Sequence[str]] = {}
-
-    def add(heading: str, arrow: str, cells: Sequence[Cell], better: Sequence[str] | None) -> None:
-        lines.append([heading + (" (!)" if better else ""), arrow, *cells])
-        if better:
-            beaten[heading] = better
-
-    for metric, record in scores["records"].items():
-        if record["rule"] != rule:
-            continue
-        results = [rows[row].get(metric) or {} for row in order]
-        arrow = f"near {record['perfect']:g}" if record["direction"] == "perfect" else record["direction"]
-        add(metric, arrow, [interval(one, ".3g") for one in results], scores["beaten"].get(metric))
-        for key, words in SHARES.items():
-            if any(one.get(key) is not None for one in results):
-                heading = f"{metric}: {words}"
-                add(heading, "higher", [_share(one.get(key)) for one in results], found.get(heading))
-        if metric == GATE and any(one.get("passed") is not None for one in results):
-            add(f"{metric}: set passes", "yes", [_passed(one) for one in results], None)
-    columns = [Column("metric"), Column("better"), *(Column(row) for row in order)]
-    return Table(name, title, columns, lines, [*notes, *beaten_notes(beaten)])
+    mine = [record for record in select(records, rule=rule) if record.contrast and record.metric not in PRIVACY_DETAILS]
+    flagged = {cell.contrast: rows for cell, rows in flags(mine).items()}
+    flagged = {line: flagged[line] for line in values_of(mine, "contrast") if line in flagged}
+    better = {record.contrast: _better(record) for record in mine}
+    lines = [
+        replace(record, contrast=marked(record.contrast, record.contrast in flagged), group=better[record.contrast])
+        for record in mine
+    ]
+    return pivot(
+        lines,
+        name=name,
+        title=title,
+        lines=("contrast", "group"),
+        across="row",
+        columns=rows_of(records),
+        show=_shown,
+        headings={"contrast": "metric", "group": "better"},
+        notes=[*notes, *flag_notes(flagged)],
+    )
 
 
-def _beaten_shares(scores: Mapping[str, Any], controls: Sequence[str], floor: str) -> dict[str, list[str]]:
-    """Line of `SHARES` -> controls that stand above every method there."""
-    lines: dict[str, list[BoardEntry]] = {}
-    for row, results in scores["rows"].items():
-        for metric, result in results.items():
-            for key, words in SHARES.items():
-                heading = f"{metric}: {words}"
-                entry = BoardEntry(row, heading, metric, "higher", result.get(key), is_control=row in controls)
-                lines.setdefault(heading, []).append(entry)
-    return beaten_by_controls(lines, floor)
+def _better(record: Record) -> str:
+    return f"near {record.target:g}" if record.direction == "nearest" else record.direction or "yes"
 
 
-def _share(value: float | None) -> str | None:
-    return None if value is None else f"{value:.2f}"
+def _shown(record: Record) -> Cell:
+    if record.estimate is None:
+        return record.text or None
+    if any(words in record.contrast for words in SHARES.values()):
+        return f"{record.estimate:.2f}"
+    return f"{record.estimate:.3g}" if record.low is None else _interval(record)
 
 
-def _passed(result: Mapping[str, Any]) -> str | None:
-    return None if result.get("passed") is None else ("yes" if result["passed"] else "no")
-
-
-def _gate_note(scores: Mapping[str, Any]) -> list[str]:
+def _gate_notes(records: Sequence[Record]) -> list[str]:
     """Which quality score it is, what passes, and how many real scans do."""
-    results = [results[GATE] for results in scores["rows"].values() if results.get(GATE, {}).get("score")]
-    said = {(one["score"], one["threshold"], one["real"]) for one in results}
+    criteria = sorted({(record.text, record.estimate or 0.0) for record in select(records, metric=REAL_PASS)})
     return [
-        f"{GATE}: {score}, at least {threshold:g}; {100 * real:.0f} % of the real scans pass. A set passes with 95 % "
+        f"{GATE}: {criterion}; {100 * share:.0f} % of the real scans pass. A set passes with 95 % "
         "of its images, and no smaller a share than of the real ones."
-        for score, threshold, real in sorted(said)
+        for criterion, share in criteria
     ]
 
 
-def _power_note(scores: Mapping[str, Any]) -> list[str]:
+def _power_notes(records: Sequence[Record]) -> list[str]:
     """What the two sets' sizes allow in one region; set metrics have their floor instead."""
-    sizes = {(one["cohens-d"]["n_real"], one["cohens-d"]["n"]) for one in scores["rows"].values()
-             if one.get("cohens-d", {}).get("n_real")}  # fmt: skip
+    real = images(records)
+    sizes = sorted({record.n for record in select(records, contrast=COHENS_D) if record.n})
     return [
         f"With n = {real} + {made} you could see d >= {detectable(real, made, len(DK_REGIONS)):.2f} in a region (80 % "
         f"power, two-sided 0.05 / {len(DK_REGIONS)}). Metrics of whole sets have the floor at this n instead."
-        for real, made in sorted(sizes)
+        for made in sizes
     ]
 
 
-def regions_table(scores: Mapping[str, Any], controls: Sequence[str]) -> Table | None:
+def regions_table(records: Sequence[Record]) -> Table | None:
     """Cohen's d of every Desikan-Killiany region, left and right averaged, by row."""
-    rows = scores["rows"]
-    order = [row for row in methods_first(rows, controls) if rows[row].get("cohens-d", {}).get("regions")]
-    if not order:
+    mine = select(records, metric=BY_REGION)
+    rows = [row for row in rows_of(records) if select(mine, row=row)]
+    if not rows:
         return None
-    regions = list(rows[order[0]]["cohens-d"]["regions"])
-    lines: list[list[Cell]] = []
-    for region in regions:
-        found = [rows[row]["cohens-d"]["regions"].get(region) for row in order]
-        lines.append([region, *(one.get("d") if isinstance(one, Mapping) else one for one in found)])
-    columns = [Column("region"), *(Column(row, signed=True) for row in order)]
-    title = "Cohen's d of regional volumes, made against real, head size regressed out (sound rule)"
-    return Table("regions", title, columns, lines, (), detail=True)
-
-
-def regions_ln_d(scores: Mapping[str, Any], controls: Sequence[str]) -> dict[str, dict[str, float | None]]:
-    """Row -> region -> ln|d| by the sound rule, None for a d of 0."""
-    rows = scores["rows"]
-    return {
-        row: {region: one["ln_abs_d"] for region, one in rows[row]["cohens-d"]["regions"].items()}
-        for row in methods_first(rows, controls)
-        if rows[row].get("cohens-d", {}).get("regions")
-    }
-
-
-def _unknown(scores: Mapping[str, Any], metric: str) -> dict[str, str]:
-    """Row -> why its privacy cannot be told."""
-    found = {}
-    for row, results in scores["rows"].items():
-        for name, one in results.items():
-            if base(name) == metric and one.get("reason"):
-                found[row] = one["reason"]
-    return found
-
-
-def privacy_table(scores: Mapping[str, Any], controls: Sequence[str], metric: str) -> Table | None:
-    """A line a row and feature space: nearer to training people than to strangers, and as near as a second scan?"""
-    rows, lines = scores["rows"], []
-    for name in (name for name in scores["records"] if base(name) == metric):
-        for row in (row for row in methods_first(rows, controls) if name in rows[row]):
-            one = rows[row][name]
-            if one.get("reason"):
-                lines.append([row, name, f"not known: {one['reason']}", *[None] * 9])
-                continue
-            sets = f"{one['n_training']} / {one['n_held_out']}"
-            copies = {"value": one.get("copies"), "low": one.get("copies_low"), "high": one.get("copies_high")}
-            distances = [one.get(f"distance_{kind}") for kind in ("training", "held_out", "retest")]
-            shares = [interval(copies) if one.get("n_retest") else "no retest", one.get("copies_of_held_out")]
-            sizes = [sets, one["n"], one["n_independent"]]
-            lines.append([row, name, one["training"], *sizes, interval(one), *shares, *distances])
-    if not lines:
-        return None
-    headings = [
-        Column("row"),
-        Column("metric"),
-        Column("learnt from"),
-        Column("training / held-out scans"),
-        Column("n"),
-    ]
-    headings += [Column("worth", 0), Column("near 0.5"), Column("copies"), Column("copies of held-out")]
-    headings += [Column(f"distance to {kind}", 3) for kind in ("training", "held-out", "retest")]
-    notes = [
-        "near 0.5: share of made images nearer to a training scan than to any held-out one [95 % interval]; new people "
-        "score 0.5, copies 1. worth: how many independent images the interval counts. As many people of both kinds, "
-        "matched on sex and age: where more were trained on, copies of the rest are not seen.",
-        "copies: share of made images nearer to a training scan than a person's second scan is to the first (median of "
-        "the retests). Where many are that near to held-out people too, the space does not tell people apart.",
-    ]
-    return Table("privacy", "Do the made brains give back the people learnt from?", headings, lines, notes, detail=True)
-
-
-def all_tables(scores: Mapping[str, Any], floor: str, controls: Sequence[str], privacy: str) -> list[Table]:
-    """Overview, paper variants, privacy, regions."""
-    n = scores["n"]
-    notes = [
-        f"Estimate [95 % interval]. n = {n} real and {n} made. {floor}: real scans against real ones at the same n, "
-        "the floor of every row (for privacy it is a row of copies).",
-    ]
-    notes += [f"No privacy of {row}: {reason}." for row, reason in _unknown(scores, privacy).items()]
-    notes += [*_gate_note(scores), *_power_note(scores)]
-    sound = rule_table(scores, "sound", "overview", "New brains against held-out real ones", controls, floor, notes)
-    paper = rule_table(
-        scores,
-        "paper",
-        "paper",
-        "The same by the formulae as published",
-        controls,
-        floor,
-        ["As published, mistakes included: 0 is not perfect, smoothness is rewarded. Not comparable with the above."],
+    return pivot(
+        mine,
+        name="regions",
+        title="Cohen's d of regional volumes, made against real, head size regressed out (sound rule)",
+        lines=("region",),
+        across="row",
+        columns=rows,
+        headings={row: Column(row, signed=True) for row in rows},
+        detail=True,
     )
-    more = (privacy_table(scores, controls, privacy), regions_table(scores, controls))
-    return [sound, paper, *(table for table in more if table)]
+
+
+def regions_ln_d(records: Sequence[Record]) -> dict[str, dict[str, float]]:
+    """Row -> region -> ln|d| by the sound rule, NaN for a d of 0."""
+    mine = select(records, metric=BY_REGION)
+    rows = {row: select(mine, row=row) for row in rows_of(records)}
+    return {row: {part.region: _ln(part.estimate) for part in parts} for row, parts in rows.items() if parts}
+
+
+def _ln(d: float | None) -> float:
+    return float(np.log(np.abs(d))) if d else math.nan
