@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from typing import Any
 from typing import ClassVar
 
 import numpy as np
 from scipy import stats
 
 from pcgm_bench.anatomy import DK_REGIONS
-from pcgm_bench.anatomy import parcel_names
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
+from pcgm_bench.contracts import VolumeMetric
 from pcgm_bench.statistics.bootstrap import replicate
+from pcgm_bench.statistics.regional_volumes import NEEDED
+from pcgm_bench.statistics.regional_volumes import regional_volumes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,11 +26,9 @@ SMALL, MEDIUM = 0.2, 0.5
 REPLICATES = 500
 LEAST = 5
 """Images of a kind."""
-PARCELS = tuple(parcel_names())
-NEEDED = (*PARCELS, "head_size")
 
 
-class CohensD:
+class CohensD(VolumeMetric):
     """Mean absolute Cohen's d over 34 Desikan-Killiany regions, left and right averaged; head size, age, sex adjusted.
 
     Volumes are residuals of least squares on head size, age and sex (those known for every image), fitted on the real
@@ -43,12 +45,13 @@ class CohensD:
     ``sqrt(2)``, no further.
 
     >>> import pandas as pd
+    >>> from pcgm_bench.anatomy import parcel_names
     >>> volumes = np.random.default_rng(0).normal(10, 1, (40, 68))
-    >>> real = pd.DataFrame(volumes, columns=PARCELS).assign(head_size=np.linspace(1200, 1600, 40))
-    >>> made = real.assign(**{name: real[name] + 0.5 for name in PARCELS})
-    >>> found = CohensD()(real, made, replicates=20)
-    >>> round(found["value"], 1), found["share_under_0.5"], found["adjusted_for"]
-    (0.7, 0.0, ['head_size'])
+    >>> real = pd.DataFrame(volumes, columns=parcel_names()).assign(head_size=np.linspace(1200, 1600, 40))
+    >>> made = real.assign(**{name: real[name] + 0.5 for name in parcel_names()})
+    >>> bigger = CohensD()(real, made, replicates=20)
+    >>> round(bigger.value, 1), bigger.details["share_under_0.5"], bigger.note
+    (0.7, 0.0, 'adjusted for head_size')
     """
 
     record: ClassVar[MetricRecord] = MetricRecord(
@@ -60,14 +63,11 @@ class CohensD:
         reference="Cohen 1988, chapter 2; Li et al. 2025, section 4.2 and Fig. 4",
         perfect=float("nan"),
         useless=float("inf"),
-        inputs="volumes",
     )
 
     columns: ClassVar[tuple[str, ...]] = NEEDED
 
-    def __call__(
-        self, real: pd.DataFrame, made: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES
-    ) -> dict[str, Any]:
+    def __call__(self, real: pd.DataFrame, made: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> Estimate:
         """Compare two tables, one row an image.
 
         Args:
@@ -78,20 +78,19 @@ class CohensD:
             replicates: of the bootstrap.
 
         Returns:
-            ``value`` (mean ``abs(d)``), ``low``, ``high``, ``n`` (images made), ``n_real``, ``floor``,
-            ``share_under_0.2``, ``share_under_0.5``, ``adjusted_for``, and ``regions``: ``d``, ``low``, ``high``,
-            ``ln_abs_d`` (None for d = 0) by region.
+            Mean ``abs(d)`` with its interval; ``n``: made images; ``note``: what was adjusted for; details ``n_real``,
+            ``floor``, ``share_under_0.2`` and ``share_under_0.5``; parts: d of every region with its interval, and in
+            its details ``ln_abs_d`` (NaN for d = 0).
 
         Raises:
             ValueError: see `regional_volumes`; fewer than five images of a kind.
         """
         names = ["head_size", *(name for name in ("age", "sex") if _known(real, name) and _known(made, name))]
         first, second = (_Side.of(table, names) for table in (real, made))
-        result = _summary(first, second, _sound_d, seed, replicates)
-        return {**result, "adjusted_for": names}
+        return _summary(first, second, _sound_d, seed, replicates, names)
 
 
-class PaperCohensD:
+class PaperCohensD(VolumeMetric):
     """Cohen's d as the paper's group computes it: one line of volume on head size through real and synthetic together.
 
     ``volume - slope * (head size - mean head size)``, then ``d = (mean of made - mean of real) / sqrt((v1 + v2) / 2)``,
@@ -103,10 +102,11 @@ class PaperCohensD:
     the other controls better than by `CohensD`.
 
     >>> import pandas as pd
+    >>> from pcgm_bench.anatomy import parcel_names
     >>> rng = np.random.default_rng(0)
-    >>> real, made = (pd.DataFrame(rng.normal(mean, 1, (40, 68)), columns=PARCELS) for mean in (10, 3))
+    >>> real, made = (pd.DataFrame(rng.normal(mean, 1, (40, 68)), columns=parcel_names()) for mean in (10, 3))
     >>> real, made = real.assign(head_size=rng.normal(1400, 50, 40)), made.assign(head_size=rng.normal(4000, 50, 40))
-    >>> [round(rule()(real, made, replicates=20)["value"], 1) for rule in (CohensD, PaperCohensD)]
+    >>> [round(rule()(real, made, replicates=20).value, 1) for rule in (CohensD, PaperCohensD)]
     [12.3, 0.0]
     """
 
@@ -119,54 +119,19 @@ class PaperCohensD:
         reference="Li et al. 2025, section 4.2 and Fig. 4; Wu et al. 2024, arXiv 2409.08463 (formula)",
         perfect=float("nan"),
         useless=float("inf"),
-        inputs="volumes",
         rule="paper",
     )
 
     columns: ClassVar[tuple[str, ...]] = NEEDED
 
-    def __call__(
-        self, real: pd.DataFrame, made: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES
-    ) -> dict[str, Any]:
+    def __call__(self, real: pd.DataFrame, made: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> Estimate:
         """Compare two tables; arguments, results and errors as `CohensD`."""
         first, second = (_Side.of(table, ["head_size"]) for table in (real, made))
-        result = _summary(first, second, _paper_d, seed, replicates)
-        return {**result, "adjusted_for": ["head_size"]}
+        return _summary(first, second, _paper_d, seed, replicates, ["head_size"])
 
 
 def _known(table: pd.DataFrame, name: str) -> bool:
     return name in table and bool(table[name].replace("", None).notna().all())
-
-
-def regional_volumes(table: pd.DataFrame, metric: str, least: int) -> np.ndarray:
-    """``(n, 34)`` mL of the Desikan-Killiany regions, mean of left and right.
-
-    Args:
-        table: one row an image, see `CohensD`.
-        metric: named in errors.
-        least: fewest images.
-
-    Raises:
-        ValueError: a column is missing, a volume or head size is not a number (column and image are named), there are
-            too few images, or they are all of one person.
-    """
-    if missing := [name for name in NEEDED if name not in table]:
-        raise ValueError(f"{metric}: the table of volumes lacks {', '.join(missing[:3])}")
-    if len(table) < least:
-        raise ValueError(f"{metric} needs {least} images of a kind, has {len(table)}")
-    values = table[list(NEEDED)].to_numpy(float)
-    if (bad := np.argwhere(~np.isfinite(values))).size:
-        row, column = bad[0]
-        who = f"subject {table['subject'].iloc[row]}" if "subject" in table else f"row {row}"
-        count = len(np.unique(bad[:, 0]))
-        raise ValueError(
-            f"{metric}: {NEEDED[column]} of {who} is {values[row, column]:g}, not mL ({count} of {len(table)} images "
-            "have such a value): measure it or leave the image out"
-        )
-    if "subject" in table and table["subject"].nunique() < 2:
-        raise ValueError(f"{metric} needs several people of a kind, has {len(table)} images of one")
-    k = len(DK_REGIONS)
-    return (values[:, :k] + values[:, k : 2 * k]) / 2
 
 
 class _Side:
@@ -185,7 +150,7 @@ class _Side:
         for row, name in enumerate(people):
             rows.setdefault(name, []).append(row)
         matrix = np.stack([np.asarray(column, float) for column in columns], axis=1)
-        return cls(volumes, matrix, [np.array(one) for one in rows.values()])
+        return cls(volumes, matrix, [np.array(own) for own in rows.values()])
 
     def draw(self, people: np.ndarray) -> _Side:
         rows = np.concatenate([self.rows[k] for k in people])
@@ -211,7 +176,14 @@ def _paper_d(real: _Side, made: _Side) -> np.ndarray:
     return np.asarray((b.mean(axis=0) - a.mean(axis=0)) / np.sqrt((a.var(axis=0) + b.var(axis=0)) / 2))
 
 
-def _summary(real: _Side, made: _Side, rule: Any, seed: int, replicates: int) -> dict[str, Any]:
+def _summary(
+    real: _Side,
+    made: _Side,
+    rule: Callable[[_Side, _Side], np.ndarray],
+    seed: int,
+    replicates: int,
+    adjusted_for: Sequence[str],
+) -> Estimate:
     d = rule(real, made)
     groups = np.repeat([0, 1], [len(real.rows), len(made.rows)])
 
@@ -224,24 +196,23 @@ def _summary(real: _Side, made: _Side, rule: Any, seed: int, replicates: int) ->
     spread = stats.norm.ppf(0.975) * float(np.abs(drawn).mean(axis=1).std(ddof=1))
     size = np.abs(d)
     value = float(size.mean())
+    n = len(made.volumes)
     regions = {
-        name: {
-            "d": float(d[k]),
-            "low": float(d[k] - half[k]),
-            "high": float(d[k] + half[k]),
-            "ln_abs_d": float(np.log(size[k])) if size[k] > 0 else None,
-        }
+        name: Estimate(
+            float(d[k]),
+            float(d[k] - half[k]),
+            float(d[k] + half[k]),
+            n,
+            details={"ln_abs_d": float(np.log(size[k])) if size[k] > 0 else float("nan")},
+        )
         for k, name in enumerate(DK_REGIONS)
     }
-    return {
-        "value": value,
-        "low": max(value - spread, 0.0),
-        "high": value + spread,
-        "n": len(made.volumes),
+    details = {
         "n_real": len(real.volumes),
         # Mean of abs(d) when nothing differs: that of a normal variable with the standard errors at hand.
         "floor": float(np.sqrt(2 / np.pi) * drawn.std(axis=0, ddof=1).mean()),
         "share_under_0.2": float((size < SMALL).mean()),
         "share_under_0.5": float((size < MEDIUM).mean()),
-        "regions": regions,
     }
+    note = f"adjusted for {', '.join(adjusted_for)}"
+    return Estimate(value, max(value - spread, 0.0), value + spread, n, note=note, details=details, parts=regions)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
-from typing import Any
 from typing import ClassVar
 
 import numpy as np
 
+from pcgm_bench.contracts import ChangeMetric
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.statistics.bootstrap import over_people
+from pcgm_bench.statistics.estimates import estimate_over_people
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Effectiveness:
+class Effectiveness(ChangeMetric):
     """Skill against doing nothing: ``1 - sum abs(ln(after / asked)) / sum abs(ln(before / asked))``.
 
     Sums over the regions that were asked to change and over people, so that every mL asked counts in proportion to its
@@ -27,7 +29,7 @@ class Effectiveness:
     >>> import pandas as pd
     >>> row = {"subject": ["a", "b"], "before_insula": [10.0, 10.0], "asked_insula": [9.0, 9.0],
     ...        "after_insula": [9.0, 10.0]}
-    >>> round(Effectiveness()(pd.DataFrame(row))["value"], 6)
+    >>> round(Effectiveness()(pd.DataFrame(row)).value, 6)
     0.5
     """
 
@@ -40,10 +42,9 @@ class Effectiveness:
         reference="effectiveness axiom of Monteiro et al. 2023, arXiv 2303.01274, in volumes",
         perfect=1.0,
         useless=0.0,
-        inputs="changes",
     )
 
-    def __call__(self, changes: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
+    def __call__(self, changes: pd.DataFrame, seed: int = 0) -> Estimate:
         """Score counterfactuals.
 
         Args:
@@ -52,8 +53,8 @@ class Effectiveness:
             seed: of the bootstrap over subjects.
 
         Returns:
-            ``value``, ``low``, ``high``, ``n`` (people), mean absolute error ``percent`` and ``ml``, ``bias`` (signed
-            %, positive: too large), and ``regions``: value by region.
+            The skill with its interval; ``n``: people; details ``percent`` and ``ml`` (mean absolute error), ``bias``
+            (signed %, positive: too large); parts: skill by region, without an interval.
 
         Raises:
             ValueError: nothing was asked, or a volume is not positive.
@@ -75,10 +76,13 @@ class Effectiveness:
         asked_of = at_stake > 0
         wrong, at_stake = wrong[asked_of], at_stake[asked_of]
         by_region = zip(regions, np.abs(error).sum(axis=0), nothing.sum(axis=0), strict=True)
-        return {
-            **over_people(lambda rows: float(1 - wrong[rows].sum() / at_stake[rows].sum()), len(wrong), seed, most=1.0),
+        skill = estimate_over_people(
+            lambda rows: float(1 - wrong[rows].sum() / at_stake[rows].sum()), len(wrong), seed, most=1.0
+        )
+        details = {
             "percent": float(100 * np.abs(error)[here].mean()),
             "ml": float(np.abs(after - asked)[here].mean()),
             "bias": float(100 * error[here].mean()),
-            "regions": {name: float(1 - wrong_here / stake) for name, wrong_here, stake in by_region if stake > 0},
         }
+        parts = {name: Estimate(float(1 - off / stake), n=len(wrong)) for name, off, stake in by_region if stake > 0}
+        return replace(skill, details=details, parts=parts)

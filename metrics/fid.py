@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
 from typing import ClassVar
 
 import numpy as np
 
+from pcgm_bench.contracts import Estimate
+from pcgm_bench.contracts import FeatureMetric
 from pcgm_bench.contracts import MetricRecord
+from pcgm_bench.statistics.feature_sets import check_features
 from pcgm_bench.statistics.resampling import Statistic
 from pcgm_bench.statistics.resampling import half_interval
 
 
-class FID:
+class FID(FeatureMetric):
     """``|mu_r - mu_m|^2 + tr S_r + tr S_m - 2 tr (S_r S_m)^(1/2)``: Gaussians fitted to the features.
 
     The last trace is the nuclear norm of ``A B^T / sqrt((n - 1)(m - 1))`` with A and B the centred features: exact at
@@ -23,7 +25,7 @@ class FID:
     count, and only what the feature space sees: copies of the training people score as the other half does.
 
     >>> x = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [2.0, 2.0]])
-    >>> round(FID()(x, x + [3.0, 4.0])["value"], 6)
+    >>> round(FID()(x, x + [3.0, 4.0]).value, 6)
     25.0
     """
 
@@ -36,38 +38,26 @@ class FID:
         reference="Heusel et al. 2017, arXiv 1706.08500; nuclear-norm form",
         perfect=float("nan"),
         useless=float("inf"),
-        inputs="features",
     )
 
-    def __call__(self, real: np.ndarray, made: np.ndarray, seed: int = 0, people: Any = None) -> dict[str, Any]:
+    def __call__(self, real: np.ndarray, made: np.ndarray, seed: int = 0, people: np.ndarray | None = None) -> Estimate:
         """Score made features.
 
         Args:
             real: ``(n, d)``.
             made: ``(m, d)``.
             seed: of the interval's halves.
-            people: whose each real row is, where people have several.
+            people: the person of each real row, where people have several.
 
         Returns:
-            ``value``, ``low``, ``high``, ``n`` (made), ``n_real``, ``d``.
+            The distance with its interval; ``n``: made images; details ``n_real`` and ``d``.
 
         Raises:
             ValueError: fewer than two rows on a side, another number of features, or one that is not a number.
         """
         check_features(real, made)
         value, low, high = half_interval(frechet(real, made), len(real), len(made), seed, least=0.0, real_units=people)
-        return {"value": value, "low": low, "high": high, "n": len(made), "n_real": len(real), "d": real.shape[1]}
-
-
-def check_features(real: np.ndarray, made: np.ndarray) -> None:
-    """Raises ValueError where two sets of features cannot be compared."""
-    if real.ndim != 2 or made.ndim != 2 or real.shape[1] != made.shape[1]:
-        raise ValueError(f"features {real.shape} and {made.shape}: need (n, d) and (m, d)")
-    if min(len(real), len(made)) < 2:
-        raise ValueError(f"{len(real)} real and {len(made)} made: need at least two of each")
-    for name, rows in (("real", real), ("made", made)):
-        if len(bad := np.flatnonzero(~np.isfinite(rows).all(axis=1))):
-            raise ValueError(f"the features of {name} image {bad[0]} are no numbers ({len(bad)} of {len(rows)} images)")
+        return Estimate(value, low, high, len(made), details={"n_real": len(real), "d": real.shape[1]})
 
 
 def frechet(real: np.ndarray, made: np.ndarray) -> Statistic:

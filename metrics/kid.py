@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
 from typing import ClassVar
 
 import numpy as np
 
+from pcgm_bench.contracts import Estimate
+from pcgm_bench.contracts import FeatureMetric
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.metrics.fid import check_features
-from pcgm_bench.statistics.resampling import Statistic
+from pcgm_bench.statistics.feature_sets import check_features
+from pcgm_bench.statistics.feature_sets import squared_mmd
 from pcgm_bench.statistics.resampling import half_interval
 
 
-class KID:
+class KID(FeatureMetric):
     """Squared MMD with ``k(x, y) = (x . y / d + 1)^3``, diagonals left out.
 
     Unbiased: 0 in expectation for a perfect generator at any n, and negative about half of the time. All pairs are
@@ -21,7 +22,7 @@ class KID:
     third only, and the scale is that of the features.
 
     >>> x = np.array([[1.0], [2.0], [3.0]])
-    >>> round(KID()(x, x)["value"], 3)
+    >>> round(KID()(x, x).value, 3)
     -155.333
     """
 
@@ -34,26 +35,13 @@ class KID:
         reference="Binkowski et al. 2018, arXiv 1801.01401",
         perfect=0.0,
         useless=float("inf"),
-        inputs="features",
     )
 
-    def __call__(self, real: np.ndarray, made: np.ndarray, seed: int = 0, people: Any = None) -> dict[str, Any]:
+    def __call__(self, real: np.ndarray, made: np.ndarray, seed: int = 0, people: np.ndarray | None = None) -> Estimate:
         """Score made features; arguments, result and errors as `pcgm_bench.metrics.fid.FID`'s."""
         check_features(real, made)
         x, y = real.astype(np.float64), made.astype(np.float64)
         d = x.shape[1]
         statistic = squared_mmd((x @ x.T / d + 1) ** 3, (y @ y.T / d + 1) ** 3, (x @ y.T / d + 1) ** 3)
         value, low, high = half_interval(statistic, len(x), len(y), seed, real_units=people)
-        return {"value": value, "low": low, "high": high, "n": len(y), "n_real": len(x), "d": d}
-
-
-def squared_mmd(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> Statistic:
-    """Unbiased squared MMD of rows, from the three kernel matrices."""
-
-    def distance(rows: np.ndarray, columns: np.ndarray) -> float:
-        a, b, c = xx[np.ix_(rows, rows)], yy[np.ix_(columns, columns)], xy[np.ix_(rows, columns)]
-        n, m = len(rows), len(columns)
-        within = (a.sum() - np.trace(a)) / (n * (n - 1)) + (b.sum() - np.trace(b)) / (m * (m - 1))
-        return float(within - 2 * c.mean())
-
-    return distance
+        return Estimate(value, low, high, len(y), details={"n_real": len(x), "d": d})

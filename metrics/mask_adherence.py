@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
+from pcgm_bench.contracts import Estimate
+from pcgm_bench.contracts import MaskChanges
+from pcgm_bench.contracts import MaskMetric
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.statistics.bootstrap import over_people
+from pcgm_bench.statistics.estimates import mean_over_people
 
 LEAST_CHANGE = 0.01
 """Change of a voxel's share from which it belongs to the band: below it is rounding."""
 
 
-class MaskAdherence:
+class MaskAdherence(MaskMetric):
     """Dice overlap of the change achieved with the change asked, on the band of voxels that were to change.
 
     With ``t = target - factual`` and ``a = achieved - factual`` (shares of a region in [0, 1], or hard masks) over the
@@ -29,7 +32,7 @@ class MaskAdherence:
     (random-other) scores above 0; and nothing outside the band is looked at.
 
     >>> factual, target = np.array([[1.0, 1.0, 0.0]]), np.array([[1.0, 0.0, 0.0]])
-    >>> [MaskAdherence()([factual], [target], [achieved])["value"] for achieved in (target, factual)]
+    >>> [MaskAdherence()([factual], [target], [achieved]).value for achieved in (target, factual)]
     [1.0, 0.0]
     """
 
@@ -42,54 +45,56 @@ class MaskAdherence:
         reference="pcgm-bench; Dice 1945",
         perfect=1.0,
         useless=0.0,
-        inputs="masks",
     )
+
+    def measure(self, data: MaskChanges, seed: int = 0) -> Estimate:
+        """The metric with the size of the voxels that the masks come with."""
+        return self(data.before, data.asked, data.after, seed, data.voxel_ml)
 
     def __call__(
         self,
-        factual: Sequence[np.ndarray],
-        target: Sequence[np.ndarray],
-        achieved: Sequence[np.ndarray],
-        voxel_ml: float = 0.027,
+        before: Sequence[np.ndarray],
+        asked: Sequence[np.ndarray],
+        after: Sequence[np.ndarray],
         seed: int = 0,
-    ) -> dict[str, Any]:
+        voxel_ml: float = 0.027,
+    ) -> Estimate:
         """Score the masks of counterfactuals.
 
         Args:
-            factual: of every case the factual mask: shares ``(regions, X, Y, Z)``, or one region's mask ``(X, Y, Z)``.
-            target: what the generator was to draw.
-            achieved: read from what it drew.
-            voxel_ml: mL of a voxel.
+            before: of every case the factual mask: shares ``(regions, X, Y, Z)``, or one region's mask ``(X, Y, Z)``.
+            asked: what the generator was to draw.
+            after: measured in what it drew.
             seed: of the bootstrap over cases.
+            voxel_ml: mL of a voxel.
 
         Returns:
-            ``value``, ``low``, ``high``, ``n``, ``slope``, ``volume_error_ml`` (signed, achieved minus target, mean
-            over cases of the sum over regions) and ``plain_dice``.
+            The overlap with its interval; ``n``: cases; details ``slope``, ``volume_error_ml`` (signed, achieved minus
+            asked, mean over cases of the sum over regions) and ``plain_dice``.
 
         Raises:
             ValueError: no cases, unlike shapes, or a case in which nothing was to change.
         """
-        n = len(factual)
-        if not n or len(target) != n or len(achieved) != n:
-            raise ValueError(f"mask-adherence needs three masks a case, has {n}, {len(target)}, {len(achieved)}")
+        n = len(before)
+        if not n or len(asked) != n or len(after) != n:
+            raise ValueError(f"mask-adherence needs three masks a case, has {n}, {len(asked)}, {len(after)}")
         dice, plain, slope, error = (np.empty(n) for _ in range(4))
         for k in range(n):
-            before, wanted, found = (np.asarray(x[k], np.float64) for x in (factual, target, achieved))
-            if not before.shape == wanted.shape == found.shape:
+            factual, target, achieved = (np.asarray(masks[k], np.float64) for masks in (before, asked, after))
+            if not factual.shape == target.shape == achieved.shape:
                 raise ValueError(f"mask-adherence: case {k} has masks of unlike shapes")
-            asked, done = wanted - before, found - before
-            band = np.abs(asked) >= LEAST_CHANGE
+            band = np.abs(target - factual) >= LEAST_CHANGE
             if not band.any():
                 raise ValueError(f"mask-adherence: nothing was to change in case {k}")
-            t, a = asked[band], done[band]
+            t, a = (target - factual)[band], (achieved - factual)[band]
             common = np.where(a * t > 0, np.minimum(np.abs(a), np.abs(t)), 0.0).sum()
             dice[k] = 2 * common / (np.abs(a).sum() + np.abs(t).sum())
             slope[k] = (a * t).sum() / (t * t).sum()
-            plain[k] = 2 * np.minimum(found, wanted).sum() / (found.sum() + wanted.sum())
-            error[k] = (found - wanted).sum() * voxel_ml
-        return {
-            **over_people(lambda rows: float(dice[rows].mean()), n, seed, least=0.0, most=1.0),
+            plain[k] = 2 * np.minimum(achieved, target).sum() / (achieved.sum() + target.sum())
+            error[k] = (achieved - target).sum() * voxel_ml
+        details = {
             "slope": float(slope.mean()),
             "volume_error_ml": float(error.mean()),
             "plain_dice": float(plain.mean()),
         }
+        return replace(mean_over_people(dice, seed, most=1.0), details=details)

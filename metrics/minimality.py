@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
-from typing import Any
 from typing import ClassVar
 
 import numpy as np
 
 from pcgm_bench.anatomy import LOBE_OF
+from pcgm_bench.contracts import BandMetric
+from pcgm_bench.contracts import ChangeMetric
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.statistics.bootstrap import over_people
+from pcgm_bench.statistics.estimates import mean_over_people
+from pcgm_bench.statistics.estimates import person_means
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +24,7 @@ BALANCE: dict[str, frozenset[str]] = {"ventricles": frozenset({"csf", "white_mat
 """What has to give way to a region, and is no spill-over: fluid for a lobe, and the tissue around the ventricles."""
 
 
-class Minimality:
+class Minimality(ChangeMetric):
     """Spill-over: mean ``100 * abs(ln(after / before))``, per cent, of the regions that were not asked to change.
 
     Left out are those that must give way to the asked ones (`BALANCE`; cerebrospinal fluid always) and the parcels of
@@ -30,7 +34,7 @@ class Minimality:
     >>> import pandas as pd
     >>> row = {"subject": ["a"], "before_insula": [10.0], "asked_insula": [9.0], "after_insula": [9.0],
     ...        "before_frontal": [100.0], "after_frontal": [99.0]}
-    >>> round(Minimality()(pd.DataFrame(row))["value"], 4)
+    >>> round(Minimality()(pd.DataFrame(row)).value, 4)
     1.005
     """
 
@@ -43,10 +47,9 @@ class Minimality:
         reference="minimality of Melistas et al. 2024, arXiv 2403.20287, as volumes outside the target",
         perfect=0.0,
         useless=float("inf"),
-        inputs="changes",
     )
 
-    def __call__(self, changes: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
+    def __call__(self, changes: pd.DataFrame, seed: int = 0) -> Estimate:
         """Score counterfactuals.
 
         Args:
@@ -55,8 +58,9 @@ class Minimality:
             seed: of the bootstrap over subjects.
 
         Returns:
-            ``value`` (%), ``low``, ``high``, ``n`` (people), ``ml``, ``ml_per_ml``, and ``regions``: signed mean
-            change (%) of each region in the rows in which it was to stay.
+            The spill-over (%) with its interval; ``n``: people; ``by_unit``: spill-over by person; details ``ml`` (the
+            same in mL) and ``ml_per_ml``; parts: signed mean change (%) of each region in the rows in which it was to
+            stay, without an interval; ``n`` there: rows.
 
         Raises:
             ValueError: no rows, no region that was to stay, or a volume that is not positive.
@@ -71,19 +75,22 @@ class Minimality:
             raise ValueError("minimality: a volume is missing or not positive")
         log, ml = 100 * np.log(after / before), np.abs(after - before)
         spill = np.where(stays, np.abs(log), 0).sum(axis=1) / stays.sum(axis=1)
-        names, whose = np.unique(changes["subject"].astype(str), return_inverse=True)
-        per_person = np.bincount(whose, spill) / np.bincount(whose)
+        by_person = person_means(changes["subject"].astype(str).to_list(), spill)
         inside = float(ml[asked].sum())
-        return {
-            **_mean(per_person, seed),
+        details = {
             "ml": float(ml[stays].mean()),
             "ml_per_ml": float(ml[stays].sum()) / inside if inside > 0 else float("nan"),
-            "regions": {name: float(log[stays[:, k], k].mean()) for k, name in enumerate(regions) if stays[:, k].any()},
-            "by_unit": dict(zip(names.tolist(), per_person.tolist(), strict=True)),
         }
+        parts = {
+            name: Estimate(float(log[rows, k].mean()), n=int(rows.sum()))
+            for k, (name, rows) in enumerate(zip(regions, stays.T, strict=True))
+            if rows.any()
+        }
+        mean = mean_over_people(np.array(list(by_person.values())), seed)
+        return replace(mean, details=details, parts=parts, by_unit=by_person)
 
 
-class MinimalityVoxels:
+class MinimalityVoxels(BandMetric):
     """Share of an image's absolute change that lies outside the voxels where change was asked: in [0, 1].
 
     ``sum abs(made - factual) outside / sum abs(made - factual)``, averaged over images. A change spread evenly over the
@@ -93,7 +100,7 @@ class MinimalityVoxels:
 
     >>> scan, band = np.ones((2, 2, 2)), np.zeros((2, 2, 2), bool)
     >>> band[0] = True
-    >>> round(MinimalityVoxels()([scan], [scan + np.where(band, 0.3, 0.1)], [band])["value"], 6)
+    >>> round(MinimalityVoxels()([scan], [scan + np.where(band, 0.3, 0.1)], [band]).value, 6)
     0.25
     """
 
@@ -106,33 +113,32 @@ class MinimalityVoxels:
         reference="pcgm-bench",
         perfect=0.0,
         useless=1.0,
-        inputs="images and bands",
     )
 
     def __call__(
-        self, factual: Sequence[np.ndarray], made: Sequence[np.ndarray], bands: Sequence[np.ndarray], seed: int = 0
-    ) -> dict[str, Any]:
+        self, real: Sequence[np.ndarray], made: Sequence[np.ndarray], bands: Sequence[np.ndarray], seed: int = 0
+    ) -> Estimate:
         """Score counterfactuals.
 
         Args:
-            factual: images ``(X, Y, Z)``, one a counterfactual.
+            real: factual images ``(X, Y, Z)``, one a counterfactual.
             made: the counterfactuals.
             bands: bool ``(X, Y, Z)``: where the asked anatomy differs from the factual one.
             seed: of the bootstrap.
 
         Returns:
-            ``value``, ``low``, ``high``, ``n``, and ``outside`` and ``inside``: mean absolute change of intensity.
-            Images that did not change at all have no share and are not counted in ``n``.
+            The share with its interval; ``n``: images; details ``outside`` and ``inside``: mean absolute change of
+            intensity. Images that did not change at all have no share and are not counted in ``n``.
 
         Raises:
             ValueError: no images, not three a case, or no image changed.
         """
-        n = len(factual)
+        n = len(real)
         if not n or len(made) != n or len(bands) != n:
             raise ValueError(f"minimality-voxels needs three arrays a case, has {n}, {len(made)}, {len(bands)}")
         share, outside, inside = np.full(n, np.nan), np.empty(n), np.empty(n)
         for k in range(n):
-            change = np.abs(np.asarray(made[k], np.float64) - factual[k])
+            change = np.abs(np.asarray(made[k], np.float64) - real[k])
             band = np.asarray(bands[k], bool)
             if change.any():
                 share[k] = change[~band].sum() / change.sum()
@@ -140,23 +146,18 @@ class MinimalityVoxels:
         changed = share[np.isfinite(share)]
         if not len(changed):
             raise ValueError("minimality-voxels: no image changed")
-        found = _mean(changed, seed, most=1.0)
         within = inside[np.isfinite(inside)]
-        more = {"outside": float(outside.mean()), "inside": float(within.mean()) if len(within) else float("nan")}
-        return {**found, **more}
+        details = {"outside": float(outside.mean()), "inside": float(within.mean()) if len(within) else float("nan")}
+        return replace(mean_over_people(changed, seed, most=1.0), details=details)
 
 
-def _is_asked(name: str, row: Any) -> bool:
+def _is_asked(name: str, row: pd.Series[float]) -> bool:
     column = f"asked_{name}"
     return column in row and bool(np.isfinite(row[column]))
 
 
-def _stays(name: str, row: Any, regions: Sequence[str]) -> bool:
+def _stays(name: str, row: pd.Series[float], regions: Sequence[str]) -> bool:
     asked = {other for other in regions if _is_asked(other, row)}
     lobe = LOBE_OF.get(name.partition("-")[2])
     gives_way = {"csf"}.union(*(BALANCE.get(other, frozenset()) for other in asked))
     return name not in asked and name not in gives_way and lobe not in asked
-
-
-def _mean(values: np.ndarray, seed: int, most: float = np.inf) -> dict[str, Any]:
-    return over_people(lambda rows: float(values[rows].mean()), len(values), seed, least=0.0, most=most)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 from typing import ClassVar
 
 import numpy as np
 
+from pcgm_bench.contracts import Estimate
+from pcgm_bench.contracts import FeatureMetric
+from pcgm_bench.contracts import ImageMetric
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.metrics.fid import check_features
-from pcgm_bench.metrics.kid import squared_mmd
+from pcgm_bench.statistics.distances import image_distances
+from pcgm_bench.statistics.distances import squared_distances
+from pcgm_bench.statistics.feature_sets import check_features
+from pcgm_bench.statistics.feature_sets import squared_mmd
 from pcgm_bench.statistics.resampling import Statistic
 from pcgm_bench.statistics.resampling import half_interval
 
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Bandwidths, as multiples of the median distance between two real images."""
-BLOCK_BYTES = 40 * 2**20
-"""Images in memory at a time, of each set (50 at 3 mm): memory does not grow with the cohort."""
-LEAST_BLOCK = 16
-"""Images at a time on finer grids (430 MiB a block at 1 mm): with fewer, every image is read too many times."""
 
 
-class MMD:
+class MMD(FeatureMetric):
     """Unbiased squared MMD, mean of five Gaussian kernels ``exp(-|x - y|^2 / 2 s^2)``, s around the real set's median.
 
     ``mean k(x, x') + mean k(y, y') - 2 mean k(x, y)`` over pairs of different images. The bandwidths depend on the real
@@ -36,7 +36,7 @@ class MMD:
     always the same to ``1 + c``, about 1.5, and nothing scores more. Which of two useless sets is worse says little.
 
     >>> x = np.arange(8.0)[:, None]
-    >>> MMD()(x, x + 100)["value"] > 10 * MMD()(x, x + 1)["value"]
+    >>> MMD()(x, x + 100).value > 10 * MMD()(x, x + 1).value
     True
     """
 
@@ -49,17 +49,16 @@ class MMD:
         reference="Gretton et al. 2012, JMLR 13:723, equation 3",
         perfect=0.0,
         useless=1.5,
-        inputs="features",
     )
 
-    def __call__(self, real: np.ndarray, made: np.ndarray, seed: int = 0, people: Any = None) -> dict[str, Any]:
-        """Score made features; arguments, result and errors as `pcgm_bench.metrics.fid.FID`'s."""
+    def __call__(self, real: np.ndarray, made: np.ndarray, seed: int = 0, people: np.ndarray | None = None) -> Estimate:
+        """Score made features; arguments, result and errors as `pcgm_bench.metrics.fid.FID`'s, without ``d``."""
         check_features(real, made)
         x, y = real.astype(np.float64), made.astype(np.float64)
         return _scored(squared_distances(x, x), squared_distances(y, y), squared_distances(x, y), seed, people)
 
 
-class ImageMMD:
+class ImageMMD(ImageMetric):
     """`MMD` between whole images, voxel by voxel, after dividing by nothing: the space is intensity.
 
     Bias: none. Known failure: it asks whether images are alike in every voxel's intensity; noise of the right amount
@@ -68,25 +67,29 @@ class ImageMMD:
 
     >>> images = [np.full((2, 2, 2), float(i)) for i in range(8)]
     >>> near, far = ([image + shift for image in images] for shift in (1.0, 100.0))
-    >>> ImageMMD()(images, far)["value"] > 10 * ImageMMD()(images, near)["value"]
+    >>> ImageMMD()(images, far).value > 10 * ImageMMD()(images, near).value
     True
     """
 
-    record: ClassVar[MetricRecord] = replace(MMD.record, name="mmd-image", inputs="images")
+    record: ClassVar[MetricRecord] = replace(MMD.record, name="mmd-image")
 
     def __call__(
-        self, real: Sequence[np.ndarray], made: Sequence[np.ndarray], seed: int = 0, people: Any = None
-    ) -> dict[str, Any]:
+        self,
+        real: Sequence[np.ndarray],
+        made: Sequence[np.ndarray],
+        seed: int = 0,
+        people: np.ndarray | None = None,
+    ) -> Estimate:
         """Score made images.
 
         Args:
-            real: ``n`` images ``(X, Y, Z)``, in any sequence that loads one when asked.
+            real: ``n`` images ``(X, Y, Z)``, in any sequence that loads an image when asked.
             made: ``m`` images of the same shape.
             seed: of the interval's halves.
-            people: whose each real image is, where people have several.
+            people: the person of each real image, where people have several.
 
         Returns:
-            ``value``, ``low``, ``high``, ``n``, ``n_real``.
+            The squared MMD with its interval; ``n``: made images; detail ``n_real``.
 
         Raises:
             ValueError: fewer than two images on a side.
@@ -94,47 +97,6 @@ class ImageMMD:
         if min(len(real), len(made)) < 2:
             raise ValueError(f"{len(real)} real and {len(made)} made images: need at least two of each")
         return _scored(image_distances(real), image_distances(made), image_distances(real, made), seed, people)
-
-
-def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """``(n, m)`` squared Euclidean distances of rows."""
-    return np.maximum(squared_norms(x)[:, None] + squared_norms(y) - 2 * (x @ y.T), 0.0)
-
-
-def image_distances(first: Sequence[np.ndarray], second: Sequence[np.ndarray] | None = None) -> np.ndarray:
-    """``(n, m)`` squared distances of images, block by block; of a set to itself without ``second``."""
-    other = first if second is None else second
-    found = np.zeros((len(first), len(other)))
-    block = block_size(first[0])
-    for i in range(0, len(first), block):
-        x = flat_block(first, i, block)
-        norms = squared_norms(x)[:, None]
-        for j in range(i if second is None else 0, len(other), block):
-            y = x if second is None and i == j else flat_block(other, j, block)
-            part = np.maximum(norms + squared_norms(y) - 2 * (x @ y.T).astype(np.float64), 0.0)
-            found[i : i + len(x), j : j + len(y)] = part
-            if second is None:
-                found[j : j + len(y), i : i + len(x)] = part.T
-    return found
-
-
-def block_size(image: np.ndarray) -> int:
-    """How many such images are held at a time."""
-    return max(LEAST_BLOCK, BLOCK_BYTES // (np.dtype(np.float32).itemsize * image.size))
-
-
-def flat_block(images: Sequence[np.ndarray], start: int, size: int) -> np.ndarray:
-    """Images from ``start`` on, ``size`` at most, as float32 rows."""
-    stop = min(start + size, len(images))
-    rows = np.empty((stop - start, images[start].size), np.float32)
-    for i in range(start, stop):
-        rows[i - start] = np.asarray(images[i]).ravel()
-    return rows
-
-
-def squared_norms(rows: np.ndarray) -> np.ndarray:
-    """``(n,)``, without a copy of the rows."""
-    return np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
 
 
 def gaussian_mmd(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> Statistic:
@@ -153,7 +115,7 @@ def gaussian_mmd(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> Statistic:
     return squared_mmd(kernel(xx), kernel(yy), kernel(xy))
 
 
-def _scored(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, seed: int, people: Any) -> dict[str, Any]:
+def _scored(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, seed: int, people: np.ndarray | None) -> Estimate:
     statistic = gaussian_mmd(xx, yy, xy)
     value, low, high = half_interval(statistic, len(xx), len(yy), seed, real_units=people)
-    return {"value": value, "low": low, "high": high, "n": len(yy), "n_real": len(xx)}
+    return Estimate(value, low, high, len(yy), details={"n_real": len(xx)})

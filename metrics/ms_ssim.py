@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from typing import ClassVar
 
 import numpy as np
 from scipy import stats
 
+from pcgm_bench.contracts import Estimate
+from pcgm_bench.contracts import ImageMetric
 from pcgm_bench.contracts import MetricRecord
+from pcgm_bench.statistics.image_similarity import BRIGHTEST
+from pcgm_bench.statistics.image_similarity import SCALE_WEIGHTS
 
-BRIGHTEST = 1.2
-"""Intensity (`Scan.image` units) that is the top of the data range."""
-WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Of Wang et al. 2003; the first three, renormalised, are used where five scales do not fit."""
 SCALES = 3
+"""Of the five of Wang et al. 2003, the finest; their weights are renormalised."""
 KERNEL = 7
 """Window. MONAI wants every side // (scales - 1)^2 > window - 1: 56 // 4 = 14 > 6."""
 SHIFTS = 2
@@ -40,7 +40,7 @@ class Within:
     n: int
 
 
-class MSSSIM:
+class MSSSIM(ImageMetric):
     """Mean MS-SSIM over pairs within the made set, minus the same within the real set: 0 for equal diversity.
 
     Pairs are drawn on a random circle, every image with its next two: no image counts more than another. Three scales
@@ -54,9 +54,11 @@ class MSSSIM:
 
     >>> rng = np.random.default_rng(0)
     >>> people = [np.kron(rng.random((4, 4, 4)), np.ones((7, 7, 7))).astype(np.float32) for _ in range(6)]
-    >>> found = MSSSIM()(people, people[:1] * 5)
-    >>> found["made"] > 0.999, found["n"], found["n_real"], found["value"] == found["made"] - found["real"]
-    (True, 5, 6, True)
+    >>> same = MSSSIM()(people, people[:1] * 5)
+    >>> same.details["made"] > 0.999, same.n, same.details["n_real"]
+    (True, 5, 6)
+    >>> same.value == same.details["made"] - same.details["real"]
+    True
     """
 
     record: ClassVar[MetricRecord] = MetricRecord(
@@ -68,24 +70,23 @@ class MSSSIM:
         reference="Wang et al. 2003, doi 10.1109/ACSSC.2003.1292216; MONAI's implementation",
         perfect=0.0,
         useless=float("nan"),
-        inputs="images",
     )
 
     def __init__(self) -> None:
         """The real set's own similarity is taken once, however many rows are scored against it."""
         self._known: tuple[Sequence[np.ndarray], int, Within] | None = None
 
-    def __call__(self, real: Sequence[np.ndarray], made: Sequence[np.ndarray], seed: int = 0) -> dict[str, Any]:
+    def __call__(self, real: Sequence[np.ndarray], made: Sequence[np.ndarray], seed: int = 0) -> Estimate:
         """Score made images.
 
         Args:
-            real: images ``(X, Y, Z)``, in any sequence that loads one when asked.
+            real: images ``(X, Y, Z)``, in any sequence that loads an image when asked.
             made: images of the same shape.
             seed: of the pairs.
 
         Returns:
-            ``value`` (made minus real) with its interval ``low`` and ``high``; ``n`` and ``n_real``, images used;
-            ``made`` and ``real``: the two means.
+            Made minus real with its interval; ``n`` and detail ``n_real``: images used; details ``made`` and ``real``:
+            the two means.
 
         Raises:
             ValueError: fewer than five images on a side, or a side too short for three scales.
@@ -95,15 +96,8 @@ class MSSSIM:
         ours, theirs = self._known[2], within(made, seed)
         value = theirs.mean - ours.mean
         half = float(stats.t.ppf(0.975, min(ours.n, theirs.n) - 1)) * float(np.hypot(ours.error, theirs.error))
-        return {
-            "value": value,
-            "low": value - half,
-            "high": value + half,
-            "n": theirs.n,
-            "n_real": ours.n,
-            "made": theirs.mean,
-            "real": ours.mean,
-        }
+        details = {"n_real": ours.n, "made": theirs.mean, "real": ours.mean}
+        return Estimate(value, value - half, value + half, theirs.n, details=details)
 
 
 def within(images: Sequence[np.ndarray], seed: int) -> Within:
@@ -156,7 +150,7 @@ def ms_ssim(first: np.ndarray, second: np.ndarray) -> float:
     import torch
     from monai.metrics import MultiScaleSSIMMetric
 
-    weights = np.array(WEIGHTS[:SCALES]) / sum(WEIGHTS[:SCALES])
+    weights = np.array(SCALE_WEIGHTS[:SCALES]) / sum(SCALE_WEIGHTS[:SCALES])
     metric = MultiScaleSSIMMetric(spatial_dims=3, data_range=1.0, kernel_size=KERNEL, weights=tuple(weights))
     pair = [torch.from_numpy(np.clip(np.ascontiguousarray(x), 0, BRIGHTEST) / BRIGHTEST) for x in (first, second)]
     with torch.inference_mode():

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from typing import ClassVar
 
 import numpy as np
 import torch
 from torch.nn import functional as nnf
 
+from pcgm_bench.contracts import Estimate
+from pcgm_bench.contracts import ImageMetric
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.metrics.ms_ssim import BRIGHTEST
-from pcgm_bench.metrics.ms_ssim import WEIGHTS
+from pcgm_bench.statistics.image_similarity import SCALE_WEIGHTS
+from pcgm_bench.statistics.image_similarity import to_signed
 
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
@@ -24,7 +25,7 @@ REAL_PAIRS = 100
 the expectations are the same, their noise three times larger."""
 
 
-class PaperMSSSIM:
+class PaperMSSSIM(ImageMetric):
     """``|made - real| / real``: made is the mean over made images against one random real one, real over real pairs.
 
     Two different statistics: the published code normalises by ``(x + 1) / 2`` in the second only, and its product has
@@ -51,7 +52,6 @@ class PaperMSSSIM:
         reference="Li et al. 2025, Table 1, by the evaluation code of Wu et al. 2024, arXiv 2409.08463",
         perfect=float("nan"),
         useless=1.0,
-        inputs="images",
         rule="paper",
     )
 
@@ -59,16 +59,17 @@ class PaperMSSSIM:
         """The real pairs of one set are taken once, however many rows are scored against it."""
         self._known: tuple[Sequence[np.ndarray], int, float] | None = None
 
-    def __call__(self, real: Sequence[np.ndarray], made: Sequence[np.ndarray], seed: int = 0) -> dict[str, Any]:
+    def __call__(self, real: Sequence[np.ndarray], made: Sequence[np.ndarray], seed: int = 0) -> Estimate:
         """Score made images; pairs are drawn by ``seed`` (the published code has none).
 
         Args:
-            real: images ``(X, Y, Z)``, in any sequence that loads one when asked.
+            real: images ``(X, Y, Z)``, in any sequence that loads an image when asked.
             made: images of the same shape.
             seed: of the pairs.
 
         Returns:
-            ``value``; ``low`` and ``high`` are NaN, as published; ``n``; ``made`` and ``real``: the two means.
+            The difference without an interval, as published; ``n``: made images; details ``made`` and ``real``: the
+            two means.
 
         Raises:
             ValueError: fewer than two images on a side, or images with a side of less than 32 voxels.
@@ -78,31 +79,26 @@ class PaperMSSSIM:
         if min(real[0].shape) < SMALLEST:
             raise ValueError(f"images of {real[0].shape} voxels: the published code needs {SMALLEST} on every side")
         rng = np.random.default_rng([seed, 41])
-        found = [published(made[i], real[int(rng.integers(len(real)))], normalize=False) for i in range(len(made))]
+        theirs = [published(made[i], real[int(rng.integers(len(real)))], normalize=False) for i in range(len(made))]
         if self._known is None or self._known[0] is not real or self._known[1] != seed:
             rng = np.random.default_rng([seed, 43])
             pairs = [rng.choice(len(real), 2, replace=False) for _ in range(REAL_PAIRS)]
             ours = [published(real[int(a)], real[int(b)], normalize=True) for a, b in pairs]
             self._known = (real, seed, float(np.nanmean(ours)))
-        theirs, own = float(np.nanmean(found)), self._known[2]
-        value = abs(theirs - own) / own
-        nan = float("nan")
-        return {"value": value, "low": nan, "high": nan, "n": len(made), "made": theirs, "real": own}
+        mean, own = float(np.nanmean(theirs)), self._known[2]
+        return Estimate(abs(mean - own) / own, n=len(made), details={"made": mean, "real": own})
 
 
 def published(first: np.ndarray, second: np.ndarray, *, normalize: bool) -> float:
     """The published 3-D MS-SSIM of two images, scaled to [-1, 1]; NaN where a power does not exist."""
-    pair = [
-        torch.from_numpy(np.clip(np.ascontiguousarray(x), 0, BRIGHTEST) * (2 / BRIGHTEST) - 1) for x in (first, second)
-    ]
-    x, y = (one[None, None].double() for one in pair)
+    x, y = (torch.from_numpy(to_signed(image))[None, None].double() for image in (first, second))
     similarities, contrasts = [], []
-    for _ in WEIGHTS:
+    for _ in SCALE_WEIGHTS:
         similarity, contrast = _ssim(x, y)
         similarities.append(similarity)
         contrasts.append(contrast)
         x, y = nnf.avg_pool3d(x, 2), nnf.avg_pool3d(y, 2)
-    s, c, w = np.array(similarities), np.array(contrasts), np.array(WEIGHTS)
+    s, c, w = np.array(similarities), np.array(contrasts), np.array(SCALE_WEIGHTS)
     if normalize:
         s, c = (s + 1) / 2, (c + 1) / 2
     with np.errstate(invalid="ignore"):

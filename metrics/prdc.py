@@ -8,16 +8,16 @@ therefore never narrower than Wilson's for a share of as many images (or people)
 
 from __future__ import annotations
 
-from abc import ABC
 from abc import abstractmethod
-from typing import Any
 from typing import ClassVar
 
 import numpy as np
 
+from pcgm_bench.contracts import Estimate
+from pcgm_bench.contracts import FeatureMetric
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.metrics.fid import check_features
-from pcgm_bench.metrics.mmd import squared_distances
+from pcgm_bench.statistics.distances import squared_distances
+from pcgm_bench.statistics.feature_sets import check_features
 from pcgm_bench.statistics.proportion import wilson
 from pcgm_bench.statistics.resampling import half_interval
 
@@ -28,7 +28,7 @@ RELIABLE = "Naeem et al. 2020, arXiv 2002.09797"
 
 def _record(name: str, reference: str, most: float) -> MetricRecord:
     direction = "perfect" if most > 1 else "higher"
-    return MetricRecord(name, "2", direction, (0.0, most), "share", reference, 1.0, 0.0, "features")
+    return MetricRecord(name, "2", direction, (0.0, most), "share", reference, 1.0, 0.0)
 
 
 def radii(squared: np.ndarray) -> np.ndarray:
@@ -37,15 +37,14 @@ def radii(squared: np.ndarray) -> np.ndarray:
     return np.partition(squared, k, axis=1)[:, k]
 
 
-class _Neighbours(ABC):
+class _Neighbours(FeatureMetric):
     """What the four share: distances once, then a function of rows."""
 
-    record: ClassVar[MetricRecord]
     of_made: ClassVar[bool]
     """Whether it is a share of the made images; else of the real ones."""
 
-    def __call__(self, real: np.ndarray, made: np.ndarray, seed: int = 0, people: Any = None) -> dict[str, Any]:
-        """Score made features; arguments, result and errors as `pcgm_bench.metrics.fid.FID`'s."""
+    def __call__(self, real: np.ndarray, made: np.ndarray, seed: int = 0, people: np.ndarray | None = None) -> Estimate:
+        """Score made features; arguments, result and errors as `pcgm_bench.metrics.fid.FID`'s, with ``k`` for ``d``."""
         check_features(real, made)
         x, y = real.astype(np.float64), made.astype(np.float64)
         xx, yy, xy = squared_distances(x, x), squared_distances(y, y), squared_distances(x, y)
@@ -61,7 +60,7 @@ class _Neighbours(ABC):
         least, most = wilson(min(value, 1.0) * independent, independent)
         if high_end <= 1 or value == 0:  # density is a share at 0 alone
             low, high = min(low, least), max(high, most)
-        return {"value": value, "low": low, "high": high, "n": len(y), "n_real": len(x), "k": NEAREST}
+        return Estimate(value, low, high, len(y), details={"n_real": len(x), "k": NEAREST})
 
     @staticmethod
     @abstractmethod
@@ -77,7 +76,7 @@ class Precision(_Neighbours):
     copying generator (one-person, or the training-mean where it lies amid the real images) scores 1.
 
     >>> x = np.arange(10.0)[:, None]
-    >>> Precision()(x, x + 0.1)["value"], Precision()(x, x + 100)["value"]
+    >>> Precision()(x, x + 0.1).value, Precision()(x, x + 100).value
     (1.0, 0.0)
     """
 
@@ -97,7 +96,7 @@ class Recall(_Neighbours):
     into, so that images spread far and wide score 1; use `Coverage`.
 
     >>> x = np.arange(10.0)[:, None]
-    >>> Recall()(x, x + 0.1)["value"], Recall()(x, 0 * x)["value"]
+    >>> Recall()(x, x + 0.1).value, Recall()(x, 0 * x).value
     (1.0, 0.0)
     """
 
@@ -117,7 +116,7 @@ class Density(_Neighbours):
     training-mean where it lies amid them), so nearer to 1 is better; one-person repeated may score anything from 0 up.
 
     >>> x = np.arange(10.0)[:, None]
-    >>> Density()(x, x + 100)["value"]
+    >>> Density()(x, x + 100).value
     0.0
     """
 
@@ -136,7 +135,7 @@ class Coverage(_Neighbours):
     Bias: a perfect generator scores ``1 - 2^-5`` = 0.97 at equal n. Known failure: says nothing of what lies outside.
 
     >>> x = np.arange(10.0)[:, None]
-    >>> Coverage()(x, x)["value"], Coverage()(x, 0 * x)["value"] < 0.7
+    >>> Coverage()(x, x).value, Coverage()(x, 0 * x).value < 0.7
     (1.0, True)
     """
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
 from typing import ClassVar
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
+from pcgm_bench.contracts import TrainingMetric
 from pcgm_bench.statistics.proportion import wilson
 
 BLOCK = 100
 """Made images whose distances are in memory at a time."""
 
 
-class Privacy:
+class Privacy(TrainingMetric):
     r"""Share of made images nearer to a training image than to any held-out one, with chance moved to 0.5.
 
     Every made image is compared, by Euclidean distance in a feature space, with its nearest neighbour among the N
@@ -44,7 +45,7 @@ class Privacy:
 
     >>> training, held_out = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([[0.5], [1.5], [2.5], [3.5]])
     >>> copied, new = training + 0.01, np.array([[0.1], [0.4], [2.1], [3.4]])
-    >>> Privacy()(training, copied, held_out)["value"], Privacy()(training, new, held_out)["value"]
+    >>> Privacy()(training, copied, held_out).value, Privacy()(training, new, held_out).value
     (1.0, 0.5)
     """
 
@@ -58,7 +59,6 @@ class Privacy:
         "doi 10.3389/fdata.2021.679939; for brain MRI: Dar et al. 2024, arXiv 2402.01054",
         perfect=0.5,
         useless=1.0,
-        inputs="training",
     )
 
     def __call__(
@@ -67,7 +67,8 @@ class Privacy:
         made: np.ndarray,
         held_out: np.ndarray,
         retest: tuple[np.ndarray, np.ndarray] | None = None,
-    ) -> dict[str, Any]:
+        seed: int = 0,
+    ) -> Estimate:
         """Score made images.
 
         Args:
@@ -75,19 +76,21 @@ class Privacy:
             made: features ``(n, d)`` of its images.
             held_out: features ``(M, d)`` of images of other people of the same population.
             retest: features ``(r, d)`` of the first and of the second scans of the same r people, in the same order.
+            seed: not used.
 
         Returns:
-            ``value``, ``low``, ``high``, ``n``; ``n_independent``, images the interval counts; ``share`` (s) and
-            ``expected`` (p); ``distance_training`` and ``distance_held_out``, medians of the nearest distances. With
-            ``retest``: ``distance_retest``, the yardstick; ``copies``, share of made images nearer than that to a
-            training image, with ``copies_low`` and ``copies_high`` (Wilson, 95 %), and ``copies_of_held_out``.
+            The value with its interval; ``n``: made images; details ``n_independent`` (images that the interval
+            counts), ``share`` (s), ``expected`` (p), ``distance_training`` and ``distance_held_out`` (medians of the
+            nearest distances). With ``retest`` also details ``distance_retest`` (the yardstick) and
+            ``copies_of_held_out``, and a part ``copies``: the share of made images nearer than the yardstick to a
+            training image, with Wilson's 95 % interval.
 
         Raises:
             ValueError: an empty set, or sets of different widths; retest scans that are not pairs.
         """
-        sets = [np.asarray(one, np.float64) for one in (training, made, held_out)]
-        if any(one.ndim != 2 or not len(one) or one.shape[1] != sets[0].shape[1] for one in sets):
-            raise ValueError(f"privacy needs three sets of features (n, d), not {[one.shape for one in sets]}")
+        sets = [np.asarray(rows, np.float64) for rows in (training, made, held_out)]
+        if any(rows.ndim != 2 or not len(rows) or rows.shape[1] != sets[0].shape[1] for rows in sets):
+            raise ValueError(f"privacy needs three sets of features (n, d), not {[rows.shape for rows in sets]}")
         training, made, held_out = sets
         near, which = _nearest(made, training)
         near_held, which_held = _nearest(made, held_out)
@@ -97,18 +100,20 @@ class Privacy:
         nearest = np.where(near <= near_held, which, len(training) + which_held)
         independent = _independent(nearest, total)
         low, high = wilson(share * independent, independent)
-        return {
-            "value": _scaled(share, expected),
-            "low": _scaled(low, expected),
-            "high": _scaled(high, expected),
-            "n": len(made),
+        details = {
             "n_independent": independent,
             "share": share,
             "expected": expected,
             "distance_training": float(np.median(near)),
             "distance_held_out": float(np.median(near_held)),
-            **_copies(near, near_held, retest),
         }
+        parts: dict[str, Estimate] = {}
+        if retest is not None:
+            yardstick = _yardstick(retest)
+            details |= {"distance_retest": yardstick, "copies_of_held_out": float(np.mean(near_held < yardstick))}
+            parts["copies"] = _copies(near, yardstick)
+        value, low, high = (_scaled(one, expected) for one in (share, low, high))
+        return Estimate(value, low, high, len(made), details=details, parts=parts)
 
 
 def _nearest(made: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -138,20 +143,15 @@ def _scaled(share: float, expected: float) -> float:
     return 0.5 + 0.5 * (share - expected) / (1 - expected)
 
 
-def _copies(near: np.ndarray, near_held: np.ndarray, retest: tuple[np.ndarray, np.ndarray] | None) -> dict[str, float]:
-    """What the yardstick says; nothing without one."""
-    if retest is None:
-        return {}
-    first, second = (np.asarray(one, np.float64) for one in retest)
+def _yardstick(retest: tuple[np.ndarray, np.ndarray]) -> float:
+    """Median distance between two scans of one person."""
+    first, second = (np.asarray(scans, np.float64) for scans in retest)
     if first.shape != second.shape or first.ndim != 2 or not len(first):
         raise ValueError(f"privacy needs retest scans in pairs, not {first.shape} and {second.shape}")
-    yardstick = float(np.median(np.linalg.norm(first - second, axis=1)))
+    return float(np.median(np.linalg.norm(first - second, axis=1)))
+
+
+def _copies(near: np.ndarray, yardstick: float) -> Estimate:
+    """Share of made images that are nearer than the yardstick to a training image."""
     copies = float(np.mean(near < yardstick))
-    low, high = wilson(copies * len(near), len(near))
-    return {
-        "distance_retest": yardstick,
-        "copies": copies,
-        "copies_low": low,
-        "copies_high": high,
-        "copies_of_held_out": float(np.mean(near_held < yardstick)),
-    }
+    return Estimate(copies, *wilson(copies * len(near), len(near)), len(near))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from typing import Any
 from typing import ClassVar
 
 import numpy as np
@@ -11,9 +10,11 @@ from scipy import stats
 from scipy.stats import wasserstein_distance
 
 from pcgm_bench.anatomy import DK_REGIONS
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.metrics.cohens_d import NEEDED
-from pcgm_bench.metrics.cohens_d import regional_volumes
+from pcgm_bench.contracts import VolumeMetric
+from pcgm_bench.statistics.regional_volumes import NEEDED
+from pcgm_bench.statistics.regional_volumes import regional_volumes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ LEAST = 10
 """Images of a kind."""
 
 
-class RegionsWasserstein:
+class RegionsWasserstein(VolumeMetric):
     """Mean over 34 regions of the Wasserstein-1 distance between real and synthetic volumes, in real s.d.
 
     Volumes (mL, left and right averaged) are residuals of a line on head size fitted on the real brains, divided by
@@ -43,7 +44,7 @@ class RegionsWasserstein:
     >>> volumes = np.tile(np.random.default_rng(0).normal(10, 1, (40, 34)), 2)
     >>> real = pd.DataFrame(volumes, columns=parcel_names()).assign(head_size=np.linspace(1200, 1600, 40))
     >>> bigger = real.assign(**{name: real[name] + 1.0 for name in parcel_names()})
-    >>> [round(RegionsWasserstein()(real, made)["value"], 1) for made in (real, bigger)]
+    >>> [round(RegionsWasserstein()(real, made).value, 1) for made in (real, bigger)]
     [0.0, 1.0]
     """
 
@@ -56,12 +57,11 @@ class RegionsWasserstein:
         reference="scipy.stats.wasserstein_distance; after WASABI, Jafrasteh et al. 2025, arXiv 2504.21771",
         perfect=float("nan"),
         useless=float("inf"),
-        inputs="volumes",
     )
 
     columns: ClassVar[tuple[str, ...]] = NEEDED
 
-    def __call__(self, real: pd.DataFrame, made: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
+    def __call__(self, real: pd.DataFrame, made: pd.DataFrame, seed: int = 0) -> Estimate:
         """Compare two tables, one row an image.
 
         Args:
@@ -70,10 +70,11 @@ class RegionsWasserstein:
             seed: of the jackknife's parts and of the shuffles.
 
         Returns:
-            ``value``, ``low``, ``high``, ``n``, ``n_real``, ``floor``, and ``regions``: distance by region.
+            Mean distance with its interval; ``n``: made images; details ``n_real`` and ``floor``; parts: distance by
+            region, without an interval.
 
         Raises:
-            ValueError: see `cohens_d.regional_volumes`; fewer than ten images of a kind.
+            ValueError: see `regional_volumes`; fewer than ten images of a kind.
         """
         (a, head_a, parts_a), (b, head_b, parts_b) = (_arrays(table, seed) for table in (real, made))
         by_region = _distances(a, head_a, b, head_b)
@@ -90,17 +91,11 @@ class RegionsWasserstein:
         shuffled = []
         for _ in range(SHUFFLES):
             order = rng.permutation(len(volumes))
-            one, other = order[: len(a)], order[len(a) :]
-            shuffled.append(_distances(volumes[one], head[one], volumes[other], head[other]).mean())
-        return {
-            "value": value,
-            "low": max(value - half, 0.0),
-            "high": value + half,
-            "n": len(b),
-            "n_real": len(a),
-            "floor": float(np.mean(shuffled)),
-            "regions": dict(zip(DK_REGIONS, by_region.tolist(), strict=True)),
-        }
+            left, right = order[: len(a)], order[len(a) :]
+            shuffled.append(_distances(volumes[left], head[left], volumes[right], head[right]).mean())
+        details = {"n_real": len(a), "floor": float(np.mean(shuffled))}
+        parts = {name: Estimate(one, n=len(b)) for name, one in zip(DK_REGIONS, by_region.tolist(), strict=True)}
+        return Estimate(value, max(value - half, 0.0), value + half, len(b), details=details, parts=parts)
 
 
 def _arrays(table: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
-from typing import Any
 from typing import ClassVar
 
 import numpy as np
 
+from pcgm_bench.contracts import ChangeMetric
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.statistics.bootstrap import over_people
+from pcgm_bench.contracts import RoundTripMetric
+from pcgm_bench.statistics.estimates import ratio_over_people
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Reversibility:
+class Reversibility(ChangeMetric):
     """Share of the way that is still missing when a change is undone.
 
     ``sum abs(after - before) / sum abs(there - before)``, sums over people and regions, volumes in mL. 0: everybody is
@@ -28,7 +31,7 @@ class Reversibility:
     >>> import pandas as pd
     >>> row = {"subject": ["a", "b"], "before_insula": [10.0, 12.0], "there_insula": [9.0, 11.0],
     ...        "after_insula": [9.9, 11.9]}
-    >>> round(Reversibility()(pd.DataFrame(row))["value"], 6)
+    >>> round(Reversibility()(pd.DataFrame(row)).value, 6)
     0.1
     """
 
@@ -41,10 +44,9 @@ class Reversibility:
         reference="reversibility axiom of Monteiro et al. 2023, arXiv 2303.01274, in volumes",
         perfect=0.0,
         useless=1.0,
-        inputs="changes",
     )
 
-    def __call__(self, changes: pd.DataFrame, seed: int = 0) -> dict[str, Any]:
+    def __call__(self, changes: pd.DataFrame, seed: int = 0) -> Estimate:
         """Score round trips.
 
         Args:
@@ -53,8 +55,9 @@ class Reversibility:
             seed: of the bootstrap over subjects.
 
         Returns:
-            ``value``, ``low``, ``high``, ``n`` (people), ``percent`` and ``ml`` (mean absolute distance from start; the
-            latter with its interval ``ml_low``, ``ml_high``), ``moved`` (%).
+            The share with its interval; ``n``: people; details ``percent`` (mean absolute distance from the start, %)
+            and ``moved`` (mean absolute change at the turning point, %); part ``ml``: mean absolute distance from the
+            start in mL.
 
         Raises:
             ValueError: no rows, no regions, or a volume that is not positive.
@@ -70,19 +73,13 @@ class Reversibility:
         whose = np.unique(changes["subject"].astype(str), return_inverse=True)[1]
         left, way = (np.bincount(whose, np.abs(x - before).sum(axis=1)) for x in (after, there))
         volumes = np.bincount(whose) * len(regions)
-        in_ml = _ratio(left, volumes, seed)
         moved = float(np.abs(100 * np.log(there / before)).mean())
-        return {
-            **_ratio(left, way if moved >= LEAST_MOVE else np.full(len(way), np.nan), seed),
-            "percent": float(np.abs(100 * np.log(after / before)).mean()),
-            "ml": in_ml["value"],
-            "ml_low": in_ml["low"],
-            "ml_high": in_ml["high"],
-            "moved": moved,
-        }
+        details = {"percent": float(np.abs(100 * np.log(after / before)).mean()), "moved": moved}
+        share = ratio_over_people(left, way if moved >= LEAST_MOVE else np.full(len(way), np.nan), seed)
+        return replace(share, details=details, parts={"ml": ratio_over_people(left, volumes, seed)})
 
 
-class ReversibilityVoxels:
+class ReversibilityVoxels(RoundTripMetric):
     """The same in intensities: mean absolute difference to the factual image after the round trip, over that there.
 
     ``sum abs(back - factual) / sum abs(there - factual)``, sums over voxels and people. Bias: upward, by the noise that
@@ -91,7 +88,7 @@ class ReversibilityVoxels:
     volumes. An image that did not change (copy-input) has no value.
 
     >>> scans = [np.full((2, 2, 2), value) for value in (0.0, 1.0)]
-    >>> ReversibilityVoxels()(scans, [scan + 1.0 for scan in scans], [scan + 0.25 for scan in scans])["value"]
+    >>> ReversibilityVoxels()(scans, [scan + 1.0 for scan in scans], [scan + 0.25 for scan in scans]).value
     0.25
     """
 
@@ -104,22 +101,21 @@ class ReversibilityVoxels:
         reference="reversibility axiom of Monteiro et al. 2023, arXiv 2303.01274 (L1)",
         perfect=0.0,
         useless=1.0,
-        inputs="round trips",
     )
 
     def __call__(
         self, factual: Sequence[np.ndarray], there: Sequence[np.ndarray], back: Sequence[np.ndarray], seed: int = 0
-    ) -> dict[str, Any]:
+    ) -> Estimate:
         """Score round trips.
 
         Args:
             factual: images ``(X, Y, Z)``, one a person.
             there: the counterfactual of each.
-            back: what became of that when the change was undone.
+            back: the images after the change was undone.
             seed: of the bootstrap over people.
 
         Returns:
-            ``value``, ``low``, ``high``, ``n``; NaN if nothing moved.
+            The share with its interval, NaN if nothing moved; ``n``: people.
 
         Raises:
             ValueError: no images, or not three a person.
@@ -131,13 +127,8 @@ class ReversibilityVoxels:
         for k in range(n):
             start = np.asarray(factual[k], np.float64)
             left[k], way[k] = np.abs(back[k] - start).mean(), np.abs(there[k] - start).mean()
-        return _ratio(left, way if way.sum() > 0 else np.full(n, np.nan), seed)
+        return ratio_over_people(left, way if way.sum() > 0 else np.full(n, np.nan), seed)
 
 
 LEAST_MOVE = 0.5
 """Mean change (%) at the turning point below which there is nothing to reverse: the noise of two readings."""
-
-
-def _ratio(left: np.ndarray, way: np.ndarray, seed: int) -> dict[str, Any]:
-    """Ratio of sums over people."""
-    return over_people(lambda rows: float(left[rows].sum() / way[rows].sum()), len(left), seed, least=0.0)

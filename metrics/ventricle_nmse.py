@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 from typing import ClassVar
 
 import pandas as pd
 
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.metrics.ageing_slope import REPLICATES
-from pcgm_bench.metrics.ageing_slope import checked
-from pcgm_bench.metrics.ageing_slope import estimate
-from pcgm_bench.metrics.ageing_slope import mean
+from pcgm_bench.contracts import VisitMetric
+from pcgm_bench.statistics.visits import REPLICATES
+from pcgm_bench.statistics.visits import checked
+from pcgm_bench.statistics.visits import estimate
+from pcgm_bench.statistics.visits import mean
 
 
-class VentricleNMSE:
+class VentricleNMSE(VisitMetric):
     """``sum_t (made_t - real_t)^2 / sum_t real_t^2`` of a person's follow-ups, averaged over people.
 
     The paper prints the name and no formula. Mean squared error over mean square is the plainest reading of it; the
@@ -25,7 +27,7 @@ class VentricleNMSE:
     whose ventricles are read 5 % too large at any age scores 0.0025.
 
     >>> visits = pd.DataFrame({"subject": ["a"], "years": [1.0], "baseline": [10.0], "real": [20.0], "made": [19.0]})
-    >>> VentricleNMSE()(visits)["value"]
+    >>> VentricleNMSE()(visits).value
     0.0025
     """
 
@@ -38,32 +40,28 @@ class VentricleNMSE:
         reference="Li et al. 2025, section 4.3 and Fig. 3 (name only; no formula is printed)",
         perfect=0.0,
         useless=float("inf"),
-        inputs="visits",
         rule="paper",
     )
 
-    def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> dict[str, Any]:
+    def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> Estimate:
         """Score a table of follow-ups.
 
         Args:
-            visits: see `ageing_slope.COLUMNS`; the baseline is not used.
+            visits: see `Visits`; the baseline is not used.
             seed: of the bootstrap over people.
             replicates: of the bootstrap.
 
         Returns:
-            ``value`` with ``low``, ``high`` and ``n`` (people); ``median``; ``people``: NMSE by subject.
+            The mean with its interval; ``n``: people; detail ``median``; ``by_unit``: NMSE by subject.
 
         Raises:
-            ValueError: see `ageing_slope.checked`.
+            ValueError: see `checked`.
         """
         table = checked(visits)
         squares = pd.DataFrame({"error": (table["made"] - table["real"]) ** 2, "real": table["real"] ** 2})
         sums = squares.groupby(table["subject"], sort=True).sum()
         people = sums["error"] / sums["real"]
         values = people.to_numpy(float)
-        return {
-            **estimate(mean, values, seed=seed, replicates=replicates),
-            "n": len(people),
-            "median": float(people.median()),
-            "people": {str(name): float(value) for name, value in people.items()},
-        }
+        by_person = {str(name): float(value) for name, value in people.items()}
+        average = estimate(mean, values, seed=seed, replicates=replicates)
+        return replace(average, details={"median": float(people.median())}, by_unit=by_person)

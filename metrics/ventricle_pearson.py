@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.metrics.ageing_slope import REPLICATES
-from pcgm_bench.metrics.ageing_slope import checked
-from pcgm_bench.metrics.ageing_slope import estimate
-from pcgm_bench.metrics.ageing_slope import mean
+from pcgm_bench.contracts import VisitMetric
+from pcgm_bench.statistics.visits import REPLICATES
+from pcgm_bench.statistics.visits import checked
+from pcgm_bench.statistics.visits import estimate
+from pcgm_bench.statistics.visits import mean
 
 FLAT = 1e-4
-"""Volumes that differ by less than this share of their mean do not change: rounding, not ageing."""
+"""Volumes that differ by less than this share of their mean do not change: rounding, not aging."""
 
 LONG = 4
 """Visits, baseline included, from which a correlation within a person can be read at all."""
 
 TWO_VISITS = (
-    "r of two points is +1 or -1: of {two} of {n} people it says only whether the ventricle grew. Ageing everybody "
-    "fivefold scores as well as ageing them rightly."
+    "r of two points is +1 or -1: of {two} of {n} people it says only whether the ventricle grew. Aging everybody "
+    "fivefold scores as well as aging them rightly."
 )
 
 
-class VentriclePearson:
+class VentriclePearson(VisitMetric):
     """Pearson's r between a person's real and made volumes over the visits, averaged over people.
 
     Both sequences begin with the reading of the baseline scan: a person with one follow-up has an r only so, and 41 of
@@ -38,7 +40,7 @@ class VentriclePearson:
     kept: people with 4 visits or more, follow-ups only (the baseline is the input), averaged as Fisher's z.
 
     >>> visits = pd.DataFrame({"subject": ["a"], "years": [1.0], "baseline": [10.0], "real": [10.1], "made": [50.0]})
-    >>> VentriclePearson()(visits)["value"]
+    >>> VentriclePearson()(visits).value
     1.0
     """
 
@@ -51,52 +53,49 @@ class VentriclePearson:
         reference="Li et al. 2025, section 4.3 and Fig. 3",
         perfect=1.0,
         useless=0.0,
-        inputs="visits",
         rule="paper",
     )
 
-    def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> dict[str, Any]:
+    def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> Estimate:
         """Score a table of follow-ups.
 
         Args:
-            visits: see `ageing_slope.COLUMNS`.
+            visits: see `Visits`.
             seed: of the bootstrap over people.
             replicates: of the bootstrap.
 
         Returns:
-            ``value`` with ``low``, ``high`` and ``n`` (people); ``visits``: how many people have 2, 3 and 4 or more,
-            baseline included; ``flat``: people whose made sequence does not change; ``people``: r by subject;
-            ``sound``: the same for people with 4 visits or more, or None; ``warning``, or None.
+            The mean with its interval; ``n``: people; ``by_unit``: r by subject; details ``visits_2``, ``visits_3`` and
+            ``visits_4+`` (how many people have so many visits, baseline included) and ``flat`` (people whose made
+            sequence does not change); where somebody has 4 visits or more, a part ``sound``: the same for these
+            people; ``note``: a warning where somebody has two.
 
         Raises:
-            ValueError: see `ageing_slope.checked`.
+            ValueError: see `checked`.
         """
         table = checked(visits)
         people: dict[str, float] = {}
         late: dict[str, float] = {}
-        counts = {"2": 0, "3": 0, "4+": 0}
-        flat = 0
+        details = {"visits_2": 0, "visits_3": 0, "visits_4+": 0, "flat": 0}
         for subject, rows in table.groupby("subject", sort=True):
             start = rows["baseline"].iloc[:1].to_numpy(float)
             real, made = rows["real"].to_numpy(float), rows["made"].to_numpy(float)
             length = len(rows) + 1
-            counts["2" if length == 2 else "3" if length == 3 else "4+"] += 1
+            details["visits_2" if length == 2 else "visits_3" if length == 3 else "visits_4+"] += 1
             r = correlation(np.concatenate([start, real]), np.concatenate([start, made]))
-            flat += bool(np.isnan(r))
+            details["flat"] += bool(np.isnan(r))
             people[str(subject)] = 0.0 if np.isnan(r) else r
             if length >= LONG:
                 alone = correlation(real, made)
                 late[str(subject)] = 0.0 if np.isnan(alone) else alone
-        n = len(people)
-        return {
-            **estimate(mean, np.array(list(people.values())), seed=seed, replicates=replicates),
-            "n": n,
-            "visits": counts,
-            "flat": flat,
-            "people": people,
-            "sound": _fisher(np.array(list(late.values())), seed, replicates) if late else None,
-            "warning": TWO_VISITS.format(two=counts["2"], n=n) if counts["2"] else None,
-        }
+        pairs, n = details["visits_2"], len(people)
+        return replace(
+            estimate(mean, np.array(list(people.values())), seed=seed, replicates=replicates),
+            note=TWO_VISITS.format(two=pairs, n=n) if pairs else "",
+            details=details,
+            parts={"sound": _fisher(np.array(list(late.values())), seed, replicates)} if late else {},
+            by_unit=people,
+        )
 
 
 def correlation(real: np.ndarray, made: np.ndarray) -> float:
@@ -110,8 +109,9 @@ def correlation(real: np.ndarray, made: np.ndarray) -> float:
     return float(np.clip(np.round(np.corrcoef(real, made)[0, 1], 12), -1, 1))
 
 
-def _fisher(r: np.ndarray, seed: int, replicates: int) -> dict[str, float]:
+def _fisher(r: np.ndarray, seed: int, replicates: int) -> Estimate:
     # Three follow-ups can lie on one line: arctanh would then be infinite.
     z = np.arctanh(np.clip(r, -0.999, 0.999))
-    found = estimate(mean, z, seed=seed, replicates=replicates)
-    return {**{name: float(np.tanh(value)) for name, value in found.items()}, "n": len(r)}
+    average = estimate(mean, z, seed=seed, replicates=replicates)
+    value, low, high = (float(np.tanh(end)) for end in (average.value, average.low, average.high))
+    return Estimate(value, low, high, len(r))

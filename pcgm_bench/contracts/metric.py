@@ -32,8 +32,9 @@ class Estimate:
         high: upper end.
         n: how many people or images.
         reason: why there is no value; empty where there is one.
+        note: what a reader must know beside the value: ``adjusted for head_size, age, sex``.
         details: further numbers by name; the metric's docstring says what they are.
-        parts: the same for parts, by name: a region, a group.
+        parts: further estimates by name: of a region, of a column, of another statistic (``bias``).
         by_unit: value of every person or image, by name, for paired comparisons.
     """
 
@@ -42,6 +43,7 @@ class Estimate:
     high: float = NAN
     n: int = 0
     reason: str = ""
+    note: str = ""
     details: Mapping[str, float] = field(default_factory=dict)
     parts: Mapping[str, Estimate] = field(default_factory=dict)
     by_unit: Mapping[str, float] = field(default_factory=dict)
@@ -71,7 +73,6 @@ class MetricRecord:
     reference: str
     perfect: float
     useless: float
-    inputs: str = ""
     rule: str = "sound"
 
 
@@ -86,7 +87,7 @@ class FeatureSets:
 
 @dataclass(frozen=True)
 class ImageSets:
-    """Real and made images: sequences of ``(X, Y, Z)`` that load one when asked, and whose each one is.
+    """Real and made images: sequences of ``(X, Y, Z)`` that load an image when asked, and the person of each image.
 
     ``made_people`` holds, for a counterfactual, the person it was made from; for a new brain its own number.
     """
@@ -101,8 +102,8 @@ class ImageSets:
 class VolumeTables:
     """Measured volumes of real and made images: regions (mL), age, sex, head_size and ``qc``, one row an image.
 
-    ``qc_score`` names whose score ``qc`` is (`Segmenter.qc_score`), ``qc_threshold`` is what the user wants it to reach
-    in place of that score's own threshold.
+    ``qc_score`` names the score in ``qc`` (`Segmenter.qc_score`); empty where nobody says which it is.
+    ``qc_threshold`` is what the user wants an image to reach; None: the score's own threshold.
     """
 
     real: pd.DataFrame
@@ -127,14 +128,24 @@ class TrainingSets:
 
 @dataclass(frozen=True)
 class Visits:
-    """One row a follow-up visit: what a later scan shows, and what the made one shows. Columns: see `VisitMetric`."""
+    """One row a follow-up visit: what the later scan shows, and what the made image shows.
+
+    Columns: ``subject``, ``years`` since the baseline, and the ventricles' volumes (mL) in the baseline scan
+    (``baseline``), in the real later scan (``real``) and in the made image (``made``). Optional: ``age``, ``group`` and
+    ``expected``: the volume (mL) if the person aged at the mean rate of training people; NaN where it is not known.
+    """
 
     table: pd.DataFrame
 
 
 @dataclass(frozen=True)
 class Changes:
-    """One row a counterfactual: ``subject``, and ``before_``, ``asked_``, ``there_``, ``after_<region>`` in mL."""
+    """One row a counterfactual: ``subject``, and volumes in mL by region.
+
+    ``before_<region>``: in the factual scan. ``asked_<region>``: as requested; NaN where nothing was asked of it.
+    ``after_<region>``: in the last image. ``there_<region>``: in the image before the change was undone. Each metric
+    says which of them it needs.
+    """
 
     table: pd.DataFrame
 
@@ -159,11 +170,15 @@ class ImagesAndBands:
 
 @dataclass(frozen=True)
 class MaskChanges:
-    """Factual fractions, asked fractions and measured fractions of cortex, ``(X, Y, Z)``, one of each a person."""
+    """Factual, requested and measured fractions of regions, one of each a person.
+
+    Each is ``(regions, X, Y, Z)`` in [0, 1], or one region's mask ``(X, Y, Z)``. ``voxel_ml``: mL of a voxel.
+    """
 
     before: Sequence[np.ndarray]
     asked: Sequence[np.ndarray]
     after: Sequence[np.ndarray]
+    voxel_ml: float = 0.027
 
 
 Input = TypeVar("Input")
@@ -172,7 +187,9 @@ Input = TypeVar("Input")
 class Metric(ABC, Generic[Input]):
     """A pure function with a record. Write one by subclassing the base class of its input, below.
 
-    One instance may be used for several rows, and may keep what it knows of the real images.
+    A metric is made without arguments. One instance may be used for several rows, and may keep what it knows of the
+    real images. It raises ValueError for data that it cannot use; where data are right but have no value, it returns
+    ``Estimate(reason="...")``.
 
     Attributes:
         record: what it is.
@@ -183,8 +200,21 @@ class Metric(ABC, Generic[Input]):
     inputs: ClassVar[type[Any]]
 
     @abstractmethod
-    def measure(self, data: Input) -> Estimate:
-        """The metric of an input. The base classes of this module call the metric itself with the parts of it."""
+    def measure(self, data: Input, seed: int = 0) -> Estimate:
+        """The metric of an input. The base classes of this module call the metric itself with the parts of it.
+
+        Args:
+            data: of the class ``inputs``.
+            seed: of resampling; the same data and seed give the same bits.
+        """
+
+    def settings(self, data: Input) -> str:
+        """What else, beside name, version and feature space, must be equal for two values to be compared.
+
+        Printed with the metric's identity, and a part of it: ``SynthSeg QC >= 0.65``. Empty for most metrics. It must
+        be the same for all rows of a run.
+        """
+        return ""
 
 
 class FeatureMetric(Metric[FeatureSets]):
@@ -196,9 +226,9 @@ class FeatureMetric(Metric[FeatureSets]):
     def __call__(self, real: np.ndarray, made: np.ndarray, seed: int = 0) -> Estimate:
         """Features ``(n, d)`` and ``(m, d)``."""
 
-    def measure(self, data: FeatureSets) -> Estimate:
+    def measure(self, data: FeatureSets, seed: int = 0) -> Estimate:
         """See `Metric.measure`."""
-        return self(data.real, data.made)
+        return self(data.real, data.made, seed)
 
 
 class ImageMetric(Metric[ImageSets]):
@@ -210,9 +240,9 @@ class ImageMetric(Metric[ImageSets]):
     def __call__(self, real: Sequence[np.ndarray], made: Sequence[np.ndarray], seed: int = 0) -> Estimate:
         """Sequences of images ``(X, Y, Z)``."""
 
-    def measure(self, data: ImageSets) -> Estimate:
+    def measure(self, data: ImageSets, seed: int = 0) -> Estimate:
         """See `Metric.measure`."""
-        return self(data.real, data.made)
+        return self(data.real, data.made, seed)
 
 
 class PeopleMetric(Metric[ImageSets]):
@@ -227,19 +257,20 @@ class PeopleMetric(Metric[ImageSets]):
         made: Sequence[np.ndarray],
         real_people: Sequence[str],
         made_people: Sequence[str],
+        seed: int = 0,
     ) -> Estimate:
         """Images ``(X, Y, Z)`` and the person of each."""
 
-    def measure(self, data: ImageSets) -> Estimate:
+    def measure(self, data: ImageSets, seed: int = 0) -> Estimate:
         """See `Metric.measure`."""
-        return self(data.real, data.made, data.real_people, data.made_people)
+        return self(data.real, data.made, data.real_people, data.made_people, seed)
 
 
 class VolumeMetric(Metric[VolumeTables]):
     """A metric of two tables of volumes.
 
     Attributes:
-        columns: regions it cannot do without; ``qc`` may be there in parts (``qc_thalamus``).
+        columns: columns that it needs in both tables; ``qc`` may be there in parts (``qc_thalamus``).
         uses_qc_threshold: whether the user's ``--qc-threshold`` means something to it.
     """
 
@@ -248,12 +279,12 @@ class VolumeMetric(Metric[VolumeTables]):
     uses_qc_threshold: ClassVar[bool] = False
 
     @abstractmethod
-    def __call__(self, real: pd.DataFrame, made: pd.DataFrame) -> Estimate:
+    def __call__(self, real: pd.DataFrame, made: pd.DataFrame, seed: int = 0) -> Estimate:
         """Tables as in `VolumeTables`."""
 
-    def measure(self, data: VolumeTables) -> Estimate:
+    def measure(self, data: VolumeTables, seed: int = 0) -> Estimate:
         """See `Metric.measure`. Override it to use the QC score's name or threshold."""
-        return self(data.real, data.made)
+        return self(data.real, data.made, seed)
 
 
 class TrainingMetric(Metric[TrainingSets]):
@@ -268,30 +299,27 @@ class TrainingMetric(Metric[TrainingSets]):
         made: np.ndarray,
         held_out: np.ndarray,
         retest: tuple[np.ndarray, np.ndarray] | None = None,
+        seed: int = 0,
     ) -> Estimate:
         """Features, as in `TrainingSets`."""
 
-    def measure(self, data: TrainingSets) -> Estimate:
+    def measure(self, data: TrainingSets, seed: int = 0) -> Estimate:
         """See `Metric.measure`."""
-        return self(data.training, data.made, data.held_out, data.retest)
+        return self(data.training, data.made, data.held_out, data.retest, seed)
 
 
 class VisitMetric(Metric[Visits]):
-    """A metric of follow-up visits.
-
-    The table has a row a visit: ``subject``, ``age`` and ``years`` (since baseline), ``baseline``, ``real`` and
-    ``made`` (mL of the ventricles), ``rate`` (expected log-change a year, from training people), ``group``.
-    """
+    """A metric of follow-up visits."""
 
     inputs = Visits
 
     @abstractmethod
     def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = 1000) -> Estimate:
-        """A table of visits; bootstrap over people."""
+        """A table as in `Visits`; bootstrap over people."""
 
-    def measure(self, data: Visits) -> Estimate:
+    def measure(self, data: Visits, seed: int = 0) -> Estimate:
         """See `Metric.measure`."""
-        return self(data.table)
+        return self(data.table, seed)
 
 
 class ChangeMetric(Metric[Changes]):
@@ -303,9 +331,9 @@ class ChangeMetric(Metric[Changes]):
     def __call__(self, changes: pd.DataFrame, seed: int = 0) -> Estimate:
         """A table as in `Changes`; bootstrap over people."""
 
-    def measure(self, data: Changes) -> Estimate:
+    def measure(self, data: Changes, seed: int = 0) -> Estimate:
         """See `Metric.measure`."""
-        return self(data.table)
+        return self(data.table, seed)
 
 
 class RoundTripMetric(Metric[RoundTrips]):
@@ -319,9 +347,9 @@ class RoundTripMetric(Metric[RoundTrips]):
     ) -> Estimate:
         """Images ``(X, Y, Z)``, three a person."""
 
-    def measure(self, data: RoundTrips) -> Estimate:
+    def measure(self, data: RoundTrips, seed: int = 0) -> Estimate:
         """See `Metric.measure`."""
-        return self(data.factual, data.there, data.back)
+        return self(data.factual, data.there, data.back, seed)
 
 
 class BandMetric(Metric[ImagesAndBands]):
@@ -335,9 +363,9 @@ class BandMetric(Metric[ImagesAndBands]):
     ) -> Estimate:
         """Images and bands ``(X, Y, Z)``, one of each a person."""
 
-    def measure(self, data: ImagesAndBands) -> Estimate:
+    def measure(self, data: ImagesAndBands, seed: int = 0) -> Estimate:
         """See `Metric.measure`."""
-        return self(data.real, data.made, data.bands)
+        return self(data.real, data.made, data.bands, seed)
 
 
 class MaskMetric(Metric[MaskChanges]):
@@ -349,8 +377,8 @@ class MaskMetric(Metric[MaskChanges]):
     def __call__(
         self, before: Sequence[np.ndarray], asked: Sequence[np.ndarray], after: Sequence[np.ndarray], seed: int = 0
     ) -> Estimate:
-        """Fractions ``(X, Y, Z)``, three a person."""
+        """Fractions as in `MaskChanges`."""
 
-    def measure(self, data: MaskChanges) -> Estimate:
+    def measure(self, data: MaskChanges, seed: int = 0) -> Estimate:
         """See `Metric.measure`."""
-        return self(data.before, data.asked, data.after)
+        return self(data.before, data.asked, data.after, seed)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.metrics.ageing_slope import REPLICATES
-from pcgm_bench.metrics.ageing_slope import annualised
-from pcgm_bench.metrics.ageing_slope import estimate
+from pcgm_bench.contracts import VisitMetric
 from pcgm_bench.statistics.proportion import wilson
+from pcgm_bench.statistics.visits import REPLICATES
+from pcgm_bench.statistics.visits import annualised
+from pcgm_bench.statistics.visits import estimate
 
 
-class AgeingAgreement:
+class AgingAgreement(VisitMetric):
     """Lin's concordance of yearly rates of change, made with real, one pair a person; and the share of equal signs.
 
     ``2 s_xy / (s_x^2 + s_y^2 + (mean x - mean y)^2)`` with moments over n: correlation, less a penalty for another
@@ -33,13 +35,13 @@ class AgeingAgreement:
 
     >>> visits = pd.DataFrame({"subject": ["a", "b"], "years": 1.0, "baseline": 10.0, "real": [11.0, 9.0]})
     >>> visits["made"] = visits["real"]
-    >>> found = AgeingAgreement()(visits)
-    >>> round(found["value"], 6), found["sign"]["value"]
+    >>> same = AgingAgreement()(visits)
+    >>> round(same.value, 6), same.parts["sign"].value
     (1.0, 1.0)
     """
 
     record: ClassVar[MetricRecord] = MetricRecord(
-        name="ageing-agreement",
+        name="aging-agreement",
         version="1",
         direction="higher",
         range=(-1.0, 1.0),
@@ -47,38 +49,34 @@ class AgeingAgreement:
         reference="Lin 1989, Biometrics 45:255, doi 10.2307/2532051",
         perfect=1.0,
         useless=0.0,
-        inputs="visits",
     )
 
-    def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> dict[str, Any]:
+    def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> Estimate:
         """Score a table of follow-ups.
 
         Args:
-            visits: see `ageing_slope.COLUMNS`.
+            visits: see `Visits`.
             seed: of the bootstrap over people.
             replicates: of the bootstrap.
 
         Returns:
-            ``value`` (concordance) with ``low``, ``high`` and ``n`` (people); ``sign``: the share with
-                its 95 % Wilson interval and n.
+            The concordance with its interval; ``n``: people; part ``sign``: the share of equal signs with Wilson's 95 %
+            interval.
 
         Raises:
-            ValueError: see `ageing_slope.annualised`.
+            ValueError: see `annualised`.
         """
         rates = annualised(visits)
         real, made = rates["real"].to_numpy(), rates["made"].to_numpy()
         still = np.abs(made) < STILL
         right = int((np.sign(real) == np.where(still, 0, np.sign(made))).sum())
-        low, high = wilson(right, len(real))
-        return {
-            **estimate(concordance, real, made, seed=seed, replicates=replicates),
-            "n": len(real),
-            "sign": {"value": right / len(real), "low": low, "high": high, "n": len(real)},
-        }
+        sign = Estimate(right / len(real), *wilson(right, len(real)), len(real))
+        agreement = estimate(concordance, real, made, seed=seed, replicates=replicates)
+        return replace(agreement, parts={"sign": sign})
 
 
 STILL = 0.01
-"""Log-per cent a year below which a made ventricle counts as unchanged: rounding, not ageing."""
+"""Log-per cent a year below which a made ventricle counts as unchanged: rounding, not aging."""
 
 
 def concordance(real: np.ndarray, made: np.ndarray, axis: int = -1) -> np.ndarray:

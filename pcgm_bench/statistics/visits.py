@@ -1,21 +1,19 @@
-"""How far a made person's rate of change is from the real one's; and what a table of follow-up visits is."""
+"""Follow-up visits: the table, a person's rate of change, and statistics over people with their interval."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pcgm_bench.contracts import MetricRecord
+from pcgm_bench.contracts import Estimate
 
 COLUMNS = ("subject", "years", "baseline", "real", "made")
-"""Of a table of follow-ups, one row a visit: whose, years since the baseline scan, and three volumes in mL, read from
-the baseline scan, from the real follow-up, and from the image made of the baseline scan for the same age."""
+"""Of a table of follow-ups, one row a visit: the person, years since the baseline scan, and three volumes in mL,
+measured in the baseline scan, in the real follow-up, and in the image made of the baseline scan for the same age."""
 
 REPLICATES = 1000
 """Bootstrap replicates of an interval."""
@@ -107,84 +105,12 @@ def subject_interval(
 
 def estimate(
     statistic: Callable[..., np.ndarray], *values: np.ndarray, seed: int = 0, replicates: int = REPLICATES
-) -> dict[str, float]:
-    """``{"value", "low", "high"}`` of a statistic over people; see `subject_interval`."""
+) -> Estimate:
+    """A statistic over people with its interval; arguments as `subject_interval`'s."""
     low, high = subject_interval(statistic, *values, seed=seed, replicates=replicates)
-    return {"value": float(statistic(*values, axis=-1)), "low": low, "high": high}
+    return Estimate(float(statistic(*values, axis=-1)), low, high, len(values[0]))
 
 
 def mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
     """Mean over people."""
     return np.mean(values, axis=axis)
-
-
-def _mean_absolute(values: np.ndarray, axis: int = -1) -> np.ndarray:
-    return np.mean(np.abs(values), axis=axis)
-
-
-def _root_mean_square(values: np.ndarray, axis: int = -1) -> np.ndarray:
-    return np.sqrt(np.mean(values**2, axis=axis))
-
-
-class AgeingSlope:
-    """Error of the yearly rate of ventricular growth, made minus real, in log-per cent a year.
-
-    ``e_i = 100 sum_t t log(made_t / real_t) / sum_t t^2`` for person i; the value is the mean of ``abs(e_i)``.
-    ``bias`` is the mean of ``e_i``, ``rmse`` the root of the mean of its square. Zero bias is easy (age everybody by
-    the group's mean) and says nothing about the person. Bias: upward; the value and ``rmse`` hold the noise of reading:
-    two readings with an s.d. of 1.5 %, both a year after the baseline, differ by 2.1 % a year. The oracle's value is
-    the floor.
-
-    Known failure: an image that is read 1 % too large at whatever age adds 1 % a year to the error when the follow-up
-    is after one year and 0.5 % when after two; read the row ``copy-input`` and ``blurred-copy`` beside it.
-
-    >>> visits = pd.DataFrame({"subject": ["a", "b"], "years": [1.0, 2.0], "baseline": [10.0, 30.0]})
-    >>> visits["real"], visits["made"] = [10.3, 31.0], [10.3, 30.0]
-    >>> found = AgeingSlope()(visits)
-    >>> round(found["value"], 2), round(found["bias"]["value"], 2), round(found["against_no_change"]["value"], 2)
-    (0.82, -0.82, -1.48)
-    """
-
-    record: ClassVar[MetricRecord] = MetricRecord(
-        name="ageing-slope",
-        version="1",
-        direction="lower",
-        range=(0.0, float("inf")),
-        unit="log-% / year",
-        reference="annualised log-change: Fjell et al. 2009, J Neurosci 29:15223; the paper scores no slope",
-        perfect=0.0,
-        useless=float("inf"),
-        inputs="visits",
-    )
-
-    def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> dict[str, Any]:
-        """Score a table of follow-ups.
-
-        Args:
-            visits: see `COLUMNS`.
-            seed: of the bootstrap over people.
-            replicates: of the bootstrap.
-
-        Returns:
-            ``value`` (mean absolute error) with ``low``, ``high`` and ``n`` (people); ``bias`` and ``rmse`` with their
-            ends; ``against_no_change``: mean over people of ``abs(e_i)`` less that of no change, which is the size of
-            the real rate (below 0: nearer than no change); ``people``: error by subject; ``rates``: real and made rate
-            by subject.
-
-        Raises:
-            ValueError: see `annualised`.
-        """
-        rates = annualised(visits)
-        error = (rates["made"] - rates["real"]).to_numpy()
-        options = {"seed": seed, "replicates": replicates}
-        return {
-            **estimate(_mean_absolute, error, **options),
-            "n": len(error),
-            "bias": estimate(mean, error, **options),
-            "rmse": estimate(_root_mean_square, error, **options),
-            "against_no_change": estimate(mean, np.abs(error) - np.abs(rates["real"].to_numpy()), **options),
-            "people": {str(name): float(e) for name, e in zip(rates.index, error, strict=True)},
-            "rates": {
-                name: {str(subject): float(rate) for subject, rate in rates[name].items()} for name in ("real", "made")
-            },
-        }

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.metrics.ageing_slope import REPLICATES
-from pcgm_bench.metrics.ageing_slope import checked
-from pcgm_bench.metrics.ageing_slope import estimate
+from pcgm_bench.contracts import VisitMetric
+from pcgm_bench.statistics.visits import REPLICATES
+from pcgm_bench.statistics.visits import checked
+from pcgm_bench.statistics.visits import estimate
 
 
-class AgeingSkill:
+class AgingSkill(VisitMetric):
     """``1 - MSE(made) / MSE(reference)`` of log-volumes at the follow-ups, people weighing alike.
 
     ``MSE`` is the mean over people of a person's mean squared ``log(volume / real)``. The reference of the value is
@@ -23,17 +25,17 @@ class AgeingSkill:
     Below 0: worse than it, without bound.
 
     Bias: both errors hold the noise of the real follow-up's reading, so that a perfect generator stays below 1, the
-    further the less the real ventricles change. The oracle's value is the ceiling. Known failure: ageing everybody at
+    further the less the real ventricles change. The oracle's value is the ceiling. Known failure: aging everybody at
     the group's mean rate has skill without knowing a person; that is what ``against_training`` is for.
 
     >>> visits = pd.DataFrame({"subject": ["a", "b"], "years": 1.0, "baseline": [10.0, 20.0], "real": [11.0, 22.0]})
     >>> visits["made"] = [11.0, 20.0]
-    >>> round(AgeingSkill()(visits)["value"], 6)
+    >>> round(AgingSkill()(visits).value, 6)
     0.5
     """
 
     record: ClassVar[MetricRecord] = MetricRecord(
-        name="ageing-skill",
+        name="aging-skill",
         version="1",
         direction="higher",
         range=(float("-inf"), 1.0),
@@ -41,32 +43,30 @@ class AgeingSkill:
         reference="mean squared error skill score: Murphy 1988, doi 10.1175/1520-0493(1988)116<2417:SSBOTM>2.0.CO;2",
         perfect=1.0,
         useless=float("-inf"),
-        inputs="visits",
     )
 
-    def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> dict[str, Any]:
+    def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> Estimate:
         """Score a table of follow-ups.
 
         Args:
-            visits: see `ageing_slope.COLUMNS`; with a column ``expected`` also against that. Visits of a person whose
+            visits: see `Visits`; with a column ``expected`` also against that. Visits of a person whose
                 ``expected`` is NaN do not take part in the second skill.
             seed: of the bootstrap over people.
             replicates: of the bootstrap.
 
         Returns:
-            ``value`` with ``low``, ``high`` and ``n`` (people), and ``against_training`` likewise, or None.
+            The skill with its interval; ``n``: people; part ``against_training`` likewise, where ``expected`` is known.
 
         Raises:
-            ValueError: see `ageing_slope.checked`.
+            ValueError: see `checked`.
         """
         table = checked(visits)
-        options = {"seed": seed, "replicates": replicates}
-        made, still = _errors(table, "made"), _errors(table, "baseline")
-        result: dict[str, Any] = {**estimate(skill, made, still, **options), "n": len(made), "against_training": None}
+        errors = [_errors(table, column) for column in ("made", "baseline")]
+        parts: dict[str, Estimate] = {}
         if "expected" in table and (known := table[table["expected"].notna()]).size:
-            made, alike = _errors(known, "made"), _errors(known, "expected")
-            result["against_training"] = {**estimate(skill, made, alike, **options), "n": len(made)}
-        return result
+            alike = [_errors(known, column) for column in ("made", "expected")]
+            parts["against_training"] = estimate(skill, *alike, seed=seed, replicates=replicates)
+        return replace(estimate(skill, *errors, seed=seed, replicates=replicates), parts=parts)
 
 
 def skill(made: np.ndarray, reference: np.ndarray, axis: int = -1) -> np.ndarray:
