@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,26 +20,12 @@ from pcgm_bench.results.select import only
 from pcgm_bench.results.select import rows_of
 from pcgm_bench.results.select import select
 from pcgm_bench.results.select import values_of
-from pcgm_bench.studies.aging.records import BIAS
-from pcgm_bench.studies.aging.records import CONCORDANCE
-from pcgm_bench.studies.aging.records import DETECTABLE
-from pcgm_bench.studies.aging.records import DROPPED
-from pcgm_bench.studies.aging.records import EVERYBODY
-from pcgm_bench.studies.aging.records import FOLLOW_UPS
-from pcgm_bench.studies.aging.records import NO_CHANGE
-from pcgm_bench.studies.aging.records import PAPER_NMSE
-from pcgm_bench.studies.aging.records import PAPER_R
-from pcgm_bench.studies.aging.records import PEOPLE
-from pcgm_bench.studies.aging.records import R_WARNING
-from pcgm_bench.studies.aging.records import SIGN
-from pcgm_bench.studies.aging.records import TRAINING
-from pcgm_bench.studies.aging.records import UNIT
-from pcgm_bench.studies.aging.records import VERDICT
+from pcgm_bench.studies.aging import terms
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Table
 
-SOUND = (BIAS, NO_CHANGE, TRAINING, CONCORDANCE, SIGN, VERDICT)
-PAPER: dict[str, int] = {PAPER_NMSE: 4, PAPER_R: 2}
+SOUND = (terms.BIAS, terms.NO_CHANGE, terms.TRAINING, terms.CONCORDANCE, terms.SIGN, terms.VERDICT)
+PAPER: dict[str, int] = {terms.NMSE: 4, terms.R: 2}
 """Heading -> decimals."""
 N = "n"
 _ROW_NOTES = {
@@ -55,17 +42,18 @@ def flagged_lines(records: Sequence[Record], headings: Sequence[str]) -> dict[st
     """``concordance (HIV)`` -> controls that stand above every method there; groups in order, then headings."""
     above = {(cell.group, cell.contrast): rows for cell, rows in flags(records).items()}
     return {
-        f"{heading} ({group or EVERYBODY})": above[group, heading]
+        f"{heading} ({group or terms.EVERYBODY})": above[group, heading]
         for group in values_of(records, "group")
         for heading in headings
         if (group, heading) in above
     }
 
 
-def marked_headings(headings: Sequence[str], flagged: Sequence[str] | dict[str, list[str]]) -> dict[str, str]:
+def marked_headings(headings: Sequence[str], flagged: Iterable[str]) -> dict[str, str]:
     """Heading -> itself, with a mark where it is flagged in a group or everywhere."""
+    lines = list(flagged)
     return {
-        heading: marked(heading, any(line == heading or line.startswith(f"{heading} (") for line in flagged))
+        heading: marked(heading, any(line == heading or line.startswith(f"{heading} (") for line in lines))
         for heading in headings
     }
 
@@ -73,12 +61,14 @@ def marked_headings(headings: Sequence[str], flagged: Sequence[str] | dict[str, 
 def sound_overview(records: Sequence[Record]) -> Table:
     """Groups x rows: slope bias, skills, concordance, sign, with intervals."""
     mine = [record for record in select(records, contrast=SOUND, rule="sound") if record.group]
-    people = [replace(bias, contrast=N) for bias in select(mine, contrast=BIAS)]
+    people = [replace(bias, contrast=N) for bias in select(mine, contrast=terms.BIAS)]
     flagged = flagged_lines(mine, SOUND)
-    show: dict[str, Show] = dict.fromkeys((NO_CHANGE, TRAINING, CONCORDANCE, SIGN), with_interval("z.2f"))
+    show: dict[str, Show] = dict.fromkeys(
+        (terms.NO_CHANGE, terms.TRAINING, terms.CONCORDANCE, terms.SIGN), with_interval("z.2f")
+    )
     notes = [
-        f"Slope: {UNIT} from the baseline, made minus real. Skill: 1 - MSE of log-volume / MSE of the reference; 1 no "
-        "error, 0 as good, below 0 worse. No change: the baseline's volume. Training rate: that volume aged at the "
+        f"Slope: {terms.UNIT} from the baseline, made minus real. Skill: 1 - MSE of log-volume / MSE of the reference; "
+        "1 no error, 0 as good, below 0 worse. No change: the baseline's volume. Training rate: that volume aged at the "
         "mean real rate of the fold's training people of the group. Concordance: Lin's, of rates, person by person.",
         "In brackets 95 % intervals: bootstrap over people, Wilson for the sign. Against no change: by the interval of "
         "that skill.",
@@ -94,7 +84,7 @@ def sound_overview(records: Sequence[Record]) -> Table:
         lines=("group", "row"),
         across="contrast",
         columns=(*SOUND, N),
-        show={**show, BIAS: with_interval("+z.2f"), N: lambda record: record.n},
+        show={**show, terms.BIAS: with_interval("+z.2f"), N: lambda record: record.n},
         headings=dict(marked_headings(SOUND, flagged)),
         notes=notes,
     )
@@ -103,9 +93,11 @@ def sound_overview(records: Sequence[Record]) -> Table:
 def _missing_notes(records: Sequence[Record]) -> list[str]:
     """Rows, and people of rows, that are not scored."""
     notes = []
-    if unread := sorted(record.row for record in select(records, metric=FOLLOW_UPS) if record.row and not record.n):
+    if unread := sorted(
+        record.row for record in select(records, metric=terms.FOLLOW_UPS) if record.row and not record.n
+    ):
         notes.append(f"Not scored, no readings: {', '.join(unread)}.")
-    dropped = select(records, metric=DROPPED)
+    dropped = select(records, metric=terms.DROPPED)
     if left := {f"{record.row}, {record.group}": record.n for record in dropped if record.n}:
         notes.append(f"People left out for want of an image: {left}; rows with other people are not comparable.")
     return notes
@@ -116,15 +108,15 @@ def _power_notes(records: Sequence[Record]) -> list[str]:
     notes = []
     for row in rows_of(records, RowKind.METHOD):
         seen = []
-        for bias in select(records, row=row, contrast=BIAS):
-            people = only(records, row="", metric=PEOPLE, group=bias.group)
-            detectable = only(records, row="", metric=DETECTABLE, group=bias.group)
+        for bias in select(records, row=row, contrast=terms.BIAS):
+            people = only(records, row="", metric=terms.PEOPLE, group=bias.group)
+            detectable = only(records, row="", metric=terms.DETECTABLE, group=bias.group)
             if people and detectable and detectable.estimate and len(bias.by_unit) == people.n:
                 size = detectable.estimate * float(np.std(list(bias.by_unit.values()), ddof=1))
                 seen.append(f"{size:.2f} ({bias.group}, n = {people.n})")
         if seen:
             notes.append(
-                f"You could see a slope bias of {row} of >= {', '.join(seen)} {UNIT}: 80 % power, two-sided 0.05."
+                f"You could see a slope bias of {row} of >= {', '.join(seen)} {terms.UNIT}: 80 % power, two-sided 0.05."
             )
     return notes
 
@@ -138,14 +130,14 @@ def paper_overview(records: Sequence[Record]) -> Table:
     headings = {}
     for metric in PAPER:
         for group in groups:
-            name = group or EVERYBODY
+            name = group or terms.EVERYBODY
             ends = "" if group else " [95 %]"
             headings[_column(metric, group)] = marked(f"{metric}, {name}{ends}", f"{metric} ({name})" in flagged)
     notes = [
         "NMSE: sum of squared errors over sum of squares of a person's follow-ups, averaged over people. The paper "
         "names it and prints no formula; this is the plainest reading. It hardly asks whether anything aged.",
     ]
-    if warnings := select(records, contrast=R_WARNING, group=""):
+    if warnings := select(records, contrast=terms.R_WARNING, group=""):
         notes.append(f"WARNING, Pearson: {warnings[0].text}")
     notes.append(
         "Both r begin with the baseline, the input; without it two visits have no r. No change counts as r = 0."
@@ -163,7 +155,7 @@ def paper_overview(records: Sequence[Record]) -> Table:
 
 
 def _column(metric: str, group: str) -> str:
-    return f"{metric}, {group or EVERYBODY}"
+    return f"{metric}, {group or terms.EVERYBODY}"
 
 
 def _paper_cell(record: Record) -> Cell:

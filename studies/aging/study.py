@@ -23,10 +23,9 @@ from pcgm_bench.contracts import TrajectoriesPlot
 from pcgm_bench.results.estimates import directed
 from pcgm_bench.results.estimates import with_estimate
 from pcgm_bench.studies.aging import groups
+from pcgm_bench.studies.aging import terms
 from pcgm_bench.studies.aging import visits
 from pcgm_bench.studies.aging.cohort_warnings import cohort_warnings
-from pcgm_bench.studies.aging.records import FOLLOW_UPS
-from pcgm_bench.studies.aging.records import OWN
 from pcgm_bench.studies.aging.records import comparison_records
 from pcgm_bench.studies.aging.records import group_records
 from pcgm_bench.studies.aging.records import paper_records
@@ -138,9 +137,9 @@ def _row_facts(made: Sequence[tuple[Row, pd.DataFrame]], evidence: Evidence) -> 
     """Of every row: how many follow-ups have an image, and how many of its images are nearest to the person's own."""
     for row, follow_ups in made:
         n = len(follow_ups)
-        yield Record(row.name, row.kind, FOLLOW_UPS, n, n=n)
+        yield Record(row.name, row.kind, terms.FOLLOW_UPS, n, n=n)
         near = evidence.images.get(row.name, {}).get(OWN_NEAREST)
         if near is not None and n:
             use = evidence.uses[OWN_NEAREST]
-            record = Record(row.name, row.kind, use.identity, contrast=OWN, unit=use.record.unit)
+            record = Record(row.name, row.kind, use.identity, contrast=terms.OWN, unit=use.record.unit)
             yield with_estimate(directed(record, use.record), near)

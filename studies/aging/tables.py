@@ -12,36 +12,12 @@ from pcgm_bench.results.pivot import pivot
 from pcgm_bench.results.pivot import with_interval
 from pcgm_bench.results.select import select
 from pcgm_bench.results.select import values_of
+from pcgm_bench.studies.aging import terms
 from pcgm_bench.studies.aging.overviews import N
 from pcgm_bench.studies.aging.overviews import flagged_lines
 from pcgm_bench.studies.aging.overviews import marked_headings
 from pcgm_bench.studies.aging.overviews import paper_overview
 from pcgm_bench.studies.aging.overviews import sound_overview
-from pcgm_bench.studies.aging.records import ABSOLUTE
-from pcgm_bench.studies.aging.records import BIAS
-from pcgm_bench.studies.aging.records import COMPARED
-from pcgm_bench.studies.aging.records import DETECTABLE
-from pcgm_bench.studies.aging.records import EVERYBODY
-from pcgm_bench.studies.aging.records import FOLLOW_UPS
-from pcgm_bench.studies.aging.records import LESS
-from pcgm_bench.studies.aging.records import LONG_R
-from pcgm_bench.studies.aging.records import MEDIAN
-from pcgm_bench.studies.aging.records import OWN
-from pcgm_bench.studies.aging.records import P_HOLM
-from pcgm_bench.studies.aging.records import P_T
-from pcgm_bench.studies.aging.records import PAPER_NMSE
-from pcgm_bench.studies.aging.records import PAPER_R
-from pcgm_bench.studies.aging.records import PEOPLE
-from pcgm_bench.studies.aging.records import RATIO
-from pcgm_bench.studies.aging.records import REAL_RATE
-from pcgm_bench.studies.aging.records import REAL_RATE_SD
-from pcgm_bench.studies.aging.records import SQUARED
-from pcgm_bench.studies.aging.records import TRAINING_RATE
-from pcgm_bench.studies.aging.records import TWO_VISITS
-from pcgm_bench.studies.aging.records import UNIT
-from pcgm_bench.studies.aging.records import VISITS
-from pcgm_bench.studies.aging.records import P
-from pcgm_bench.studies.aging.records import T
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
@@ -66,13 +42,13 @@ def _n(record: Record) -> Cell:
 def people_table(records: Sequence[Record]) -> Table:
     """Who was scored, and what their ventricles really did."""
     headings = {
-        PEOPLE: Column("people"),
-        **dict(zip(VISITS, map(Column, ("2 visits", "3 visits", "4 or more")), strict=True)),
-        FOLLOW_UPS: Column("follow-ups"),
-        REAL_RATE: Column(f"real slope, {UNIT} [95 %]"),
-        REAL_RATE_SD: Column("s.d."),
-        TRAINING_RATE: Column("training slope", signed=True),
-        DETECTABLE: Column("bias seen, s.d."),
+        terms.PEOPLE: Column("people"),
+        **dict(zip(terms.VISITS, map(Column, ("2 visits", "3 visits", "4 or more")), strict=True)),
+        terms.FOLLOW_UPS: Column("follow-ups"),
+        terms.REAL_RATE: Column(f"real slope, {terms.UNIT} [95 %]"),
+        terms.REAL_RATE_SD: Column("s.d."),
+        terms.TRAINING_RATE: Column("training slope", signed=True),
+        terms.DETECTABLE: Column("bias seen, s.d."),
     }
     return pivot(
         select(records, row="", metric=list(headings)),
@@ -80,7 +56,10 @@ def people_table(records: Sequence[Record]) -> Table:
         title="Who was scored, and how their ventricles grew",
         lines=("group",),
         columns=list(headings),
-        show={**dict.fromkeys((PEOPLE, *VISITS, FOLLOW_UPS), _n), REAL_RATE: with_interval("+z.2f")},
+        show={
+            **dict.fromkeys((terms.PEOPLE, *terms.VISITS, terms.FOLLOW_UPS), _n),
+            terms.REAL_RATE: with_interval("+z.2f"),
+        },
         headings=headings,
         notes=[
             "Slopes as read by the segmenter: their s.d. holds the noise of reading. Visits include the baseline.",
@@ -92,10 +71,10 @@ def people_table(records: Sequence[Record]) -> Table:
 
 def comparisons_table(records: Sequence[Record]) -> Table:
     """Methods against every other row: paired tests of NMSE."""
-    mine = select(records, metric=COMPARED)
-    mine += [replace(record, metric=N) for record in select(mine, metric=RATIO)]
+    mine = select(records, metric=terms.COMPARED)
+    mine += [replace(record, metric=N) for record in select(mine, metric=terms.RATIO)]
     lines = [
-        replace(record, group=record.group or EVERYBODY, contrast=f"{record.row} / {record.contrast}")
+        replace(record, group=record.group or terms.EVERYBODY, contrast=f"{record.row} / {record.contrast}")
         for record in mine
     ]
     return pivot(
@@ -103,12 +82,12 @@ def comparisons_table(records: Sequence[Record]) -> Table:
         name="comparisons",
         title="Methods against other rows",
         lines=("group", "contrast"),
-        columns=(*COMPARED, N),
+        columns=(*terms.COMPARED, N),
         show={N: _n},
         headings={
             "contrast": "rows",
-            T: Column(T, signed=True),
-            **{name: Column(name, 4, p_value=True) for name in (P_T, P, P_HOLM)},
+            terms.T: Column(terms.T, signed=True),
+            **{name: Column(name, 4, p_value=True) for name in (terms.P_T, terms.P, terms.P_HOLM)},
         },
         notes=[
             "Paper: paired t-test of NMSE, which is skewed. Sound: Wilcoxon's signed-rank test of log NMSE, Holm over "
@@ -120,30 +99,33 @@ def comparisons_table(records: Sequence[Record]) -> Table:
 
 def slopes_table(records: Sequence[Record]) -> Table:
     """Every row's slope error: bias, mean absolute, root mean square."""
-    sizes = (BIAS, ABSOLUTE, SQUARED)
-    mine = select(records, contrast=(*sizes, LESS))
-    own = select(records, contrast=OWN)
-    biases = select(mine, contrast=BIAS)
+    sizes = (terms.BIAS, terms.ABSOLUTE, terms.SQUARED)
+    mine = select(records, contrast=(*sizes, terms.LESS))
+    own = select(records, contrast=terms.OWN)
+    biases = select(mine, contrast=terms.BIAS)
     lines = [*mine, *(replace(bias, contrast=N) for bias in biases)]
     lines += [replace(near, group=bias.group) for bias in biases for near in select(own, row=bias.row)]
-    flagged = {
-        line.replace(BIAS, "bias"): rows for line, rows in flagged_lines(mine, sizes).items()
-    } | {OWN: rows for rows in flags(own).values()}  # fmt: skip
-    marks = marked_headings(("bias", ABSOLUTE, SQUARED, OWN), flagged)
+    flagged = {line.replace(terms.BIAS, "bias"): rows for line, rows in flagged_lines(mine, sizes).items()}
+    if above := list(flags(own).values()):
+        flagged[terms.OWN] = above[0]
+    marks = marked_headings(("bias", terms.ABSOLUTE, terms.SQUARED, terms.OWN), flagged)
     return pivot(
         lines,
         name="slopes",
-        title=f"Slope error, {UNIT} [95 %]",
+        title=f"Slope error, {terms.UNIT} [95 %]",
         lines=("group", "row"),
         across="contrast",
-        columns=(*sizes, LESS, N, OWN),
+        columns=(*sizes, terms.LESS, N, terms.OWN),
         show={
-            BIAS: with_interval("+z.2f"),
-            **dict.fromkeys((ABSOLUTE, SQUARED), with_interval("z.2f")),
-            LESS: with_interval("+z.2f"),
+            terms.BIAS: with_interval("+z.2f"),
+            **dict.fromkeys((terms.ABSOLUTE, terms.SQUARED), with_interval("z.2f")),
+            terms.LESS: with_interval("+z.2f"),
             N: _n,
         },
-        headings={BIAS: marks["bias"], **{name: marks[name] for name in (ABSOLUTE, SQUARED, OWN)}},
+        headings={
+            terms.BIAS: marks["bias"],
+            **{name: marks[name] for name in (terms.ABSOLUTE, terms.SQUARED, terms.OWN)},
+        },
         notes=[
             "Less no change's: of the same people, paired; below 0 the made rate is nearer to the real one than no "
             "change.",
@@ -156,17 +138,19 @@ def slopes_table(records: Sequence[Record]) -> Table:
 
 def paper_table(records: Sequence[Record]) -> Table:
     """The paper's numbers group by group with intervals, and the part of Pearson's r that can be kept."""
-    mine = select(records, contrast=(PAPER_NMSE, MEDIAN, PAPER_R, TWO_VISITS, LONG_R), rule="paper")
-    mine += [replace(record, contrast="n of that") for record in select(mine, contrast=LONG_R)]
-    mine += [replace(record, contrast=N) for record in select(mine, contrast=PAPER_NMSE)]
+    mine = select(records, contrast=(terms.NMSE, terms.MEDIAN, terms.R, terms.TWO_VISITS, terms.LONG_R), rule="paper")
+    mine += [replace(record, contrast="n of that") for record in select(mine, contrast=terms.LONG_R)]
+    mine += [replace(record, contrast=N) for record in select(mine, contrast=terms.NMSE)]
     groups = [*(group for group in values_of(mine, "group") if group), ""]
-    lines = [replace(record, group=group or EVERYBODY) for group in groups for record in select(mine, group=group)]
+    lines = [
+        replace(record, group=group or terms.EVERYBODY) for group in groups for record in select(mine, group=group)
+    ]
     headings = {
-        PAPER_NMSE: "NMSE [95 %]",
-        MEDIAN: "median",
-        PAPER_R: "r [95 %]",
-        TWO_VISITS: "of whom 2 visits",
-        LONG_R: "r, 4 visits or more, follow-ups",
+        terms.NMSE: "NMSE [95 %]",
+        terms.MEDIAN: "median",
+        terms.R: "r [95 %]",
+        terms.TWO_VISITS: "of whom 2 visits",
+        terms.LONG_R: "r, 4 visits or more, follow-ups",
     }
     return pivot(
         lines,
@@ -176,11 +160,11 @@ def paper_table(records: Sequence[Record]) -> Table:
         across="contrast",
         columns=(*headings, "n of that", N),
         show={
-            PAPER_NMSE: with_interval("z.4f"),
-            MEDIAN: lambda record: None if record.estimate is None else f"{record.estimate:.4f}",
-            PAPER_R: with_interval("z.2f"),
-            LONG_R: with_interval("z.2f"),
-            **dict.fromkeys((TWO_VISITS, "n of that", N), _n),
+            terms.NMSE: with_interval("z.4f"),
+            terms.MEDIAN: lambda record: None if record.estimate is None else f"{record.estimate:.4f}",
+            terms.R: with_interval("z.2f"),
+            terms.LONG_R: with_interval("z.2f"),
+            **dict.fromkeys((terms.TWO_VISITS, "n of that", N), _n),
         },
         headings=dict(headings),
         detail=True,

@@ -9,16 +9,15 @@ from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import RowKind
 from pcgm_bench.contracts import Trajectory
 from pcgm_bench.results.select import select
-from pcgm_bench.studies.aging.records import PAPER_NMSE
-from pcgm_bench.studies.aging.records import VENTRICLES
+from pcgm_bench.studies.aging import terms
 
 NAN = float("nan")
 
 
 def trajectories(records: Sequence[Record]) -> dict[str, dict[str, Trajectory]]:
     """Group -> person -> trajectory; nothing where no row was scored."""
-    rows = [record.row for record in select(records, contrast=PAPER_NMSE, group="")]
-    volumes = select(records, metric=VENTRICLES)
+    rows = [record.row for record in select(records, contrast=terms.NMSE, group="")]
+    volumes = select(records, metric=terms.VENTRICLES)
     shown = {(record.row, record.group, record.contrast): record.by_unit for record in volumes}
     groups: dict[str, dict[str, Trajectory]] = {}
     for real in volumes if rows else ():

@@ -28,7 +28,7 @@ from pcgm_bench.contracts import Row
 from pcgm_bench.results.estimates import directed
 from pcgm_bench.results.estimates import with_estimate
 from pcgm_bench.results.select import select
-from pcgm_bench.statistics.bootstrap import over_people
+from pcgm_bench.statistics.estimates import mean_over_people
 from pcgm_bench.studies.recovery.region_scores import IMPOSSIBLE
 from pcgm_bench.studies.recovery.responses import MEASURED
 from pcgm_bench.studies.recovery.responses import Responses
@@ -101,7 +101,7 @@ def score_requests(responses: Responses, metrics: Mapping[str, Metric[Any]], see
             estimate = whole[line.metric]
             if line.detail:
                 values = np.array([person.details[line.detail] for person in by_person[line.metric]])
-                estimate = replace(_mean(values, seed), n=estimate.n)
+                estimate = replace(mean_over_people(values, seed), n=estimate.n)
             scores[part, str(line)] = estimate
     return scores
 
@@ -179,7 +179,3 @@ def _metric(metrics: Mapping[str, Metric[Any]], name: str) -> ChangeMetric:
     if not isinstance(metric, ChangeMetric):
         raise TypeError(f"the recovery study calls {name!r} with a table of changes, and it is no ChangeMetric")
     return metric
-
-
-def _mean(values: np.ndarray, seed: int) -> Estimate:
-    return Estimate(**over_people(lambda rows: float(values[rows].mean()), len(values), seed, least=0.0))
