@@ -33,6 +33,8 @@ from pcgm_bench.studies.aging.scores import Scorer
 
 RANKS = {BETTER: 2, INCONCLUSIVE: 1, WORSE: 0}
 """A verdict as a number, the greater the better."""
+PERSON, AGAINST = "sub-", "against "
+"""Before a person, and before a row that another is compared with."""
 
 
 def group_records(score: GroupScore, scorer: Scorer) -> Iterator[Record]:
@@ -108,13 +110,13 @@ def paper_records(score: PaperScore, group: str, scorer: Scorer) -> Iterator[Rec
 
 
 def comparison_records(comparisons: Sequence[Comparison], group: str) -> Iterator[Record]:
-    """Two rows by NMSE: ``row`` against ``contrast``."""
+    """Two rows by NMSE; ``contrast`` names the second: ``against oracle``."""
     for pair in comparisons:
         test = pair.test
         numbers = zip(terms.COMPARED, (test.ratio, test.t, test.p_t, test.p, pair.p_holm), strict=True)
         for metric, value in numbers:
             yield Record(
-                pair.first.name, pair.first.kind, metric, value, n=test.n, group=group, contrast=pair.second.name,
+                pair.first.name, pair.first.kind, metric, value, n=test.n, group=group, contrast=f"{AGAINST}{pair.second.name}",
                 rule="paper" if metric in (terms.T, terms.P_T) else "sound",
             )  # fmt: skip
 
@@ -122,7 +124,7 @@ def comparison_records(comparisons: Sequence[Comparison], group: str) -> Iterato
 def trajectory_records(real: pd.DataFrame, made: Sequence[tuple[Row, pd.DataFrame]]) -> Iterator[Record]:
     """Ventricles (mL) by age, person by person: of the real scans from the baseline on, of a row's images after it.
 
-    ``contrast`` is the person, ``by_unit`` the volume by age (years).
+    ``contrast`` names the person, ``sub-001``; ``by_unit`` is the volume by age (years).
     """
     for (group, subject), visits in real.groupby(["group", "subject"], sort=True):
         ages = [float(visits["age"].iloc[0] - visits["years"].iloc[0]), *visits["age"].to_list()]
@@ -135,6 +137,6 @@ def trajectory_records(real: pd.DataFrame, made: Sequence[tuple[Row, pd.DataFram
             if np.isfinite(values).any():
                 by_age = {repr(float(age)): value for age, value in zip(years, values, strict=True)}
                 yield Record(
-                    row.name, row.kind, terms.VENTRICLES, n=len(by_age), group=str(group), contrast=str(subject),
+                    row.name, row.kind, terms.VENTRICLES, n=len(by_age), group=str(group), contrast=f"{PERSON}{subject}",
                     unit="mL", by_unit=by_age,
                 )  # fmt: skip

@@ -18,6 +18,7 @@ from pcgm_bench.studies.aging.overviews import flagged_lines
 from pcgm_bench.studies.aging.overviews import marked_headings
 from pcgm_bench.studies.aging.overviews import paper_overview
 from pcgm_bench.studies.aging.overviews import sound_overview
+from pcgm_bench.studies.aging.records import AGAINST
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
@@ -74,7 +75,11 @@ def comparisons_table(records: Sequence[Record]) -> Table:
     mine = select(records, metric=terms.COMPARED)
     mine += [replace(record, metric=N) for record in select(mine, metric=terms.RATIO)]
     lines = [
-        replace(record, group=record.group or terms.EVERYBODY, contrast=f"{record.row} / {record.contrast}")
+        replace(
+            record,
+            group=record.group or terms.EVERYBODY,
+            contrast=f"{record.row} / {record.contrast.removeprefix(AGAINST)}",
+        )
         for record in mine
     ]
     return pivot(

@@ -10,6 +10,7 @@ from pcgm_bench.contracts import RowKind
 from pcgm_bench.contracts import Trajectory
 from pcgm_bench.results.select import select
 from pcgm_bench.studies.aging import terms
+from pcgm_bench.studies.aging.records import PERSON
 
 NAN = float("nan")
 
@@ -25,7 +26,7 @@ def trajectories(records: Sequence[Record]) -> dict[str, dict[str, Trajectory]]:
             ages = list(real.by_unit)
             made = {row: _line(real, shown.get((row, real.group, real.contrast), {})) for row in rows}
             person = Trajectory([float(age) for age in ages], [real.by_unit[age] for age in ages], made)
-            groups.setdefault(real.group, {})[real.contrast] = person
+            groups.setdefault(real.group, {})[real.contrast.removeprefix(PERSON)] = person
     return groups
 
 
