@@ -69,7 +69,8 @@ def sound_overview(records: Sequence[Record]) -> Table:
     notes = [
         f"Slope: {terms.UNIT} from the baseline, made minus real. Skill: 1 - MSE of log-volume / MSE of the reference; "
         "1 no error, 0 as good, below 0 worse. No change: the baseline's volume. Training rate: that volume aged at "
-        "the mean real rate of the fold's training people of the group. Concordance: Lin's, of rates, person by person.",
+        "the mean real rate of the fold's training people of the group. Concordance: Lin's, of rates, person by "
+        "person.",
         "In brackets 95 % intervals: bootstrap over people, Wilson for the sign. Against no change: by the interval of "
         "that skill.",
         *(text for name, text in _ROW_NOTES.items() if name in rows_of(mine)),

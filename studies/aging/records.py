@@ -115,10 +115,10 @@ def comparison_records(comparisons: Sequence[Comparison], group: str) -> Iterato
         test = pair.test
         numbers = zip(terms.COMPARED, (test.ratio, test.t, test.p_t, test.p, pair.p_holm), strict=True)
         for metric, value in numbers:
-            yield Record(
-                pair.first.name, pair.first.kind, metric, value, n=test.n, group=group, contrast=f"{AGAINST}{pair.second.name}",
-                rule="paper" if metric in (terms.T, terms.P_T) else "sound",
-            )  # fmt: skip
+            rule = "paper" if metric in (terms.T, terms.P_T) else "sound"
+            contrast = f"{AGAINST}{pair.second.name}"
+            record = Record(pair.first.name, pair.first.kind, metric, value, n=test.n, group=group, rule=rule)
+            yield replace(record, contrast=contrast)
 
 
 def trajectory_records(real: pd.DataFrame, made: Sequence[tuple[Row, pd.DataFrame]]) -> Iterator[Record]:
@@ -136,7 +136,5 @@ def trajectory_records(real: pd.DataFrame, made: Sequence[tuple[Row, pd.DataFram
         for row, years, values in lines:
             if np.isfinite(values).any():
                 by_age = {repr(float(age)): value for age, value in zip(years, values, strict=True)}
-                yield Record(
-                    row.name, row.kind, terms.VENTRICLES, n=len(by_age), group=str(group), contrast=f"{PERSON}{subject}",
-                    unit="mL", by_unit=by_age,
-                )  # fmt: skip
+                record = Record(row.name, row.kind, terms.VENTRICLES, n=len(by_age), group=str(group), unit="mL")
+                yield replace(record, contrast=f"{PERSON}{subject}", by_unit=by_age)
