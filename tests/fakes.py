@@ -20,11 +20,14 @@ from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Do
 from pcgm_bench.contracts import FeatureExtractor
 from pcgm_bench.contracts import Generator
+from pcgm_bench.contracts import ImageMetric
 from pcgm_bench.contracts import Measurement
 from pcgm_bench.contracts import MetricRecord
+from pcgm_bench.contracts import PeopleMetric
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
+from pcgm_bench.contracts import TrainingMetric
 from pcgm_bench.contracts import UserError
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
@@ -222,10 +225,10 @@ class Spoiler(Shifter):
         return scan.image * np.float32("nan")
 
 
-class Brightness:
+class Brightness(PeopleMetric):
     """Mean factual and mean counterfactual intensity."""
 
-    record = MetricRecord("brightness", "1", "higher", (0.0, 1.0), "", "", 1.0, 0.0, inputs="people")
+    record = MetricRecord("brightness", "1", "higher", (0.0, 1.0), "", "", 1.0, 0.0)
 
     def __call__(
         self, factual: Sequence[np.ndarray], made: Sequence[np.ndarray], whose: Sequence[str], made_for: Sequence[str]
@@ -235,10 +238,10 @@ class Brightness:
         return [float(np.mean([images[i] for i in range(len(images))])) for images in (factual, made)]
 
 
-class Contrast:
+class Contrast(ImageMetric):
     """How many images there are on both sides, and by how much the made ones are brighter."""
 
-    record = MetricRecord("contrast", "1", "lower", (0.0, 1.0), "", "", 0.0, 1.0, inputs="images")
+    record = MetricRecord("contrast", "1", "lower", (0.0, 1.0), "", "", 0.0, 1.0)
 
     def __call__(self, real: Sequence[np.ndarray], made: Sequence[np.ndarray]) -> dict[str, Any]:
         CALLS.append("contrast")
@@ -258,10 +261,10 @@ class Corner(FeatureExtractor):
         return image[:2].ravel()
 
 
-class Sets:
+class Sets(TrainingMetric):
     """Which sets it was given: sizes, and the distance of the made images to the training scans."""
 
-    record = MetricRecord("sets", "1", "perfect", (0.0, 1.0), "", "", 0.5, 1.0, inputs="training")
+    record = MetricRecord("sets", "1", "perfect", (0.0, 1.0), "", "", 0.5, 1.0)
 
     def __call__(
         self, training: np.ndarray, made: np.ndarray, held_out: np.ndarray, retest: tuple[np.ndarray, np.ndarray] | None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from pcgm_bench.anatomy import parcel_names
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.metrics import ms_ssim
 from pcgm_bench.metrics.cohens_d import CohensD
 from pcgm_bench.metrics.fid import FID
@@ -47,7 +47,6 @@ IN_COMMON = (0.0, 0.3)
 """Correlation of any two regions, head size held equal."""
 
 Sample = tuple[Any, Any]
-Result = Mapping[str, Any]
 
 
 def features(scenario: str, rng: np.random.Generator) -> Sample:
@@ -70,17 +69,17 @@ def _people(spread: float, shift: float, in_common: float, rng: np.random.Genera
     return pd.DataFrame(np.hstack([region, region]), columns=parcel_names()).assign(head_size=head)
 
 
-def covered(metric: Callable[[Any, Any], Result], samples: Sequence[Sample]) -> tuple[float, float]:
+def covered(metric: Callable[[Any, Any], Estimate], samples: Sequence[Sample]) -> tuple[float, float]:
     """Share of intervals that hold the mean of the values; mean half width over 1.96 s.d. of the values."""
-    results = [metric(*one) for one in samples]
-    value, low, high = np.array([[one[key] for key in ("value", "low", "high")] for one in results]).T
+    estimates = [metric(*sample) for sample in samples]
+    value, low, high = np.array([[one.value, one.low, one.high] for one in estimates]).T
     mean = value.mean()
     # At the end of a range all values may be the same; the mean over draws has rounding errors then.
     inside = (low <= mean + 1e-9) & (mean - 1e-9 <= high)
     return float(inside.mean()), float((high - value).mean() / (1.96 * value.std())) if value.std() > 0 else np.nan
 
 
-def within_features(real: np.ndarray, made: np.ndarray) -> Result:
+def within_features(real: np.ndarray, made: np.ndarray) -> Estimate:
     """MS-SSIM's difference within sets, with a kernel of features."""
     return ms_ssim.MSSSIM()(list(real), list(made))
 

@@ -73,12 +73,12 @@ def changes_of(mgd: MGD, segmenter: UNetSegmenter, plain: Scan, seed: int, numbe
     adherence = MaskAdherence()([before[LOBES]] * len(plans), target, achieved)
     minimality = MinimalityVoxels()([plain.image[head]] * len(plans), images, bands)
     return {
-        "mask-adherence, slope": adherence["slope"],
-        "mask-adherence, overlap of changes": adherence["value"],
-        "minimality-voxels, share of the head's change outside the band": minimality["value"],
+        "mask-adherence, slope": adherence.details["slope"],
+        "mask-adherence, overlap of changes": adherence.value,
+        "minimality-voxels, share of the head's change outside the band": minimality.value,
         "share of the head's voxels outside the band": float(np.mean([1 - band.mean() for band in bands])),
-        "mean absolute change inside the band": minimality["inside"],
-        "mean absolute change outside the band": minimality["outside"],
+        "mean absolute change inside the band": minimality.details["inside"],
+        "mean absolute change outside the band": minimality.details["outside"],
     }
 
 

@@ -27,15 +27,15 @@ from pcgm_bench.metrics.kid import KID
 from pcgm_bench.metrics.mmd import MMD
 from pcgm_bench.metrics.mmd import ImageMMD
 from pcgm_bench.metrics.mmd import gaussian_mmd
-from pcgm_bench.metrics.mmd import squared_distances
 from pcgm_bench.metrics.ms_ssim import KERNEL
 from pcgm_bench.metrics.ms_ssim import SCALES
-from pcgm_bench.metrics.ms_ssim import WEIGHTS
 from pcgm_bench.metrics.ms_ssim import ms_ssim
 from pcgm_bench.metrics.prdc import Coverage
 from pcgm_bench.metrics.prdc import Density
 from pcgm_bench.metrics.prdc import Precision
 from pcgm_bench.metrics.prdc import Recall
+from pcgm_bench.statistics.distances import squared_distances
+from pcgm_bench.statistics.image_similarity import SCALE_WEIGHTS
 
 SHAPE = (56, 64, 56)
 PAIRS = 10
@@ -79,7 +79,7 @@ def main() -> None:
     four = (Precision, Recall, Density, Coverage)
     rows.append(("precision, recall, density, coverage", sum(seconds(lambda m=m: m()(x, y)) for m in four), None))
     volumes = [rng.random(SHAPE, dtype=np.float32) for _ in range(2 * PAIRS)]
-    weights = tuple(np.array(WEIGHTS[:SCALES]) / sum(WEIGHTS[:SCALES]))
+    weights = tuple(np.array(SCALE_WEIGHTS[:SCALES]) / sum(SCALE_WEIGHTS[:SCALES]))
     theirs = MS_SSIM(spatial_dims=3, data_range=1.0, kernel_size=KERNEL, weights=weights)
     tensors = [torch.from_numpy(volume)[None, None] for volume in volumes]
     pairs = by_turns(

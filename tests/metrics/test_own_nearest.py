@@ -23,24 +23,24 @@ def test_it_counts_the_people_that_are_mistaken(n: int, wrong: int, seed: int, b
     wrong = min(wrong, n)
     made = [factual[(i + 1) % n] if i < wrong else factual[i] + 0.01 for i in range(n)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pcgm_bench.metrics.mmd.BLOCK_BYTES", block * factual[0].nbytes)
-        patch.setattr("pcgm_bench.metrics.mmd.LEAST_BLOCK", 1)
-        found = METRIC(factual, made, names, names)
-    assert found["value"] == pytest.approx(1 - wrong / n)
-    assert found["n"] == n
-    assert 0 <= found["low"] <= found["value"] <= found["high"] <= 1
+        patch.setattr("pcgm_bench.statistics.distances.BLOCK_BYTES", block * factual[0].nbytes)
+        patch.setattr("pcgm_bench.statistics.distances.LEAST_BLOCK", 1)
+        estimate = METRIC(factual, made, names, names)
+    assert estimate.value == pytest.approx(1 - wrong / n)
+    assert estimate.n == n
+    assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
 
 
 def test_its_record_is_true() -> None:
     factual = people(40)
     names = [str(i) for i in range(40)]
-    assert METRIC(factual, factual, names, names)["value"] == METRIC.record.perfect
-    assert METRIC(factual, factual[1:] + factual[:1], names, names)["value"] == METRIC.record.useless
+    assert METRIC(factual, factual, names, names).value == METRIC.record.perfect
+    assert METRIC(factual, factual[1:] + factual[:1], names, names).value == METRIC.record.useless
 
 
 def test_another_visit_of_the_same_person_is_right() -> None:
     factual = people(3)
-    assert METRIC(factual, [factual[1]], ["a", "a", "b"], ["a"])["value"] == 1.0
+    assert METRIC(factual, [factual[1]], ["a", "a", "b"], ["a"]).value == 1.0
 
 
 @pytest.mark.parametrize(("factual", "made", "whose"), [([], [np.ones(1)], []), ([np.ones(1)], [], ["a"])])

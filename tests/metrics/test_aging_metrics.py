@@ -1,4 +1,4 @@
-"""Ageing metrics: against other people's code, against known truth, and what each of them cannot see."""
+"""Aging metrics: against other people's code, against known truth, and what each of them cannot see."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import mean_squared_error
 
-from pcgm_bench.metrics.ageing_agreement import AgeingAgreement
-from pcgm_bench.metrics.ageing_agreement import concordance
-from pcgm_bench.metrics.ageing_skill import AgeingSkill
-from pcgm_bench.metrics.ageing_slope import AgeingSlope
-from pcgm_bench.metrics.ageing_slope import annualised
-from pcgm_bench.metrics.ageing_slope import mean
-from pcgm_bench.metrics.ageing_slope import subject_interval
+from pcgm_bench.metrics.aging_agreement import AgingAgreement
+from pcgm_bench.metrics.aging_agreement import concordance
+from pcgm_bench.metrics.aging_skill import AgingSkill
+from pcgm_bench.metrics.aging_slope import AgingSlope
 from pcgm_bench.metrics.ventricle_nmse import VentricleNMSE
 from pcgm_bench.metrics.ventricle_pearson import VentriclePearson
 from pcgm_bench.metrics.ventricle_pearson import correlation
+from pcgm_bench.statistics.visits import annualised
+from pcgm_bench.statistics.visits import mean
+from pcgm_bench.statistics.visits import subject_interval
 
-METRICS = (AgeingSlope(), AgeingSkill(), AgeingAgreement(), VentricleNMSE(), VentriclePearson())
+METRICS = (AgingSlope(), AgingSkill(), AgingAgreement(), VentricleNMSE(), VentriclePearson())
 NOISE = 0.015
 
 
@@ -81,13 +81,13 @@ def test_rates_are_least_squares_through_the_baseline() -> None:
 
 def test_slope_error_and_its_interval() -> None:
     visits = cohort(60, [2], 0.03, 0.02)
-    found = AgeingSlope()(visits, replicates=2000)
+    found = AgingSlope()(visits, replicates=2000)
     error = 50 * np.log(visits["made"] / visits["real"]).to_numpy()
-    assert found["bias"]["value"] == pytest.approx(error.mean())
-    assert found["value"] == pytest.approx(np.abs(error).mean())
-    assert found["rmse"]["value"] == pytest.approx(mean_squared_error(error, np.zeros(60)) ** 0.5)
+    assert found.parts["bias"].value == pytest.approx(error.mean())
+    assert found.value == pytest.approx(np.abs(error).mean())
+    assert found.parts["rmse"].value == pytest.approx(mean_squared_error(error, np.zeros(60)) ** 0.5)
     theirs = pingouin.compute_bootci(error, func="mean", method="bca", n_boot=2000, decimals=6, seed=1)
-    ours = (found["bias"]["low"], found["bias"]["high"])
+    ours = (found.parts["bias"].low, found.parts["bias"].high)
     assert ours == pytest.approx(theirs, abs=0.06 * (theirs[1] - theirs[0]))
 
 
@@ -96,8 +96,8 @@ def test_nmse_is_scikit_learns_error_over_the_mean_square() -> None:
     found = VentricleNMSE()(visits)
     for subject, rows in visits.groupby("subject"):
         theirs = mean_squared_error(rows["real"], rows["made"]) / mean_squared_error(rows["real"], 0 * rows["real"])
-        assert found["people"][subject] == pytest.approx(theirs)
-    assert found["value"] == pytest.approx(np.mean(list(found["people"].values())))
+        assert found.by_unit[subject] == pytest.approx(theirs)
+    assert found.value == pytest.approx(np.mean(list(found.by_unit.values())))
 
 
 def test_r_is_scipys_and_begins_with_the_baseline() -> None:
@@ -107,11 +107,11 @@ def test_r_is_scipys_and_begins_with_the_baseline() -> None:
     for subject, rows in visits.groupby("subject"):
         start = [rows["baseline"].iloc[0]]
         theirs = stats.pearsonr([*start, *rows["real"]], [*start, *rows["made"]]).statistic
-        assert found["people"][subject] == pytest.approx(theirs)
+        assert found.by_unit[subject] == pytest.approx(theirs)
         late.append(stats.pearsonr(rows["real"], rows["made"]).statistic)
-    assert found["sound"]["value"] == pytest.approx(np.tanh(np.mean(np.arctanh(np.clip(late, -0.999, 0.999)))))
-    assert found["visits"] == {"2": 0, "3": 0, "4+": 6}
-    assert found["warning"] is None
+    assert found.parts["sound"].value == pytest.approx(np.tanh(np.mean(np.arctanh(np.clip(late, -0.999, 0.999)))))
+    assert found.details == {"visits_2": 0, "visits_3": 0, "visits_4+": 6, "flat": 0}
+    assert found.note == ""
 
 
 def test_concordance_is_pingouins_absolute_agreement_up_to_the_degrees_of_freedom() -> None:
@@ -140,53 +140,53 @@ def test_concordance_is_r_times_lins_bias_correction() -> None:
 
 def test_signs_have_scipys_wilson_interval() -> None:
     visits = cohort(30, [2], 0.02, 0.02)
-    sign = AgeingAgreement()(visits)["sign"]
+    sign = AgingAgreement()(visits).parts["sign"]
     right = int((np.sign(visits["real"] - visits["baseline"]) == np.sign(visits["made"] - visits["baseline"])).sum())
     theirs = stats.binomtest(right, 30).proportion_ci(method="wilson")
-    assert (sign["value"], sign["low"], sign["high"]) == pytest.approx((right / 30, theirs.low, theirs.high))
+    assert (sign.value, sign.low, sign.high) == pytest.approx((right / 30, theirs.low, theirs.high))
 
 
 def test_skill_is_one_less_the_ratio_of_errors() -> None:
     visits = cohort(20, [2], 0.02, 0.02)
     visits["expected"] = visits["baseline"] * 1.04
-    found = AgeingSkill()(visits)
+    found = AgingSkill()(visits)
     error = {
         name: mean_squared_error(np.log(visits["real"]), np.log(visits[name]))
         for name in ("made", "baseline", "expected")
     }
-    assert found["value"] == pytest.approx(1 - error["made"] / error["baseline"])
-    assert found["against_training"]["value"] == pytest.approx(1 - error["made"] / error["expected"])
+    assert found.value == pytest.approx(1 - error["made"] / error["baseline"])
+    assert found.parts["against_training"].value == pytest.approx(1 - error["made"] / error["expected"])
 
 
 # What each record promises, and what each metric cannot see.
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.record.name)
-def test_a_perfect_generator_scores_what_the_record_says(metric: AgeingSlope) -> None:
+def test_a_perfect_generator_scores_what_the_record_says(metric: AgingSlope) -> None:
     visits = cohort(30, [1, 2, 3], 0.03, 0.02)
     found = metric(visits.assign(made=visits["real"]))
-    assert found["value"] == pytest.approx(metric.record.perfect)
-    assert found["n"] == 30
+    assert found.value == pytest.approx(metric.record.perfect)
+    assert found.n == 30
 
 
 def test_useless_generators_score_what_the_records_say() -> None:
     visits = cohort(30, [1, 2], 0.03, 0.02)
-    for value in (VentriclePearson()(still(visits)), AgeingAgreement()(still(visits))):
-        assert value["value"] == pytest.approx(0)
-    assert AgeingSkill()(still(visits))["value"] == pytest.approx(0)
+    for value in (VentriclePearson()(still(visits)), AgingAgreement()(still(visits))):
+        assert value.value == pytest.approx(0)
+    assert AgingSkill()(still(visits)).value == pytest.approx(0)
     far = visits.assign(made=visits["real"] * 1e6)
-    assert AgeingSlope()(far)["value"] > 500
-    assert AgeingSkill()(far)["value"] < -1000
-    assert VentricleNMSE()(far)["value"] > 1e11
+    assert AgingSlope()(far).value > 500
+    assert AgingSkill()(far).value < -1000
+    assert VentricleNMSE()(far).value > 1e11
 
 
 def test_two_visits_make_r_one_or_minus_one_and_say_so() -> None:
     visits = cohort(40, [2], 0.02, 0.02)
     found = VentriclePearson()(visits)
-    assert set(np.abs(list(found["people"].values()))) == {1.0}
-    assert "40 of 40" in found["warning"]
-    assert found["sound"] is None
-    assert VentriclePearson()(visits.assign(made=visits["baseline"] * 1.0000001))["flat"] == 40
+    assert set(np.abs(list(found.by_unit.values()))) == {1.0}
+    assert "40 of 40" in found.note
+    assert "sound" not in found.parts
+    assert VentriclePearson()(visits.assign(made=visits["baseline"] * 1.0000001)).details["flat"] == 40
 
 
 @pytest.mark.parametrize(
@@ -199,25 +199,25 @@ def test_nmse_hardly_asks_whether_anything_aged(
 ) -> None:
     """The published table: right mean rate for everybody against no change, the baseline among the visits."""
     visits = with_baseline(cohort(5000, years, rate, spread))
-    assert VentricleNMSE()(visits, replicates=10)["value"] == pytest.approx(nmse, abs=1e-4)
+    assert VentricleNMSE()(visits, replicates=10).value == pytest.approx(nmse, abs=1e-4)
     unchanged = with_baseline(cohort(5000, years, rate, spread, times=0))
-    assert VentricleNMSE()(unchanged, replicates=10)["value"] == pytest.approx(nmse_still, abs=1e-4)
+    assert VentricleNMSE()(unchanged, replicates=10).value == pytest.approx(nmse_still, abs=1e-4)
 
 
-def test_r_of_pairs_cannot_tell_right_ageing_from_fivefold_and_the_sound_numbers_can() -> None:
+def test_r_of_pairs_cannot_tell_right_aging_from_fivefold_and_the_sound_numbers_can() -> None:
     right, fivefold, own = (
         cohort(3000, [2], 0.02, 0.02, made, times) for made, times in (("mean", 1), ("mean", 5), ("own", 1))
     )
     options = {"replicates": 10}
-    r = [VentriclePearson()(visits, **options)["value"] for visits in (right, fivefold)]
+    r = [VentriclePearson()(visits, **options).value for visits in (right, fivefold)]
     # Here both sequences begin with one reading, whose noise they share: .60 instead of .58 for readings apart.
     assert r == pytest.approx([0.60, 0.61], abs=0.03)
-    assert VentriclePearson()(still(right), **options)["value"] == 0.0
-    skill = [AgeingSkill()(visits, **options)["value"] for visits in (right, fivefold, own)]
+    assert VentriclePearson()(still(right), **options).value == 0.0
+    skill = [AgingSkill()(visits, **options).value for visits in (right, fivefold, own)]
     assert skill[1] < -5 < 0.4 < skill[0] < skill[2]
-    bias = [AgeingSlope()(visits, **options)["bias"]["value"] for visits in (right, fivefold, still(right))]
+    bias = [AgingSlope()(visits, **options).parts["bias"].value for visits in (right, fivefold, still(right))]
     assert bias == pytest.approx([0, 8, -2], abs=0.15)
-    agreement = [AgeingAgreement()(visits, **options)["value"] for visits in (right, fivefold, own)]
+    agreement = [AgingAgreement()(visits, **options).value for visits in (right, fivefold, own)]
     assert agreement[1] < 0.15
     assert agreement[0] < agreement[2] - 0.4
 
@@ -244,12 +244,12 @@ def test_order_of_rows_and_unit_of_volume_do_not_matter(seed: int, factor: float
     other = visits.sample(frac=1, random_state=seed).assign(**{name: visits[name] * factor for name in volumes})
     for metric in METRICS:
         one, two = metric(visits, replicates=50), metric(other, replicates=50)
-        assert two["value"] == pytest.approx(one["value"], rel=1e-6)
-        assert two["low"] == pytest.approx(one["low"], rel=1e-6)
+        assert two.value == pytest.approx(one.value, rel=1e-6)
+        assert two.low == pytest.approx(one.low, rel=1e-6)
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.record.name)
-def test_bad_tables_are_refused(metric: AgeingSlope) -> None:
+def test_bad_tables_are_refused(metric: AgingSlope) -> None:
     visits = cohort(3, [1], 0.03, 0.02)
     with pytest.raises(ValueError, match="lacks made"):
         metric(visits.drop(columns="made"))
@@ -266,11 +266,11 @@ def test_a_follow_up_before_the_baseline_has_no_rate() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.record.name)
-def test_one_or_two_people_have_a_value_and_no_interval(metric: AgeingSlope) -> None:
+def test_one_or_two_people_have_a_value_and_no_interval(metric: AgingSlope) -> None:
     found = metric(cohort(2, [1, 2], 0.03, 0.02))
-    assert np.isfinite(found["value"])
-    assert np.isnan(found["low"])
-    assert np.isnan(found["high"])
+    assert np.isfinite(found.value)
+    assert np.isnan(found.low)
+    assert np.isnan(found.high)
 
 
 def test_flat_sequences_have_no_correlation() -> None:

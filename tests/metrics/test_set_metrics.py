@@ -16,7 +16,6 @@ from pcgm_bench.metrics.kid import KID
 from pcgm_bench.metrics.mmd import MMD
 from pcgm_bench.metrics.mmd import SCALES
 from pcgm_bench.metrics.mmd import ImageMMD
-from pcgm_bench.metrics.mmd import image_distances
 from pcgm_bench.metrics.ms_ssim import MOST
 from pcgm_bench.metrics.ms_ssim import MSSSIM
 from pcgm_bench.metrics.ms_ssim import ms_ssim
@@ -29,6 +28,7 @@ from pcgm_bench.metrics.prdc import Coverage
 from pcgm_bench.metrics.prdc import Density
 from pcgm_bench.metrics.prdc import Precision
 from pcgm_bench.metrics.prdc import Recall
+from pcgm_bench.statistics.distances import image_distances
 from pcgm_bench.statistics.proportion import wilson
 from pcgm_bench.statistics.resampling import half_interval
 
@@ -57,7 +57,7 @@ def test_fid_is_the_textbook_formula() -> None:
     x, y = sets()
     a, b = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
     expected = ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(a + b - 2 * np.real(sqrtm(a @ b)))
-    assert FID()(x, y)["value"] == pytest.approx(expected, rel=1e-7)
+    assert FID()(x, y).value == pytest.approx(expected, rel=1e-7)
 
 
 def test_fid_is_medmetrics() -> None:
@@ -70,7 +70,7 @@ def test_fid_is_medmetrics() -> None:
         theirs = float(theirs_fid.FID()(torch.from_numpy(y), torch.from_numpy(x)))
     except TypeError as error:
         pytest.skip(f"MONAI's FID does not run with this SciPy: {error}")
-    assert FID()(x, y)["value"] == pytest.approx(theirs, rel=1e-6)
+    assert FID()(x, y).value == pytest.approx(theirs, rel=1e-6)
 
 
 @pytest.mark.parametrize(("n", "d"), [(60, 8), (40, 100)], ids=["more images than dimensions", "fewer"])
@@ -85,14 +85,14 @@ def test_fid_is_torchmetrics(n: int, d: int) -> None:
     fid.update(torch.from_numpy(x), real=True)
     fid.update(torch.from_numpy(y), real=False)
     # Theirs takes roots of the eigenvalues of a product: where it is singular, 1e-17 of rounding becomes 1e-8 each.
-    assert FID()(x, y)["value"] == pytest.approx(float(fid.compute()), rel=1e-12 if n > d else 1e-6)
+    assert FID()(x, y).value == pytest.approx(float(fid.compute()), rel=1e-12 if n > d else 1e-6)
 
 
 def test_fid_needs_no_more_rows_than_dimensions_and_is_biased_as_documented() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 40, 300))
-    assert FID()(x, y)["value"] > 100  # the same population: all of it is bias
-    assert FID()(x, x)["value"] == pytest.approx(0, abs=1e-6)
+    assert FID()(x, y).value > 100  # the same population: all of it is bias
+    assert FID()(x, x).value == pytest.approx(0, abs=1e-6)
 
 
 def test_kid_is_the_u_statistic_of_the_cubic_kernel() -> None:
@@ -101,7 +101,7 @@ def test_kid_is_the_u_statistic_of_the_cubic_kernel() -> None:
     a, b, c = (polynomial_kernel(p, q, 3, 1 / d, 1) for p, q in ((x, x), (y, y), (x, y)))
     n, m = len(x), len(y)
     expected = (a.sum() - np.trace(a)) / (n * (n - 1)) + (b.sum() - np.trace(b)) / (m * (m - 1)) - 2 * c.mean()
-    assert KID()(x, y)["value"] == pytest.approx(expected, rel=1e-9)
+    assert KID()(x, y).value == pytest.approx(expected, rel=1e-9)
 
 
 def test_kid_is_torchmetrics() -> None:
@@ -116,7 +116,7 @@ def test_kid_is_torchmetrics() -> None:
     kid.update(torch.from_numpy(x[:n]), real=True)
     kid.update(torch.from_numpy(y[:n]), real=False)
     mean, _spread = kid.compute()
-    assert KID()(x[:n], y[:n])["value"] == pytest.approx(float(mean), rel=1e-9)
+    assert KID()(x[:n], y[:n]).value == pytest.approx(float(mean), rel=1e-9)
 
 
 def test_mmd_is_the_u_statistic_of_gaussian_kernels_and_medmetrics() -> None:
@@ -131,7 +131,7 @@ def test_mmd_is_the_u_statistic_of_gaussian_kernels_and_medmetrics() -> None:
     a, b, c = kernel(x, x), kernel(y, y), kernel(x, y)
     n, m = len(x), len(y)
     expected = (a.sum() - np.trace(a)) / (n * (n - 1)) + (b.sum() - np.trace(b)) / (m * (m - 1)) - 2 * c.mean()
-    ours = MMD()(x, y)["value"]
+    ours = MMD()(x, y).value
     assert ours == pytest.approx(expected, rel=1e-9)
     pytest.importorskip("medmetric")
     import torch
@@ -146,14 +146,14 @@ def test_shares_at_an_end_of_their_range_have_an_interval() -> None:
     x = np.random.default_rng(0).normal(size=(40, 3))
     for metric in (Precision, Recall, Density, Coverage):
         none = metric()(x, x + 100)
-        assert (none["value"], none["low"]) == (0.0, 0.0)
-        assert none["high"] == pytest.approx(wilson(0, 40)[1])
+        assert (none.value, none.low) == (0.0, 0.0)
+        assert none.high == pytest.approx(wilson(0, 40)[1])
     for metric in (Precision, Recall, Coverage):
         everybody = metric()(x, x + 1e-6)
-        assert (everybody["value"], everybody["high"]) == (1.0, 1.0)
-        assert everybody["low"] <= wilson(40, 40)[0]
+        assert (everybody.value, everybody.high) == (1.0, 1.0)
+        assert everybody.low <= wilson(40, 40)[0]
     people = np.repeat(np.arange(10), 4)
-    assert Recall()(x, x + 100, people=people)["high"] == pytest.approx(wilson(0, 10)[1])
+    assert Recall()(x, x + 100, people=people).high == pytest.approx(wilson(0, 10)[1])
 
 
 def test_prdc_is_prdcs() -> None:
@@ -161,15 +161,15 @@ def test_prdc_is_prdcs() -> None:
     x, y = sets(shift=0.5)
     theirs = prdc.compute_prdc(x, y, nearest_k=5)
     for metric in (Precision, Recall, Density, Coverage):
-        assert metric()(x, y)["value"] == pytest.approx(theirs[metric.record.name], abs=1e-12)
+        assert metric()(x, y).value == pytest.approx(theirs[metric.record.name], abs=1e-12)
 
 
 def test_image_mmd_is_mmd_of_flat_images_whatever_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     real, made = images(0, 9, 8), images(1, 7, 8)
     flat = [np.stack([x.ravel() for x in one]).astype(np.float64) for one in (real, made)]
-    assert ImageMMD()(real, made)["value"] == pytest.approx(MMD()(*flat)["value"], abs=1e-5)
-    monkeypatch.setattr("pcgm_bench.metrics.mmd.BLOCK_BYTES", 5 * 8 * 4)
-    monkeypatch.setattr("pcgm_bench.metrics.mmd.LEAST_BLOCK", 1)
+    assert ImageMMD()(real, made).value == pytest.approx(MMD()(*flat).value, abs=1e-5)
+    monkeypatch.setattr("pcgm_bench.statistics.distances.BLOCK_BYTES", 5 * 8 * 4)
+    monkeypatch.setattr("pcgm_bench.statistics.distances.LEAST_BLOCK", 1)
     many = [np.full((2, 2, 2), float(i)) for i in range(13)]
     squared = image_distances(many)
     assert squared[0, 12] == pytest.approx(8 * 12**2)
@@ -179,12 +179,12 @@ def test_image_mmd_is_mmd_of_flat_images_whatever_the_block(monkeypatch: pytest.
 def test_records_are_true_of_perfect_and_useless_features() -> None:
     rng = np.random.default_rng(3)
     real, perfect = rng.normal(size=(2, 60, 10))
-    floor = {metric.record.name: metric()(real, perfect)["value"] for metric in FEATURE_METRICS}
+    floor = {metric.record.name: metric()(real, perfect).value for metric in FEATURE_METRICS}
     collapsed, far = np.repeat(perfect[:1], 60, axis=0), perfect + 8.0
     for metric in FEATURE_METRICS:
         name, direction = metric.record.name, metric.record.direction
         for useless in (collapsed, far):
-            value = metric()(real, useless)["value"]
+            value = metric()(real, useless).value
             assert metric.record.range[0] <= value <= metric.record.range[1]
             worse = value > floor[name] if direction == "lower" else abs(value - 1) > abs(floor[name] - 1)
             # A collapsed set may sit among the real ones: precision and density are blind to that, as they say.
@@ -219,12 +219,12 @@ def test_ms_ssim_sees_collapse_and_spread() -> None:
     real = images(0, 12)
     same = [real[0]] * 12
     alike = MSSSIM()(real, same)
-    assert alike["made"] == pytest.approx(1.0)
-    assert alike["value"] == pytest.approx(1 - alike["real"])
+    assert alike.details["made"] == pytest.approx(1.0)
+    assert alike.value == pytest.approx(1 - alike.details["real"])
     noise = [np.random.default_rng(i).random((32, 32, 32)).astype(np.float32) for i in range(12)]
-    assert MSSSIM()(real, noise)["value"] < 0
+    assert MSSSIM()(real, noise).value < 0
     floor = MSSSIM()(real, images(1, 12))
-    assert floor["low"] < 0 < floor["high"]
+    assert floor.low < 0 < floor.high
     with pytest.raises(ValueError, match="more than 4 images"):
         within(real[:4], 0)
 
@@ -242,7 +242,8 @@ def test_coverage_of_the_interval_of_ms_ssim(scenario: str, n: int, monkeypatch:
     for draw in range(150):
         x, y = rng.normal(size=(2, n, 8))
         y = y * {"alike": 1.0, "narrow": 0.6, "collapsed": 0.0}[scenario]
-        found.append([MSSSIM()(list(x), list(y), seed=draw)[key] for key in ("value", "low", "high")])
+        estimate = MSSSIM()(list(x), list(y), seed=draw)
+        found.append([estimate.value, estimate.low, estimate.high])
     values, low, high = np.array(found).T
     assert 0.90 <= ((low <= values.mean()) & (values.mean() <= high)).mean() <= 0.98
     # A jackknife over images would be 12 to 41 % too wide; 150 draws know an s.d. to 6 %.
@@ -253,10 +254,10 @@ def test_ms_ssim_says_how_many_images_it_used(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("pcgm_bench.metrics.ms_ssim.ms_ssim", gaussian)
     x, y = (list(one) for one in np.random.default_rng(0).normal(size=(2, MOST + 50, 8)))
     found = MSSSIM()(x, y[:30])
-    assert (found["n_real"], found["n"]) == (MOST, 30)
-    assert MSSSIM()(y[:30], x)["n"] == MOST
+    assert (found.details["n_real"], found.n) == (MOST, 30)
+    assert MSSSIM()(y[:30], x).n == MOST
     # Sizes that were not looked at do not narrow the interval.
-    assert found["high"] - found["value"] == pytest.approx(
+    assert found.high - found.value == pytest.approx(
         stats.t.ppf(0.975, 29) * np.hypot(within(x, 0).error, within(y[:30], 0).error)
     )
 
@@ -270,7 +271,7 @@ def test_paper_mmd_is_the_published_loop() -> None:
         distance -= 2 * sum(p @ q for p in a for q in b) / 4
         total, last = total + distance, i
         repeats += 1
-    assert PaperMMD()(x, y)["value"] == pytest.approx(total / (last + 1), rel=1e-12)
+    assert PaperMMD()(x, y).value == pytest.approx(total / (last + 1), rel=1e-12)
     # About half of the mean over batches, as documented.
     assert total / (last + 1) == pytest.approx(total / repeats / 2 * 8 / 7)
 
@@ -279,10 +280,10 @@ def test_paper_image_mmd_has_the_documented_expectation_and_rewards_collapse() -
     real, perfect = images(0, 40, 8), images(1, 40, 8)
     x, y = (np.stack([2 * z.ravel() / 1.2 - 1 for z in one]).astype(np.float64) for one in (real, perfect))
     expected = ((x.mean(0) - y.mean(0)) ** 2).sum() + (x.var(0, ddof=1).sum() + y.var(0, ddof=1).sum()) / 2
-    value = PaperImageMMD()(real, perfect)["value"]
+    value = PaperImageMMD()(real, perfect).value
     assert value == pytest.approx(expected, rel=0.1)
     mean = np.mean(perfect, axis=0)
-    assert PaperImageMMD()(real, [mean] * 40)["value"] < value
+    assert PaperImageMMD()(real, [mean] * 40).value < value
 
 
 def test_paper_ms_ssim_written_out() -> None:
@@ -320,8 +321,8 @@ def test_paper_ms_ssim_written_out() -> None:
 
 def test_paper_ms_ssim_is_not_zero_for_a_perfect_generator() -> None:
     result = PaperMSSSIM()(images(0, 6), images(1, 6))
-    assert result["value"] == pytest.approx(abs(result["made"] - result["real"]) / result["real"])
-    assert result["value"] > 0.001
+    assert result.value == pytest.approx(abs(result.details["made"] - result.details["real"]) / result.details["real"])
+    assert result.value > 0.001
 
 
 @pytest.mark.parametrize("metric", FEATURE_METRICS)
@@ -367,7 +368,8 @@ def test_coverage_of_the_interval(metric: type, scenario: str) -> None:
     for _ in range(80):
         x, y = rng.normal(size=(2, 40, 8))
         y = {"same": y, "shifted": y + shift, "collapsed": 0.6 * y}[scenario]
-        found.append([metric()(x, y)[key] for key in ("value", "low", "high")])
+        estimate = metric()(x, y)
+        found.append([estimate.value, estimate.low, estimate.high])
     values, low, high = np.array(found).T
     covered = ((low <= values.mean()) & (values.mean() <= high)).mean()
     assert covered >= 0.86

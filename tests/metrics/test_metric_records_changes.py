@@ -1,7 +1,7 @@
 """Records of the metrics of counterfactuals on phantom people: the oracle at its best, useless generators not.
 
-Volumes are those that the population plans, read with an error of 0.5 %; images are drawn at 6 mm. Those of ageing are
-asked in `tests/test_metric_ageing.py`.
+Volumes are those that the population plans, read with an error of 0.5 %; images are drawn at 6 mm. Those of aging are
+asked in `tests/metrics/test_aging_metrics.py`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ from pcgm_bench.cohort.phantom.make import anatomy_of
 from pcgm_bench.cohort.phantom.make import noise_seed
 from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.cohort.phantom.render import render
+from pcgm_bench.contracts import Changes
+from pcgm_bench.contracts import Estimate
+from pcgm_bench.contracts import ImagesAndBands
+from pcgm_bench.contracts import MaskChanges
+from pcgm_bench.contracts import PeopleMetric
+from pcgm_bench.contracts import RoundTrips
 
 PEOPLE, SCANNED, SEED = 60, 8, 7
 REGIONS = (*LOBE_NAMES, "ventricles")
@@ -29,7 +35,7 @@ ASKED, FACTOR = "frontal", 0.9
 READING, MASK_ERROR = 0.005, 0.005
 RECIPE = Recipe("synthesis", "null", "pial", SEED, "3mm", PEOPLE // 2)
 LOADED = {plugin.name: plugin.load() for plugin in registry.plugins("metrics") if plugin.is_own}
-OF_VOLUMES = [name for name, metric in LOADED.items() if metric.record.inputs == "changes"]
+OF_VOLUMES = [name for name, metric in LOADED.items() if metric.inputs is Changes]
 OF_IMAGES = ["composition-voxels", "reversibility-voxels", "minimality-voxels", "mask-adherence", "own-nearest"]
 COPY = "copy-input"
 EXCEPTIONS: dict[str, set[str]] = {
@@ -69,7 +75,7 @@ def answers(rng: np.random.Generator) -> dict[str, pd.DataFrame]:
     }
 
 
-def of_volumes(name: str, table: pd.DataFrame) -> dict[str, Any]:
+def of_volumes(name: str, table: pd.DataFrame) -> Estimate:
     """A metric of the table: composition of a null intervention, reversibility of the round trip, else the change."""
     after = "there_"
     if name == "composition":
@@ -98,7 +104,7 @@ def drawn(template_home: Path, one_thread: None) -> dict[str, list[np.ndarray]]:
     return found
 
 
-def of_images(name: str, drawn: Mapping[str, list[np.ndarray]]) -> dict[str, dict[str, Any] | None]:
+def of_images(name: str, drawn: Mapping[str, list[np.ndarray]]) -> dict[str, Estimate | None]:
     """Generator -> result of a metric, None where it refuses to say."""
     rng = np.random.default_rng(SEED)
     factual, target = drawn["factual"], drawn["target"]
@@ -116,7 +122,7 @@ def of_images(name: str, drawn: Mapping[str, list[np.ndarray]]) -> dict[str, dic
     }
     bands = [(np.abs(b - a) > 0.01).any(axis=0) for a, b in zip(drawn["mask"], target, strict=True)]
     names = [str(k) for k in range(SCANNED)]
-    found: dict[str, dict[str, Any] | None] = {}
+    found: dict[str, Estimate | None] = {}
     for row in there:
         arguments = {
             "composition-voxels": (factual, null[row]),
@@ -143,7 +149,7 @@ def test_records(name: str, drawn: dict[str, list[np.ndarray]]) -> None:
     else:
         results = of_images(name, drawn)
     record = LOADED[name].record
-    values = {row: np.nan if one is None else one["value"] for row, one in results.items()}
+    values = {row: np.nan if one is None else one.value for row, one in results.items()}
     if name in NO_VALUE:
         assert np.isnan(values.pop(COPY))
         assert COPY in LOADED[name].__doc__
@@ -160,6 +166,6 @@ def test_records(name: str, drawn: dict[str, list[np.ndarray]]) -> None:
 
 
 def test_no_metric_of_counterfactuals_is_left_out() -> None:
-    known = {"changes", "people", "masks", "round trips", "images and bands"}
-    asked = {name for name, metric in LOADED.items() if metric.record.inputs in known or "voxels" in name}
+    known = (Changes, MaskChanges, RoundTrips, ImagesAndBands)
+    asked = {name for name, m in LOADED.items() if m.inputs in known or "voxels" in name or issubclass(m, PeopleMetric)}
     assert asked == {*OF_VOLUMES, *OF_IMAGES}
