@@ -18,7 +18,7 @@ from pcgm_bench.board.result import Result
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import UserError
 from pcgm_bench.store import atomic
-from pcgm_bench.store.identity import plain
+from pcgm_bench.store.identity import safe_filename
 
 _RECORDS = TypeAdapter(list[Record])
 
@@ -49,7 +49,7 @@ def export(results: Sequence[Result], folder: Path) -> list[Path]:
     """
     if old := [result.key for result in results if result.format != FORMAT]:
         raise UserError(f"--export: {len(old)} results are of version 0.1.0; copy their files instead")
-    names = [f"{plain(result.label.study)}/{_name(result)}" for result in results]
+    names = [f"{safe_filename(result.label.study)}/{_name(result)}" for result in results]
     paths = []
     for result, name in zip(results, names, strict=True):
         suffix = f"--{result.key}" if names.count(name) > 1 else ""
@@ -73,11 +73,11 @@ def _read(file: Path) -> Result:
     except (OSError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{file}: not a result of this version ({reason}); export it anew, or remove it") from error
-    if file.parent.name != plain(result.label.study):
+    if file.parent.name != safe_filename(result.label.study):
         raise UserError(f"{file}: holds a result of study {result.label.study}; move it to that folder")
     return shareable(result)
 
 
 def _name(result: Result) -> str:
     label = result.label
-    return f"{plain(label.method)}--{plain(label.cohort)}--seed{label.seed}"
+    return f"{safe_filename(label.method)}--{safe_filename(label.cohort)}--seed{label.seed}"

@@ -15,8 +15,8 @@ from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.report.canvas import colour
 from pcgm_bench.report.canvas import new_figure
 from pcgm_bench.report.canvas import save
-from pcgm_bench.runner.samples import DESCRIPTION
-from pcgm_bench.runner.scoring import Example
+from pcgm_bench.runner.examples import Example
+from pcgm_bench.runner.fold_plan import SAMPLE
 from pcgm_bench.segmenters.external.folder import fractions_of_labels
 
 PLANES = ((2, "axial"), (1, "coronal"), (0, "sagittal"))
@@ -102,14 +102,14 @@ def example_figures(examples: Sequence[Example], folder: Path) -> list[Path]:
     """
     paths = []
     for example in examples:
-        if not example.counterfactuals:
+        if not example.images:
             continue
-        paths.append(folder / f"{example.unit.stem}.png")
+        paths.append(folder / f"{example.key.stem}.png")
         if not paths[-1].exists():
-            images = {row: load() for row, load in example.counterfactuals.items()}
-            drawn = example.unit.description == DESCRIPTION
-            counterfactual_figure(example.factual(), images, paths[-1], example.unit.stem, differences=not drawn)
-        factual = dataclasses.replace(example.unit, description="").stem
+            images = {row: load() for row, load in example.images.items()}
+            drawn = example.key.description == SAMPLE
+            counterfactual_figure(example.factual(), images, paths[-1], example.key.stem, differences=not drawn)
+        factual = dataclasses.replace(example.key, description="").stem
         drawing = folder / f"{factual}_dseg.png"
         labels = None if drawing.exists() else example.labels()
         if labels is not None:

@@ -19,12 +19,11 @@ from pcgm_bench.report.effects import effects_figure
 from pcgm_bench.report.figures import example_figures
 from pcgm_bench.report.trajectories import trajectories_figure
 from pcgm_bench.results.scores import Scores
-from pcgm_bench.results.scores import read_scores
-from pcgm_bench.runner.scoring import Scored
+from pcgm_bench.runner import RunResult
 from pcgm_bench.store import RunFolder
 
 
-def run_figures(scored: Scored) -> list[Path]:
+def run_figures(result: RunResult) -> list[Path]:
     """Draw what is not drawn yet of a run: its examples, and its study's plots, anew where the scores are newer.
 
     Returns:
@@ -32,10 +31,8 @@ def run_figures(scored: Scored) -> list[Path]:
 
     Raises:
         PluginError: the study fails to say what to draw, or asks for what is no `Plot`.
-        UserError: the stored scores cannot be read.
     """
-    examples = example_figures(scored.examples, scored.folder.figures)
-    return [*examples, *study_figures(scored.folder, read_scores(scored.folder.scores_file))]
+    return [*example_figures(result.examples, result.folder.figures), *study_figures(result.folder, result.scores)]
 
 
 def study_figures(folder: RunFolder, scores: Scores) -> list[Path]:

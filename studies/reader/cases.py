@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
 from pcgm_bench.cohort.volume import foreground
+from pcgm_bench.contracts import ReaderCase
 from pcgm_bench.contracts import UserError
 
 WHITE = 255
@@ -25,21 +25,6 @@ COARSE_MM = 3.0
 
 FAKES = ("shuffled", "blurred")
 """Kinds of catch trials, made of real scans: the voxels inside the brain in random order, and a heavy blur."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One image that may be shown.
-
-    Attributes:
-        identity: where it came from; stands in the sealed key and nowhere else.
-        person: whose image it is; nobody is drawn twice from one pool.
-        load: gives the image ``(X, Y, Z)`` and its affine ``(4, 4)``.
-    """
-
-    identity: str
-    person: str
-    load: Callable[[], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -60,12 +45,12 @@ class Space:
         return np.linalg.norm(self.affine[:3, :3], axis=0)
 
     @classmethod
-    def of(cls, case: Case) -> Space:
+    def of(cls, case: ReaderCase) -> Space:
         """The grid of a case."""
         image, affine = case.load()
         return cls(tuple(image.shape), np.asarray(affine, float))
 
-    def image(self, case: Case) -> np.ndarray:
+    def image(self, case: ReaderCase) -> np.ndarray:
         """Load a case.
 
         Raises:

@@ -1,84 +1,51 @@
-"""The sealed key and the filled-in answer sheets, read with every doubt refused by name."""
+"""The filled-in answer sheets, read with every doubt refused by name."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import json
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from pcgm_bench.contracts import UserError
-from pcgm_bench.studies.reader_draw import CATCH
-from pcgm_bench.studies.reader_draw import REAL
-from pcgm_bench.studies.reader_draw import SYNTHETIC
+from pcgm_bench.studies.reader.draw import CATCH
+from pcgm_bench.studies.reader.draw import REAL
+from pcgm_bench.studies.reader.draw import SYNTHETIC
+from pcgm_bench.studies.reader.key import Key
 
-FORMAT = "pcgm-bench reader key 1"
 COLUMNS = ("study", "reader", "case_id", "answer", "confidence", "seconds", "comment")
 CONFIDENCES = ("1", "2", "3", "4", "5")
-DIGITS = 16
 
 
 @dataclass(frozen=True)
-class Key:
-    """The sealed key.
+class Reading:
+    """One answer.
 
     Attributes:
-        path: its file.
-        sha256: of the file.
-        content: as `pcgm_bench.studies.reader_export` wrote it.
+        reader: the number.
+        case: the image's name; that of the first for a repeat.
+        kind: ``case`` or ``catch``.
+        truth: ``real`` or ``synthetic``.
+        source: where the image came from, or the kind of fake.
+        place: in the reader's order.
+        synthetic: the answer.
+        confidence: 1 to 5; NaN if the reader gave none.
+        seconds: likewise.
     """
 
-    path: Path
-    sha256: str
-    content: Mapping[str, Any]
-
-    @property
-    def study(self) -> str:
-        """Name of the study."""
-        return study_name(self.sha256)
-
-    @property
-    def readers(self) -> Mapping[str, Mapping[str, str]]:
-        """Reader's number -> case -> image."""
-        return self.content["readers"]
-
-    @property
-    def images(self) -> Mapping[str, Mapping[str, Any]]:
-        """Image -> kind, truth, source and so on."""
-        return self.content["images"]
-
-
-def study_name(sha256: str) -> str:
-    """A study is called by the beginning of its key's SHA-256."""
-    return sha256[:DIGITS]
-
-
-def read_key(path: Path) -> Key:
-    """Read a key.
-
-    Raises:
-        UserError: not there, or not a key.
-    """
-    path = path / "key.json" if path.is_dir() else path
-    try:
-        data = path.read_bytes()
-        content = json.loads(data)
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot read the key ({error.strerror}); it is sealed/key.json of the study"
-        ) from error
-    except ValueError as error:
-        raise UserError(f"{path}: not a key of a reader study; give sealed/key.json") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise UserError(f"{path}: not a key of this version ({FORMAT}); give sealed/key.json of the study")
-    return Key(path, hashlib.sha256(data).hexdigest(), content)
+    reader: int
+    case: str
+    kind: str
+    truth: str
+    source: str
+    place: int
+    synthetic: bool
+    confidence: float
+    seconds: float
 
 
 def read_sheets(paths: Sequence[Path], key: Key) -> pd.DataFrame:
@@ -89,10 +56,7 @@ def read_sheets(paths: Sequence[Path], key: Key) -> pd.DataFrame:
         key: of their study.
 
     Returns:
-        One row a reading: ``reader`` (int), ``case`` (the image's name; that of the first for a repeat), ``kind``
-        (``case`` or ``catch``), ``truth``, ``source``, ``place`` in the reader's order, ``look`` (1, or 2 for the
-        second look at a repeated case), ``synthetic`` (the answer, bool), ``confidence`` and ``seconds`` (NaN if the
-        reader gave none).
+        One row a `Reading`, and a column ``look``: 1, or 2 for the second look at a repeated case.
 
     Raises:
         UserError: a sheet is incomplete, has a row twice, an unknown answer, or is of another study; or two sheets
@@ -197,18 +161,17 @@ def _rows(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _reading(reader: int, row: Mapping[str, str], key: Key) -> dict[str, Any]:
+def _reading(reader: int, row: Mapping[str, str], key: Key) -> Reading:
     name = key.readers[str(reader)][row["case_id"]]
     image = key.images[name]
-    place = sorted(key.readers[str(reader)]).index(row["case_id"])
-    return {
-        "reader": reader,
-        "case": image["repeats"] or name,
-        "kind": CATCH if image["kind"] == CATCH else "case",
-        "truth": image["truth"],
-        "source": image["fake"] or image["source"],
-        "place": place,
-        "synthetic": row["answer"].lower() == SYNTHETIC,
-        "confidence": float(row["confidence"] or "nan"),
-        "seconds": float(row["seconds"] or "nan"),
-    }
+    return Reading(
+        reader=reader,
+        case=image.repeats or name,
+        kind=CATCH if image.kind == CATCH else "case",
+        truth=image.truth,
+        source=image.fake or image.source,
+        place=sorted(key.readers[str(reader)]).index(row["case_id"]),
+        synthetic=row["answer"].lower() == SYNTHETIC,
+        confidence=float(row["confidence"] or "nan"),
+        seconds=float(row["seconds"] or "nan"),
+    )

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from pcgm_bench.contracts import Progress
+from pcgm_bench.contracts import ReaderCase
 from pcgm_bench.contracts import UserError
-from pcgm_bench.studies.reader_cases import FAKES
-from pcgm_bench.studies.reader_cases import Case
-from pcgm_bench.studies.reader_cases import Space
-from pcgm_bench.studies.reader_cases import coarse
-from pcgm_bench.studies.reader_cases import window
-
-Progress = Callable[[str, int, int], None]
+from pcgm_bench.studies.reader.cases import FAKES
+from pcgm_bench.studies.reader.cases import Space
+from pcgm_bench.studies.reader.cases import coarse
+from pcgm_bench.studies.reader.cases import window
 
 RULES = ("nearest", "random")
 REAL = "real"
@@ -88,7 +86,7 @@ class Shown:
     name: str
     kind: str
     truth: str
-    case: Case
+    case: ReaderCase
     fake: str = ""
     repeats: str = ""
     pair: int = 0
@@ -102,7 +100,7 @@ class Drawn:
     notes: tuple[str, ...]
 
 
-def secret(real: Sequence[Case], made: Sequence[Case]) -> int:
+def secret(real: Sequence[ReaderCase], made: Sequence[ReaderCase]) -> int:
     """A number that only somebody with the images can have; part of every seed.
 
     Without it, anybody who has this program and guesses the seed knows the order.
@@ -115,7 +113,12 @@ def secret(real: Sequence[Case], made: Sequence[Case]) -> int:
 
 
 def draw(
-    real: Sequence[Case], made: Sequence[Case], design: Design, space: Space, entropy: list[int], progress: Progress
+    real: Sequence[ReaderCase],
+    made: Sequence[ReaderCase],
+    design: Design,
+    space: Space,
+    entropy: list[int],
+    progress: Progress,
 ) -> Drawn:
     """Choose the cases, the repeats and the catch trials.
 
@@ -147,20 +150,20 @@ def draw(
         for i, (truth, case, number) in enumerate(chosen)
     ]
     for truth in (REAL, SYNTHETIC):
-        first = [one for one in shown if one.kind == CASE and one.truth == truth]
+        first = [entry for entry in shown if entry.kind == CASE and entry.truth == truth]
         for index in rng.choice(len(first), design.repeated, replace=False):
-            one = first[index]
-            shown.append(Shown(names[len(shown)], REPEAT, truth, one.case, repeats=one.name, pair=one.pair))
+            entry = first[index]
+            shown.append(Shown(names[len(shown)], REPEAT, truth, entry.case, repeats=entry.name, pair=entry.pair))
     for number, index in enumerate(rng.choice(len(reals), design.catch, replace=False)):
         kind = FAKES[number % len(FAKES)]
         shown.append(Shown(names[len(shown)], CATCH, SYNTHETIC, reals[index], fake=kind))
     # By drawn name, so that nothing in the order of writing (inodes, times) follows what an image is.
-    return Drawn(tuple(sorted(shown, key=lambda one: one.name)), notes)
+    return Drawn(tuple(sorted(shown, key=lambda entry: entry.name)), notes)
 
 
-def one_each(pool: Sequence[Case], rng: np.random.Generator) -> list[Case]:
+def one_each(pool: Sequence[ReaderCase], rng: np.random.Generator) -> list[ReaderCase]:
     """One image a person, drawn at random where there are several visits; in the pool's order of people."""
-    people: dict[str, list[Case]] = {}
+    people: dict[str, list[ReaderCase]] = {}
     for case in pool:
         people.setdefault(case.person, []).append(case)
     return [cases[int(rng.integers(len(cases)))] for cases in people.values()]
@@ -173,32 +176,32 @@ def order(shown: Sequence[Shown], entropy: list[int], reader: int) -> list[Shown
     """
     rng = np.random.default_rng([*entropy, 1, reader])
     third = len(shown) // 3
-    again = {one.repeats: one for one in shown if one.kind == REPEAT}
-    twice = [(one, again[one.name]) for one in shown if one.name in again]
+    again = {entry.repeats: entry for entry in shown if entry.kind == REPEAT}
+    twice = [(entry, again[entry.name]) for entry in shown if entry.name in again]
     looks = [pair if rng.random() < 0.5 else pair[::-1] for pair in twice]
     places: dict[int, Shown] = {}
     for which, start in ((0, 0), (1, len(shown) - third)):
         slots = rng.choice(third, len(looks), replace=False) + start
         places |= {int(slot): look[which] for slot, look in zip(slots, looks, strict=True)}
-    rest = [one for one in shown if one.name not in again and one.kind != REPEAT]
+    rest = [entry for entry in shown if entry.name not in again and entry.kind != REPEAT]
     free = [slot for slot in range(len(shown)) if slot not in places]
     places |= {slot: rest[index] for slot, index in zip(free, rng.permutation(len(rest)), strict=True)}
     return [places[slot] for slot in range(len(shown))]
 
 
-def _enough(pool: Sequence[Case], count: int, what: str) -> None:
+def _enough(pool: Sequence[ReaderCase], count: int, what: str) -> None:
     if len(pool) < count:
         raise UserError(f"{what} of {len(pool)} people, --cases {count} needs {count}: use --cases {len(pool)} or less")
 
 
-def _pick(pool: Sequence[Case], count: int, what: str, rng: np.random.Generator) -> list[Case]:
+def _pick(pool: Sequence[ReaderCase], count: int, what: str, rng: np.random.Generator) -> list[ReaderCase]:
     _enough(pool, count, what)
     return [pool[index] for index in rng.choice(len(pool), count, replace=False)]
 
 
 def _strangers(
-    reals: Sequence[Case], pool: Sequence[Case], count: int, rng: np.random.Generator
-) -> tuple[list[Case], tuple[str, ...]]:
+    reals: Sequence[ReaderCase], pool: Sequence[ReaderCase], count: int, rng: np.random.Generator
+) -> tuple[list[ReaderCase], tuple[str, ...]]:
     """Synthetic images at random, of people who are not among the real cases as far as there are any."""
     _enough(pool, count, "synthetic images")
     seen = {case.person for case in reals}
@@ -210,8 +213,8 @@ def _strangers(
 
 
 def _nearest(
-    reals: Sequence[Case], pool: Sequence[Case], space: Space, progress: Progress
-) -> tuple[list[Case], tuple[str, ...]]:
+    reals: Sequence[ReaderCase], pool: Sequence[ReaderCase], space: Space, progress: Progress
+) -> tuple[list[ReaderCase], tuple[str, ...]]:
     """For every real case the most similar image of the pool, none twice: least total squared difference of levels."""
     want = np.stack([coarse(window(space.image(case), case.identity), space) for case in reals])
     norms = (want.astype(np.float64) ** 2).sum(axis=1)

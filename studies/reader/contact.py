@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pcgm_bench.studies.reader_cases import WHITE
+from pcgm_bench.studies.reader.cases import WHITE
 
 ACROSS = 3
 DOWN = 5

@@ -23,69 +23,46 @@ import tempfile
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import asdict
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
 
+from pcgm_bench.contracts import Progress
+from pcgm_bench.contracts import ReaderCase
+from pcgm_bench.contracts import ReaderExport
 from pcgm_bench.contracts import UserError
-from pcgm_bench.studies.reader_cases import WHITE
-from pcgm_bench.studies.reader_cases import Case
-from pcgm_bench.studies.reader_cases import Space
-from pcgm_bench.studies.reader_cases import fake
-from pcgm_bench.studies.reader_cases import round_to_levels
-from pcgm_bench.studies.reader_cases import window
-from pcgm_bench.studies.reader_contact import planes
-from pcgm_bench.studies.reader_contact import write_pages
-from pcgm_bench.studies.reader_draw import Design
-from pcgm_bench.studies.reader_draw import Progress
-from pcgm_bench.studies.reader_draw import Shown
-from pcgm_bench.studies.reader_draw import draw
-from pcgm_bench.studies.reader_draw import order
-from pcgm_bench.studies.reader_draw import secret
-from pcgm_bench.studies.reader_sheets import COLUMNS
-from pcgm_bench.studies.reader_sheets import FORMAT
-from pcgm_bench.studies.reader_sheets import study_name
-from pcgm_bench.studies.reader_texts import instructions
+from pcgm_bench.contracts import silent
+from pcgm_bench.studies.reader.cases import WHITE
+from pcgm_bench.studies.reader.cases import Space
+from pcgm_bench.studies.reader.cases import fake
+from pcgm_bench.studies.reader.cases import round_to_levels
+from pcgm_bench.studies.reader.cases import window
+from pcgm_bench.studies.reader.contact import planes
+from pcgm_bench.studies.reader.contact import write_pages
+from pcgm_bench.studies.reader.draw import Design
+from pcgm_bench.studies.reader.draw import Shown
+from pcgm_bench.studies.reader.draw import draw
+from pcgm_bench.studies.reader.draw import order
+from pcgm_bench.studies.reader.draw import secret
+from pcgm_bench.studies.reader.key import FORMAT
+from pcgm_bench.studies.reader.key import study_name
+from pcgm_bench.studies.reader.sheets import COLUMNS
+from pcgm_bench.studies.reader.texts import instructions
 
 WHEN = 946_684_800
 """Modification time of everything written: 2000-01-01, UTC."""
 KEY = "sealed/key.json"
 
 
-@dataclass(frozen=True)
-class Exported:
-    """What an export made.
-
-    Attributes:
-        folder: where.
-        key: the sealed key.
-        sha256: of the key.
-        study: name of the study, in every sheet.
-        files: images for each reader.
-        mebibytes: size of everything.
-        notes: remarks for the person who runs the study, a line each.
-    """
-
-    folder: Path
-    key: Path
-    sha256: str
-    study: str
-    files: int
-    mebibytes: float
-    notes: tuple[str, ...]
-
-
 def export(
-    real: Sequence[Case],
-    made: Sequence[Case],
+    real: Sequence[ReaderCase],
+    made: Sequence[ReaderCase],
     out: Path,
     design: Design,
-    origin: Mapping[str, Any],
-    progress: Progress = lambda _what, _done, _total: None,
-) -> Exported:
+    origin: Mapping[str, str],
+    progress: Progress = silent,
+) -> ReaderExport:
     """Write a study. The same pools, design and origin give the same bytes.
 
     Args:
@@ -116,15 +93,15 @@ def export(
         raise _cannot_write(out, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return Exported(out, out / KEY, sha, study_name(sha), count, size, notes)
+    return ReaderExport(out, out / KEY, sha, study_name(sha), count, size, notes)
 
 
 def _fill(
     root: Path,
-    real: Sequence[Case],
-    made: Sequence[Case],
+    real: Sequence[ReaderCase],
+    made: Sequence[ReaderCase],
     design: Design,
-    origin: Mapping[str, Any],
+    origin: Mapping[str, str],
     progress: Progress,
 ) -> tuple[str, tuple[str, ...], int]:
     """Write everything below ``root``; returns the key's SHA-256, remarks and the number of images a reader."""
@@ -135,27 +112,27 @@ def _fill(
     orders = {reader: order(shown, entropy, reader) for reader in range(1, design.readers + 1)}
     width = max(3, len(str(len(shown))))
     named = {
-        reader: {one.name: f"case-{place:0{width}d}" for place, one in enumerate(ones, 1)}
-        for reader, ones in orders.items()
+        reader: {entry.name: f"case-{place:0{width}d}" for place, entry in enumerate(entries, 1)}
+        for reader, entries in orders.items()
     }
     for reader in named:
         (_folder(root, reader) / "cases").mkdir(parents=True)
     looks: dict[str, np.ndarray] = {}
     hashes: dict[str, str] = {}
-    for index, one in enumerate(shown):
-        voxels = _voxels(one, space, np.random.default_rng([*entropy, 2, index]))
+    for index, entry in enumerate(shown):
+        voxels = _voxels(entry, space, np.random.default_rng([*entropy, 2, index]))
         data = nifti(voxels, space.affine)
-        hashes[one.name] = hashlib.sha256(data).hexdigest()
-        looks[one.name] = planes(voxels)
+        hashes[entry.name] = hashlib.sha256(data).hexdigest()
+        looks[entry.name] = planes(voxels)
         for reader, names in named.items():
-            (_folder(root, reader) / "cases" / f"{names[one.name]}.nii").write_bytes(data)
+            (_folder(root, reader) / "cases" / f"{names[entry.name]}.nii").write_bytes(data)
         progress("writing cases", index + 1, len(shown))
     key = _key_text(drawn.shown, named, hashes, design, origin, space)
     sha = hashlib.sha256(key.encode()).hexdigest()
     (root / KEY).parent.mkdir()
     (root / KEY).write_text(key, encoding="utf-8")
     for reader, names in named.items():
-        pages = [(names[one.name], looks[one.name]) for one in orders[reader]]
+        pages = [(names[entry.name], looks[entry.name]) for entry in orders[reader]]
         _write_papers(_folder(root, reader), reader, [name for name, _ in pages], sha)
         write_pages(_folder(root, reader) / "contact", pages)
         progress("contact sheets", reader, design.readers)
@@ -183,11 +160,11 @@ def nifti(voxels: np.ndarray, affine: np.ndarray) -> bytes:
     return image.to_bytes()
 
 
-def _voxels(one: Shown, space: Space, rng: np.random.Generator) -> np.ndarray:
-    image = space.image(one.case)
-    if one.fake:
-        image = fake(image, one.fake, space, rng)
-    return round_to_levels(window(image, one.case.identity), rng)
+def _voxels(entry: Shown, space: Space, rng: np.random.Generator) -> np.ndarray:
+    image = space.image(entry.case)
+    if entry.fake:
+        image = fake(image, entry.fake, space, rng)
+    return round_to_levels(window(image, entry.case.identity), rng)
 
 
 def _folder(root: Path, reader: int) -> Path:
@@ -199,20 +176,20 @@ def _key_text(
     named: Mapping[int, Mapping[str, str]],
     hashes: Mapping[str, str],
     design: Design,
-    origin: Mapping[str, Any],
+    origin: Mapping[str, str],
     space: Space,
 ) -> str:
     images = {
-        one.name: {
-            "kind": one.kind,
-            "truth": one.truth,
-            "source": one.case.identity,
-            "fake": one.fake,
-            "repeats": one.repeats,
-            "pair": one.pair,
-            "sha256": hashes[one.name],
+        entry.name: {
+            "kind": entry.kind,
+            "truth": entry.truth,
+            "source": entry.case.identity,
+            "fake": entry.fake,
+            "repeats": entry.repeats,
+            "pair": entry.pair,
+            "sha256": hashes[entry.name],
         }
-        for one in shown
+        for entry in shown
     }
     content = {
         "format": FORMAT,
