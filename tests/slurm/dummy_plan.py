@@ -16,6 +16,7 @@ from pcgm_bench.store.atomic import write_json
 from pcgm_bench.store.atomic import write_text
 
 WAIT_SECONDS = 100.0
+BEFORE = {Step.SEGMENTATIONS: Step.PEOPLE, Step.IMAGES: Step.SEGMENTATIONS, Step.GATHER: Step.IMAGES}
 
 
 def write_plan(home: Path, units: int, waits: int | None = None, broken: str = "") -> Path:
@@ -56,13 +57,13 @@ def missing(plan: Path, step: Step) -> int:
 
 
 def do_step(plan: Path, step: str, number: int, of: int) -> None:
-    """Make a share of a step; an image reads all segmentations, as a method does."""
+    """Make a share of a step; a file reads all files of the step before, as a method reads all segmentations."""
     content = json.loads(plan.read_text())
     if step == content["broken"]:
         raise UserError(f"{step} cannot be made: the plan is broken on purpose")
     if step == Step.GATHER and (lost := missing(plan, Step.IMAGES)):
         raise UserError(f"{lost} images are missing; the same command makes them")
-    before = {Step.IMAGES: Step.SEGMENTATIONS, Step.GATHER: Step.IMAGES}.get(Step(step))
+    before = BEFORE.get(Step(step))
     for path in unit_files(plan, step)[number::of]:
         if path.exists():
             continue
