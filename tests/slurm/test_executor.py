@@ -21,8 +21,8 @@ from pcgm_bench.runner.executors import Task
 from pcgm_bench.runner.executors import do_shard
 from pcgm_bench.runner.executors import parse_shard
 from pcgm_bench.runner.executors.interface import tasks_of
-from pcgm_bench.runner.executors.slurm import open_submitit
 from pcgm_bench.runner.executors.slurm_queue import SlurmQueue
+from pcgm_bench.runner.executors.slurm_submitit import open_submitit
 from pcgm_bench.runner.executors.task_report import ReportingTask
 
 
@@ -45,6 +45,7 @@ class FakeSlurm:
     refused: str = ""
     states_left: int = 0
     submissions: list[dict[str, object]] = field(default_factory=list)
+    environments: list[dict[str, str]] = field(default_factory=list)
     jobs: dict[str, str] = field(default_factory=dict)
     cancelled: list[str] = field(default_factory=list)
     parameters: dict[str, object] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class FakeSlurm:
         if self.refused and str(self.parameters["job_name"]).endswith(self.refused):
             raise RuntimeError("invalid partition specified")
         self.submissions.append(dict(self.parameters))
+        self.environments.append(dict(os.environ))
         main = str(10 + len(self.submissions))
         ids = [main] if len(work) == 1 else [f"{main}_{number}" for number in range(len(work))]
         for number, task in zip(ids, work, strict=True):
@@ -165,6 +167,20 @@ def test_a_refused_step_cancels_the_others(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="SLURM refuses the job: invalid partition"):
         executor_for(tmp_path, slurm).run(plan, dummy_plan.missing)
     assert slurm.cancelled == ["11", "12"]
+
+
+def test_a_job_hands_nothing_of_its_own_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command may itself run in a job: its memory and processors are not those of the tasks."""
+    settings = {"SLURM_JOB_ID": "7", "SLURM_MEM_PER_NODE": "1000", "SLURM_CONF": "/cluster/slurm.conf", "ANY": "1"}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    plan, slurm = dummy_plan.write_plan(tmp_path, 5), FakeSlurm()
+    executor_for(tmp_path, slurm).run(plan, dummy_plan.missing)
+    for environment in slurm.environments:
+        assert environment["SLURM_CONF"] == "/cluster/slurm.conf"
+        assert environment["ANY"] == "1"
+        assert not {"SLURM_JOB_ID", "SLURM_MEM_PER_NODE"} & environment.keys()
+    assert settings.items() <= os.environ.items()
 
 
 def test_two_homes_have_different_job_names(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pcgm_bench.runner.executors.interface import Step
 from pcgm_bench.runner.executors.interface import Task
 from pcgm_bench.runner.executors.shard import do_shard
 from pcgm_bench.runner.executors.shard import parse_shard
-from pcgm_bench.runner.executors.slurm import Resources
 from pcgm_bench.runner.executors.slurm import SlurmExecutor
+from pcgm_bench.runner.executors.slurm_resources import Resources
 
 __all__ = [
     "DoStep",

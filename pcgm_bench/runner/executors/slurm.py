@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
@@ -27,6 +26,9 @@ from pcgm_bench.runner.executors.interface import tasks_of
 from pcgm_bench.runner.executors.slurm_queue import Queue
 from pcgm_bench.runner.executors.slurm_queue import SlurmQueue
 from pcgm_bench.runner.executors.slurm_queue import alive
+from pcgm_bench.runner.executors.slurm_resources import Resources
+from pcgm_bench.runner.executors.slurm_submitit import open_submitit
+from pcgm_bench.runner.executors.slurm_submitit import outside_job
 from pcgm_bench.runner.executors.submission import JobFolder
 from pcgm_bench.runner.executors.submission import SubmittedTask
 from pcgm_bench.runner.executors.task_report import ReportingTask
@@ -39,64 +41,6 @@ SETTLE_SECONDS = 20.0
 """A network file system may show another machine's file this much later."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What each task asks SLURM for; empty or None: SLURM's default.
-
-    Attributes:
-        cpus_per_task: processors; the plan's number of threads. An image's bits depend on the threads.
-        minutes: time limit of a task.
-        memory: for example ``8GB``.
-        partition: where to run.
-        gpus_per_task: for all steps but the people, which need none.
-        constraint: features of a node. An image's last bits depend on the processor's instruction set, so a mixed
-            partition needs one, for example ``avx512``.
-        account: who pays.
-        options: other options of ``sbatch``, by their long names.
-    """
-
-    cpus_per_task: int = 1
-    minutes: int = 240
-    memory: str = "8GB"
-    partition: str = ""
-    gpus_per_task: int = 0
-    constraint: str = ""
-    account: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
-
-    def parameters(self, step: Step) -> dict[str, object]:
-        """submitit's parameters of a step's tasks."""
-        texts = {
-            "partition": self.partition,
-            "constraint": self.constraint,
-            "account": self.account,
-            "mem": self.memory,
-        }
-        return {
-            "time": self.minutes,
-            "cpus_per_task": self.cpus_per_task,
-            # srun takes no number of processors from sbatch since SLURM 22.05.
-            "srun_args": [f"--cpus-per-task={self.cpus_per_task}"],
-            **{name: text for name, text in texts.items() if text},
-            **({"gpus_per_task": self.gpus_per_task} if self.gpus_per_task and step is not Step.PEOPLE else {}),
-            "additional_parameters": {"ntasks": "1", **self.options},
-        }
-
-
-def open_submitit(folder: Path) -> SubmititExecutor:
-    """submitit's executor for SLURM.
-
-    Raises:
-        UserError: there is no SLURM here.
-    """
-    import submitit
-
-    try:
-        return submitit.SlurmExecutor(folder)
-    except RuntimeError as error:
-        raise UserError(f"--executor slurm: {error}; give the command on a machine that submits jobs") from error
 
 
 def silent(_what: str, _done: int, _total: int) -> None:
@@ -171,16 +115,17 @@ class SlurmExecutor:
                     dependency=f"afterany:{after}" if after else None,
                 )
                 work = [ReportingTask(self.do_step, plan, task, folder.report_path(task)) for task in tasks]
-                ids = [job.job_id for job in executor.submit_array(work)]
+                with outside_job():
+                    ids = [job.job_id for job in executor.submit_array(work)]
                 submitted += [SubmittedTask(task, number) for task, number in zip(tasks, ids, strict=True)]
                 folder.write(submitted)
                 after = ids[0].partition("_")[0]
         except BaseException as error:
-            self.queue.cancel(sorted({each.job.partition("_")[0] for each in submitted}))
+            self.queue.cancel(_main_numbers(submitted))
             if not isinstance(error, Exception):
                 raise
             raise UserError(f"SLURM refuses the job: {error}") from error
-        log.info("submitted %d tasks as jobs %s", len(submitted), ", ".join(sorted({each.job for each in submitted})))
+        log.info("submitted %d tasks as jobs %s", len(submitted), ", ".join(_main_numbers(submitted)))
         return submitted
 
     def wait(self, folder: JobFolder, submitted: Sequence[SubmittedTask]) -> tuple[list[str], bool]:
@@ -214,3 +159,8 @@ class SlurmExecutor:
             ended = [report is not None for each, report in reports.items() if each.task.step is step]
             if ended:
                 self.progress(f"{step} (tasks)", sum(ended), len(ended))
+
+
+def _main_numbers(submitted: Sequence[SubmittedTask]) -> list[str]:
+    """Numbers of jobs and of whole arrays, in order."""
+    return list(dict.fromkeys(each.job.partition("_")[0] for each in submitted))
