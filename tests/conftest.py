@@ -15,24 +15,35 @@ from pcgm_bench.registry import Plugin
 
 TOYS: dict[Kind, dict[str, str]] = {
     "methods": {
-        "shifter": "Shifter",
-        "truth": "Truth",
-        "sampler": "Sampler",
-        "spoiler": "Spoiler",
-        "planner": "Planner",
-        "copier": "Copier",
+        "shifter": "fakes:Shifter",
+        "second": "fakes:SecondShifter",
+        "truth": "fakes:Truth",
+        "copy": "fakes:Repeater",
+        "sampler": "fakes:Sampler",
+        "spoiler": "fakes:Spoiler",
+        "planner": "fakes:Planner",
+        "copier": "fakes:Copier",
     },
-    "studies": {"toy": "ToyStudy", "toy-samples": "ToySampleStudy", "toy-privacy": "ToyPrivacyStudy"},
-    "metrics": {"brightness": "Brightness", "contrast": "Contrast", "sets": "Sets"},
-    "features": {"corner": "Corner"},
-    "cohorts": {"toy": "ToyCohort", "labelled": "LabelledToyCohort"},
-    "segmenters": {"toy": "ToySegmenter"},
+    "studies": {
+        "toy": "fakes_studies:ToyStudy",
+        "toy-copy": "fakes_studies:CopyStudy",
+        "toy-samples": "fakes_studies:ToySampleStudy",
+        "toy-privacy": "fakes_studies:ToyPrivacyStudy",
+    },
+    "metrics": {
+        "brightness": "fakes_studies:Brightness",
+        "contrast": "fakes_studies:Contrast",
+        "sets": "fakes_studies:Sets",
+    },
+    "features": {"corner": "fakes_studies:Corner"},
+    "cohorts": {"toy": "fakes:ToySource", "labelled": "fakes:LabelledToySource"},
+    "segmenters": {"toy": "fakes:ToySegmenter", "content": "fakes:ContentSegmenter"},
 }
 
 
 def toy_plugins(kind: Kind) -> list[Plugin]:
     """Stands in for `registry._found`."""
-    return [Plugin(kind, name, f"fakes:{target}", "toys", "1") for name, target in TOYS[kind].items()]
+    return [Plugin(kind, name, target, "toys", "1") for name, target in TOYS[kind].items()]
 
 
 @pytest.fixture(scope="session")

@@ -101,7 +101,8 @@ class RunFolder:
         """
         folder = cls(home / "runs" / identity.folder_name)
         if not folder.identity_file.exists():
-            write_versioned(folder.identity_file, SCHEMA, identity.model_dump(mode="json"))
+            content = identity.model_dump(mode="json", exclude={"schema_version"})
+            write_versioned(folder.identity_file, SCHEMA, content)
         if folder.identity != identity:
             raise UserError(f"{folder.root}: holds another run; {REMOVE}")
         return folder
