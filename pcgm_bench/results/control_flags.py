@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -26,10 +27,16 @@ class Cell:
         return cls(record.metric, record.group, record.region, record.contrast)
 
 
-def flags(records: Iterable[Record]) -> dict[Cell, list[str]]:
+def flags(
+    records: Iterable[Record], useless: Collection[RowKind] = frozenset({RowKind.CONTROL})
+) -> dict[Cell, list[str]]:
     """Cell -> controls that stand above every method there; cells without a method or a direction are left out.
 
-    A ceiling and a floor may stand above; a causal model's volumes and permuted rows do not compete.
+    A ceiling and a floor may stand above, and a causal model's volumes do not compete.
+
+    Args:
+        records: of all rows.
+        useless: kinds of rows that no good column ranks above a method.
 
     >>> mine = Record("mine", RowKind.METHOD, "error", 0.5, direction="lower")
     >>> flags([mine, Record("copy-input", RowKind.CONTROL, "error", 0.0, direction="lower")])
@@ -44,7 +51,7 @@ def flags(records: Iterable[Record]) -> dict[Cell, list[str]]:
         best = min((record.loss for record in rivals if record.kind is RowKind.METHOD), default=None)
         if best is None:
             continue
-        if above := [r.row for r in rivals if r.kind is RowKind.CONTROL and r.loss < best]:
+        if above := [r.row for r in rivals if r.kind in useless and r.loss < best]:
             flagged[cell] = above
     return flagged
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pcgm_bench.contracts import Record
 from pcgm_bench.results.select import field
@@ -21,6 +22,26 @@ Show = Callable[[Record], Cell]
 def number(record: Record) -> Cell:
     """The estimate, or the word where there is one."""
     return record.text or record.estimate
+
+
+def count(record: Record) -> Cell:
+    """The estimate as a whole number."""
+    return None if record.estimate is None else round(record.estimate)
+
+
+def spread(record: Record, *fields: str) -> list[Record]:
+    """The record, and one more for each of these fields, so that each has a column of its own.
+
+    >>> from pcgm_bench.contracts import RowKind
+    >>> [(part.metric, part.estimate) for part in spread(Record("a", RowKind.METHOD, "d", 1.0, 0.5, 1.5), "low")]
+    [('d', 1.0), ('d low', 0.5)]
+    """
+    more = [
+        replace(record, metric=f"{record.metric} {name}", estimate=float(value), low=None, high=None, text="")
+        for name in fields
+        if isinstance(value := field(record, name), int | float)
+    ]
+    return [record, *more]
 
 
 def with_interval(form: str = ".2f", factor: float = 1.0) -> Show:

@@ -103,6 +103,12 @@ def partial_out(values: np.ndarray, covariates: np.ndarray) -> np.ndarray:
     return values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
 
 
+def paired_adjusted(first: np.ndarray, second: np.ndarray, covariates: np.ndarray) -> Paired:
+    """`paired` with what covariates ``(n, c)`` explain taken out of both sides; the change of the mean stays."""
+    shift = second.mean(axis=0) - first.mean(axis=0)
+    return paired(partial_out(first, covariates), partial_out(second, covariates) + shift)
+
+
 def student(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Two-sided p ``(k,)`` of Student's t for independent samples with equal variances; NaN where undefined."""
     return np.asarray(stats.ttest_ind(first, second, axis=0, equal_var=True).pvalue)

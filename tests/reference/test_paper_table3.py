@@ -7,7 +7,7 @@ from importlib.resources import files
 import pandas as pd
 import pytest
 
-from pcgm_bench.studies.aud_rules import count_correct
+from pcgm_bench.studies.aud.paper_rule import count_correct
 
 
 def _read(name: str) -> pd.DataFrame:

@@ -1,13 +1,14 @@
-"""The AUD study on volumes alone: phantom people without images, to prove the study before any generator runs.
+"""The AUD study on volumes alone: ``python tools/aud_simulation.py``, phantom people without images.
 
-Every reading is the planned volume times reading noise. A linear causal model stands in for a generator.
-``python -m pcgm_bench.studies.aud_simulate`` prints the oracle's ceiling and the sound rule's false positives.
+Every measurement is the planned volume times noise of the segmenter. A linear causal model stands in for a generator.
+Prints the oracle's ceiling and the sound rule's false positives.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,58 +19,79 @@ import pandas as pd
 from pcgm_bench.cohort.phantom.population import CASE
 from pcgm_bench.cohort.phantom.population import CONTROL
 from pcgm_bench.cohort.phantom.population import EFFECTS
+from pcgm_bench.cohort.phantom.population import Person
 from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.cohort.phantom.roster import aud_study
+from pcgm_bench.contracts import Evidence
+from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Measurement
-from pcgm_bench.studies.aud import ALL_PERMUTED
-from pcgm_bench.studies.aud import COPY
-from pcgm_bench.studies.aud import FIT_PERMUTED
-from pcgm_bench.studies.aud import ORACLE
-from pcgm_bench.studies.aud import RANDOM
-from pcgm_bench.studies.aud import VOLUMES
-from pcgm_bench.studies.aud_cohort import Levels
-from pcgm_bench.studies.aud_cohort import matched_folds
-from pcgm_bench.studies.aud_cohort import permuted
-from pcgm_bench.studies.aud_rules import COLUMNS
-from pcgm_bench.studies.aud_rules import paper_rule
-from pcgm_bench.studies.aud_sample import LOBES
-from pcgm_bench.studies.aud_sample import build
-from pcgm_bench.studies.aud_sample import readings
-from pcgm_bench.studies.aud_sound import Refitter
-from pcgm_bench.studies.aud_sound import sound_rule
+from pcgm_bench.contracts import Refitter
+from pcgm_bench.statistics.equivalence import BOTH
+from pcgm_bench.statistics.equivalence import DIFFERENT
+from pcgm_bench.statistics.matched_folds import Levels
+from pcgm_bench.statistics.matched_folds import matched_folds
+from pcgm_bench.studies.aud.cohort import permuted
+from pcgm_bench.studies.aud.comparisons import COLUMNS
+from pcgm_bench.studies.aud.paper_rule import paper_rule
+from pcgm_bench.studies.aud.rows import ALL_PERMUTED
+from pcgm_bench.studies.aud.rows import COPY
+from pcgm_bench.studies.aud.rows import ORACLE
+from pcgm_bench.studies.aud.rows import RANDOM
+from pcgm_bench.studies.aud.rows import REAL
+from pcgm_bench.studies.aud.rows import rows_of
+from pcgm_bench.studies.aud.sample import LOBES
+from pcgm_bench.studies.aud.sample import sample_of
+from pcgm_bench.studies.aud.sample import visits_of
+from pcgm_bench.studies.aud.sound_rule import sound_rule
 
 METHOD = "linear"
+VOLUMES = f"{METHOD} (volumes)"
+FIT_PERMUTED = f"{METHOD} (volumes, labels permuted)"
 LEVELS = Levels(CONTROL, CASE)
 HEAD_NOISE = 0.005
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """A cohort's table (with ``attrs["planted"]``), readings of every row, and the stand-in's refitter."""
+    """A cohort without images.
+
+    Attributes:
+        table: one row a person.
+        planted: lobe -> true loss in per cent.
+        measurements: of every row.
+        refitter: of the stand-in's causal model.
+    """
 
     table: pd.DataFrame
-    measurements: list[Measurement]
+    planted: Mapping[str, float]
+    measurements: Sequence[Measurement]
     refitter: Refitter
+
+    def evidence(self, seed: int = 0) -> Evidence:
+        """What the study scores: all rows, without a refitter."""
+        return Evidence(
+            self.measurements, self.table, rows_of(METHOD), planted=self.planted, is_phantom=True, seed=seed, quick=True
+        )
 
 
 def simulate(
-    seed: int, per_group: int = 100, effect: str = "demo", reading_noise: float = 0.01, image_noise: float = 0.0
+    seed: int, per_group: int = 100, effect: str = "demo", measurement_noise: float = 0.01, image_noise: float = 0.0
 ) -> Simulated:
-    """Draw phantom people and read them, really and counterfactually.
+    """Draw phantom people and measure them, really and counterfactually.
 
     Args:
         seed: of the population and of the noise.
         per_group: people a group, one visit each.
         effect: ``demo``, ``literature`` or ``null``.
-        reading_noise: log-s.d. of every reading of a lobe; fresh for the oracle's image.
+        measurement_noise: log-s.d. of every measured lobe; fresh for the oracle's image.
         image_noise: log-s.d. that the stand-in's images add to the volumes it asks for.
     """
     rng = np.random.default_rng([seed, 11])
     visits = aud_study(seed, per_group)
 
-    def read(who: Any, do: dict[str, str], number: int, years: float) -> list[float]:
+    def measured(who: Person, do: Intervention, number: int, years: float) -> list[float]:
         volumes = planned_volumes(who.under(do), number, years, effect)
-        return [volumes[lobe] * float(np.exp(reading_noise * rng.standard_normal())) for lobe in LOBES]
+        return [volumes[lobe] * float(np.exp(measurement_noise * rng.standard_normal())) for lobe in LOBES]
 
     table = pd.DataFrame(
         {
@@ -81,10 +103,9 @@ def simulate(
             "head_size": [v.person.icv * float(np.exp(HEAD_NOISE * rng.standard_normal())) for v in visits],
         }
     )
-    table.attrs["planted"] = {lobe: -100 * EFFECTS[effect][lobe] for lobe in LOBES}
-    real = np.array([read(v.person, {}, v.number, v.years) for v in visits])
+    real = np.array([measured(v.person, {}, v.number, v.years) for v in visits])
     other = [{"diagnosis": LEVELS.other(v.person.diagnosis)} for v in visits]
-    oracle = np.array([read(v.person, do, v.number, v.years) for v, do in zip(visits, other, strict=True)])
+    oracle = np.array([measured(v.person, do, v.number, v.years) for v, do in zip(visits, other, strict=True)])
     folds = matched_folds(table, seed)
     people = table.assign(**dict(zip(LOBES, real.T, strict=True)))
     fit = linear_refitter(folds)
@@ -93,17 +114,18 @@ def simulate(
     blind = _shifted(people, fake, people["diagnosis"].to_numpy(), _fold_numbers(people, folds))
     nothing = _shifted(people, fake, fake, _fold_numbers(people, folds))
     rows = {
-        "real": (real, None),
+        REAL: (real, None),
         ORACLE: (oracle, None),
         COPY: (real, None),
         RANDOM: (real[_somebody_else(table, rng)], None),
         METHOD: (linear * np.exp(image_noise * rng.standard_normal(linear.shape)), None),
-        METHOD + VOLUMES: (linear, None),
-        METHOD + FIT_PERMUTED: (blind, None),
+        VOLUMES: (linear, None),
+        FIT_PERMUTED: (blind, None),
         ALL_PERMUTED: (nothing, fake),
     }
-    found = [m for row, (volumes, labels) in rows.items() for m in _measurements(row, table, volumes, labels)]
-    return Simulated(table, found, fit)
+    measurements = [m for row, (volumes, labels) in rows.items() for m in _measurements(row, table, volumes, labels)]
+    planted = {lobe: -100 * EFFECTS[effect][lobe] for lobe in LOBES}
+    return Simulated(table, planted, measurements, fit)
 
 
 def _measurements(
@@ -117,7 +139,7 @@ def _measurements(
             session=str(person["session"]),
             age=float(person["age"]),
             sex=str(person["sex"]),
-            diagnosis=factual if row == "real" else LEVELS.other(factual),
+            diagnosis=factual if row == REAL else LEVELS.other(factual),
             factual_diagnosis=factual,
             head_size=float(person["head_size"]),
             volumes=dict(zip(LOBES, volumes[i].tolist(), strict=True)),
@@ -182,9 +204,9 @@ def ceiling(seeds: Iterable[int], **options: Any) -> pd.DataFrame:
     lines = []
     for seed in seeds:
         cohort = simulate(seed, **options)
-        result = paper_rule(build(readings(cohort.measurements), ORACLE, LEVELS))
-        wrong = sum(len(column["wrong_sign"]) for column in result.values())
-        lines.append({"seed": seed, **{name: result[name]["correct"] for name in COLUMNS}, "wrong_sign": wrong})
+        result = paper_rule(sample_of(visits_of(cohort.measurements), ORACLE, LEVELS))
+        wrong = sum(len(column.wrong_sign) for column in result.values())
+        lines.append({"seed": seed, **{name: result[name].correct for name in COLUMNS}, "wrong_sign": wrong})
     return pd.DataFrame(lines).set_index("seed")
 
 
@@ -195,13 +217,13 @@ def false_positives(
     lines = []
     for seed in seeds:
         cohort = simulate(seed, effect="null", **options)
-        sample = build(readings(cohort.measurements), row, LEVELS)
-        result = sound_rule(sample, replicates, seed, cohort.refitter if refit else None)
-        found = {
-            name: any(cell["verdict"] in ("different", "both") for cell in cells.values())
-            for name, cells in result["columns"].items()
+        sample = sample_of(visits_of(cohort.measurements), row, LEVELS)
+        scores = sound_rule(sample, replicates, seed, cohort.refitter if refit else None)
+        differs = {
+            name: any(effect.verdict in (DIFFERENT, BOTH) for effect in by_lobe.values())
+            for name, by_lobe in scores.effects.items()
         }
-        lines.append({"seed": seed, **found})
+        lines.append({"seed": seed, **differs})
     return pd.DataFrame(lines).set_index("seed")
 
 
@@ -216,10 +238,10 @@ def main() -> None:
     full = int((counts[list(COLUMNS)] == len(LOBES)).all(axis=1).sum())
     print(f"oracle, demo effect, 100 + 100: # correct by the paper rule; all columns 6/6 in {full} of {len(counts)}")
     print(counts.to_string(), end="\n\n")
-    found = false_positives(range(options.null_cohorts), replicates=options.replicates)
-    print(f"no effect, 100 + 100, {len(found)} cohorts: share in which the sound rule finds any lobe different")
-    print(found.mean().to_string())
-    print(f"5 % + 2 s.e. = {0.05 + 2 * (0.05 * 0.95 / len(found)) ** 0.5:.3f}")
+    positives = false_positives(range(options.null_cohorts), replicates=options.replicates)
+    print(f"no effect, 100 + 100, {len(positives)} cohorts: share in which the sound rule finds any lobe different")
+    print(positives.mean().to_string())
+    print(f"5 % + 2 s.e. = {0.05 + 2 * (0.05 * 0.95 / len(positives)) ** 0.5:.3f}")
 
 
 if __name__ == "__main__":

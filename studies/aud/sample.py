@@ -1,7 +1,8 @@
-"""Readings to numbers: one row a person, averaged over visits, real beside counterfactual."""
+"""Measurements to numbers: one row a person, averaged over visits, real beside counterfactual."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.contracts import Measurement
-from pcgm_bench.studies.aud_cohort import Levels
+from pcgm_bench.statistics.matched_folds import Levels
 
 LOBES: tuple[str, ...] = ("frontal", "insula", "parietal", "cingulate", "temporal", "occipital")
 """In the paper's order."""
@@ -59,7 +60,7 @@ class Sample:
         return self.counterfactual[:, : len(LOBES)]
 
 
-def readings(measurements: Sequence[Measurement]) -> dict[str, pd.DataFrame]:
+def visits_of(measurements: Sequence[Measurement]) -> dict[str, pd.DataFrame]:
     """Measurements as one table a row name, a line a visit, indexed by (subject, session)."""
     rows: dict[str, list[dict[str, object]]] = {}
     for m in measurements:
@@ -76,11 +77,11 @@ def readings(measurements: Sequence[Measurement]) -> dict[str, pd.DataFrame]:
     return {row: pd.DataFrame(lines).set_index(["subject", "session"]).sort_index() for row, lines in rows.items()}
 
 
-def build(frames: dict[str, pd.DataFrame], row: str, levels: Levels) -> Sample:
-    """Set the real scans beside the counterfactuals of one row.
+def sample_of(frames: Mapping[str, pd.DataFrame], row: str, levels: Levels) -> Sample:
+    """Set the real scans beside the counterfactuals of one row (``real``: the scans alone).
 
     Only visits that have both take part, so that the two means of a person are over the same visits. Labels come
-    from the row's own readings: a row that permutes them before everything carries the permuted ones.
+    from the row's own measurements: a row that permutes them before everything carries the permuted ones.
     """
     real = frames["real"]
     real = real[real["diagnosis"].isin([levels.control, levels.patient])]

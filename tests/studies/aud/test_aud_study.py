@@ -1,0 +1,215 @@
+"""The AUD study from evidence to records: rows, controls, order, what is missing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from aud_simulation import FIT_PERMUTED
+from aud_simulation import METHOD
+from aud_simulation import VOLUMES
+from aud_simulation import Simulated
+
+from pcgm_bench.contracts import Estimate
+from pcgm_bench.contracts import Evidence
+from pcgm_bench.contracts import Record
+from pcgm_bench.contracts import RowKind
+from pcgm_bench.contracts import UserError
+from pcgm_bench.results.select import only
+from pcgm_bench.results.select import rows_of
+from pcgm_bench.results.select import select
+from pcgm_bench.studies.aud import terms
+from pcgm_bench.studies.aud.comparisons import COLUMNS
+from pcgm_bench.studies.aud.rows import ALL_PERMUTED
+from pcgm_bench.studies.aud.sample import LOBES
+from pcgm_bench.studies.aud.study import AUDStudy
+
+STUDY = AUDStudy()
+
+
+def number(records: Sequence[Record], metric: str, row: str = METHOD, **where: str) -> float:
+    record = only(records, row=row, metric=metric, **where)
+    assert record is not None
+    assert record.estimate is not None
+    return record.estimate
+
+
+def word(records: Sequence[Record], metric: str, row: str = METHOD, **where: str) -> str:
+    record = only(records, row=row, metric=metric, **where)
+    assert record is not None
+    return record.text
+
+
+def few(evidence: Evidence, *rows: str) -> Evidence:
+    """Measurements of these rows alone, with hardly a bootstrap."""
+    return replace(evidence, measurements=[m for m in evidence.measurements if m.row in rows], replicates=2)
+
+
+# Rows.
+
+
+def test_rows_stand_in_the_order_of_the_tables_with_their_kinds() -> None:
+    rows = STUDY.rows("pcgm")
+    assert [(row.name, row.kind) for row in rows] == [
+        ("real", RowKind.REAL),
+        ("pcgm", RowKind.METHOD),
+        ("oracle", RowKind.CEILING),
+        ("copy-input", RowKind.CONTROL),
+        ("random-other", RowKind.CONTROL),
+        ("pcgm (volumes)", RowKind.VOLUMES),
+        ("pcgm (volumes, labels permuted)", RowKind.PERMUTED),
+        (ALL_PERMUTED, RowKind.PERMUTED),
+    ]
+    assert [row.makes_images for row in rows[1:]] == [True] * 4 + [False] * 3
+    assert [(row.fits_permuted, row.asks_permuted) for row in rows[5:]] == [(False, False), (True, False), (True, True)]
+    assert {row.generator for row in rows[5:]} == {"pcgm"}
+
+
+@pytest.mark.parametrize(("method", "kind"), [("copy-input", RowKind.CONTROL), ("oracle", RowKind.CEILING)])
+def test_a_control_that_is_run_as_the_method_stands_once_and_is_no_method(method: str, kind: RowKind) -> None:
+    rows = STUDY.rows(method)
+    assert [row.kind for row in rows if row.name == method] == [kind]
+    assert rows[1].name == method
+    assert RowKind.METHOD not in {row.kind for row in rows}
+
+
+def test_records_have_the_order_of_the_protocol_whatever_the_order_of_measurements(people: Simulated) -> None:
+    evidence = people.evidence()
+    shuffled = list(evidence.measurements)
+    random.Random(0).shuffle(shuffled)
+    first = STUDY.score(replace(evidence, replicates=2))
+    again = STUDY.score(replace(evidence, replicates=2, measurements=shuffled))
+    assert rows_of(first) == [row.name for row in STUDY.rows(METHOD)]
+    assert first == again
+
+
+def test_every_number_is_there_once(records: Sequence[Record]) -> None:
+    keys = [(r.row, r.metric, r.group, r.region, r.contrast) for r in records]
+    assert len(keys) == len(set(keys))
+    kinds = {row.name: row.kind for row in STUDY.rows(METHOD)} | {"": RowKind.REAL}
+    assert all(record.kind is kinds[record.row] for record in records)
+
+
+# Controls, by both rules.
+
+
+def test_the_oracle_is_the_ceiling_and_never_wrong(records: Sequence[Record]) -> None:
+    assert all(number(records, terms.correct(name), "oracle") == 6 for name in COLUMNS)
+    assert sum(r.estimate or 0 for r in select(records, row="oracle", metric=terms.LOBES_WRONG)) == 0
+    assert word(records, terms.SAME_PERSON, "oracle") == "yes"
+
+
+def test_copying_the_input_is_seen_by_its_signs_though_the_paper_counts_it_right(records: Sequence[Record]) -> None:
+    assert number(records, terms.correct("1"), "copy-input") == 6
+    assert number(records, terms.WRONG_SIGNS, "copy-input") == 5
+    assert number(records, terms.LOBES_WRONG, "copy-input", contrast="1") == 5
+    assert word(records, terms.EFFECT_VERDICT, "copy-input", contrast="2", region="frontal") == "equivalent"
+    assert word(records, terms.VERDICT, "copy-input") == "fail"
+
+
+def test_a_random_other_passes_the_paper_and_fails_as_a_person(records: Sequence[Record]) -> None:
+    assert [number(records, terms.correct(name), "random-other") for name in COLUMNS] == [6] * 6
+    assert word(records, terms.SAME_PERSON, "random-other") == "no"
+    assert word(records, terms.VERDICT, "random-other") == "fail"
+
+
+def test_permuted_labels_leave_nothing_to_see(records: Sequence[Record]) -> None:
+    p_values = select(records, row=ALL_PERMUTED, metric=terms.PAPER_P)
+    assert len(p_values) == 36
+    assert all(record.estimate is not None and record.estimate > 0.05 / 6 for record in p_values)
+    verdicts = {record.text for record in select(records, row=ALL_PERMUTED, metric=terms.EFFECT_VERDICT)}
+    assert verdicts <= {"equivalent", "inconclusive"}
+
+
+def test_a_model_of_permuted_labels_has_the_wrong_sign(records: Sequence[Record]) -> None:
+    assert number(records, terms.WRONG_SIGNS, FIT_PERMUTED) > 0
+    assert word(records, terms.VERDICT, FIT_PERMUTED) == "fail"
+
+
+def test_recovery_of_a_faithful_method_is_near_one(records: Sequence[Record]) -> None:
+    for lobe in LOBES[:-1]:
+        of_real = only(records, row=METHOD, metric=terms.OF_REAL, contrast="1", region=lobe)
+        of_planted = only(records, row=METHOD, metric=terms.OF_PLANTED, contrast="1", region=lobe)
+        assert of_real is not None
+        assert of_planted is not None
+        assert of_real.low < of_real.estimate < of_real.high
+        assert 0.8 < of_real.estimate < 1.25
+        assert of_planted.low < 1 < of_planted.high
+    assert only(records, row=METHOD, metric=terms.OF_PLANTED, contrast="1", region="occipital") is None
+
+
+def test_error_to_the_oracle_is_measured_beside_the_input_s(records: Sequence[Record]) -> None:
+    for lobe in LOBES[:-1]:
+        ours = number(records, terms.ORACLE_ERROR, region=lobe)
+        assert ours < 0.75 * number(records, terms.ORACLE_ERROR, "copy-input", region=lobe)
+    copied = number(records, terms.ORACLE_ERROR, "copy-input", region="frontal")
+    assert copied == pytest.approx(np.hypot(4.6, 1.4), abs=0.4)
+    assert not select(records, row=["real", "oracle", ALL_PERMUTED], metric=terms.ORACLE_ERROR)
+
+
+def test_only_rows_with_a_causal_model_are_fitted_anew(records: Sequence[Record]) -> None:
+    refitted = {record.row: record.text for record in select(records, metric=terms.REFITTED)}
+    assert refitted == {METHOD: "yes", VOLUMES: "yes", FIT_PERMUTED: "no", ALL_PERMUTED: "yes"}
+
+
+def test_a_method_that_says_no_volumes_is_not_refitted(people: Simulated) -> None:
+    evidence = replace(few(people.evidence(), "real", METHOD), refitter=people.refitter)
+    records = STUDY.score(evidence)
+    assert rows_of(records) == ["real", METHOD]
+    assert not select(records, metric=terms.REFITTED)
+
+
+# Missing measurements.
+
+
+def test_missing_counterfactuals_are_left_out_and_said(people: Simulated) -> None:
+    gone = set(people.table["subject"][:10])
+    evidence = few(people.evidence(), "real", METHOD)
+    kept = [m for m in evidence.measurements if m.row == "real" or m.subject not in gone]
+    records = STUDY.score(replace(evidence, measurements=kept))
+    assert number(records, terms.LEFT_OUT) == 10
+    d = only(records, row=METHOD, metric=terms.D, contrast="2", region="insula")
+    assert d is not None
+    assert d.n == 90
+    assert f"People left out for want of a measurement: {METHOD} 10." in STUDY.tables(records)[0].notes
+
+
+def test_a_lobe_that_a_row_does_not_say_is_missing_not_correct(people: Simulated) -> None:
+    evidence = few(people.evidence(), "real", METHOD)
+    five = [
+        replace(m, volumes={k: v for k, v in m.volumes.items() if k != "occipital"}) if m.row == METHOD else m
+        for m in evidence.measurements
+    ]
+    records = STUDY.score(replace(evidence, measurements=five, replicates=5))
+    p = only(records, row=METHOD, metric=terms.PAPER_P, contrast="4", region="occipital")
+    assert p is not None
+    assert p.estimate is None
+    assert number(records, terms.correct("4")) == 5
+    assert word(records, terms.EFFECT_VERDICT, contrast="4", region="occipital") == "inconclusive"
+    assert word(records, terms.EFFECT_VERDICT, contrast="4", region="frontal") != "inconclusive"
+
+
+def test_without_real_measurements_there_is_nothing_to_score(people: Simulated) -> None:
+    with pytest.raises(UserError, match="no measurements of the real scans"):
+        STUDY.score(few(people.evidence(), METHOD))
+
+
+def test_two_real_patients_are_too_few(people: Simulated) -> None:
+    evidence = few(people.evidence(), "real")
+    patients = [m for m in evidence.measurements if m.factual_diagnosis == "AUD"][:2]
+    controls = [m for m in evidence.measurements if m.factual_diagnosis == "control"][:9]
+    with pytest.raises(UserError, match="needs 3 measured people a group, has 9 and 2"):
+        STUDY.score(replace(evidence, measurements=[*patients, *controls]))
+
+
+def test_images_of_somebody_else_fail_the_person(people: Simulated) -> None:
+    evidence = few(people.evidence(), "real", "oracle", "copy-input", METHOD)
+    said = {}
+    for share in (1.0, 0.98):
+        nearest = {METHOD: {"own-nearest": Estimate(share, share, share, 200)}}
+        records = STUDY.score(replace(evidence, images=nearest))
+        said[share] = word(records, terms.SAME_PERSON), number(records, terms.OWN_NEAREST)
+    assert said == {1.0: ("yes", 1.0), 0.98: ("no", 0.98)}
