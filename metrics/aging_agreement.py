@@ -52,12 +52,7 @@ class AgingAgreement(VisitMetric):
     )
 
     def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> Estimate:
-        """Score a table of follow-ups.
-
-        Args:
-            visits: see `Visits`.
-            seed: of the bootstrap over people.
-            replicates: of the bootstrap.
+        """Score follow-ups; arguments as `VisitMetric`'s.
 
         Returns:
             The concordance with its interval; ``n``: people; part ``sign``: the share of equal signs with Wilson's 95 %

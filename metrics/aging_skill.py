@@ -46,13 +46,9 @@ class AgingSkill(VisitMetric):
     )
 
     def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> Estimate:
-        """Score a table of follow-ups.
+        """Score follow-ups; arguments as `VisitMetric`'s.
 
-        Args:
-            visits: see `Visits`; with a column ``expected`` also against that. Visits of a person whose
-                ``expected`` is NaN do not take part in the second skill.
-            seed: of the bootstrap over people.
-            replicates: of the bootstrap.
+        Where the table has a column ``expected``, the skill is also taken against that, at the visits that have it.
 
         Returns:
             The skill with its interval; ``n``: people; part ``against_training`` likewise, where ``expected`` is known.

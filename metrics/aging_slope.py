@@ -56,12 +56,7 @@ class AgingSlope(VisitMetric):
     )
 
     def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> Estimate:
-        """Score a table of follow-ups.
-
-        Args:
-            visits: see `Visits`.
-            seed: of the bootstrap over people.
-            replicates: of the bootstrap.
+        """Score follow-ups; arguments as `VisitMetric`'s.
 
         Returns:
             The mean absolute error with its interval; ``n``: people; ``by_unit``: ``abs(e_i)`` by subject. Parts:

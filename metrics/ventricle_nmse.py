@@ -44,12 +44,7 @@ class VentricleNMSE(VisitMetric):
     )
 
     def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> Estimate:
-        """Score a table of follow-ups.
-
-        Args:
-            visits: see `Visits`; the baseline is not used.
-            seed: of the bootstrap over people.
-            replicates: of the bootstrap.
+        """Score follow-ups; arguments as `VisitMetric`'s. The baseline's volume is not used.
 
         Returns:
             The mean with its interval; ``n``: people; detail ``median``; ``by_unit``: NMSE by subject.

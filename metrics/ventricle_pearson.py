@@ -57,12 +57,7 @@ class VentriclePearson(VisitMetric):
     )
 
     def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = REPLICATES) -> Estimate:
-        """Score a table of follow-ups.
-
-        Args:
-            visits: see `Visits`.
-            seed: of the bootstrap over people.
-            replicates: of the bootstrap.
+        """Score follow-ups; arguments as `VisitMetric`'s.
 
         Returns:
             The mean with its interval; ``n``: people; ``by_unit``: r by subject; details ``visits_2``, ``visits_3`` and

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Literal
 
 from pcgm_bench import registry
+from pcgm_bench.store.lock_probe import probe
 
 Level = Literal["ok", "note", "missing"]
 NEEDED_GIB = 3.0
-"""Disk for the default cohort, its readings and one run with its controls."""
+"""Disk for the default cohort, its segmentations and one run with its controls."""
+ELSEWHERE = "set PCGM_BENCH_HOME, or use --home, to keep runs elsewhere"
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,20 @@ class Finding:
 
 
 def examine(home: Path) -> list[Finding]:
-    """Look at Python, libraries, devices, disk, FreeSurfer and plugins. Changes nothing."""
-    return [*_python(), *_libraries(), _device(), _cpu(), _disk(home), *_freesurfer(), *_plugins()]
+    """Look at Python, libraries, devices, disk, locking, FreeSurfer and plugins. Leaves nothing behind.
+
+    Args:
+        home: where runs are kept; it need not be there yet.
+    """
+    place = next(folder for folder in (home, *home.parents) if folder.exists())
+    storage = [_disk(home, place), *_locking(place)]
+    return [*_python(), *_libraries(), _device(), _cpu(), *storage, *_freesurfer(), *_plugins()]
 
 
 def _python() -> list[Finding]:
-    found = f"{platform.python_version()} on {platform.platform()}"
+    running = f"{platform.python_version()} on {platform.platform()}"
     enough = sys.version_info >= (3, 11)
-    return [Finding("Python", "ok" if enough else "missing", found, "" if enough else "install Python 3.11 or newer")]
+    return [Finding("Python", "ok" if enough else "missing", running, "" if enough else "install Python 3.11 or newer")]
 
 
 def _libraries() -> list[Finding]:
@@ -82,6 +90,7 @@ def _device() -> Finding:
 
 
 def _cpu() -> Finding:
+    # Python itself is asked: not every platform's `os` has these.
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = ""
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
@@ -89,14 +98,21 @@ def _cpu() -> Finding:
     return Finding("CPU", "ok", f"{usable} cores{memory}")
 
 
-def _disk(home: Path) -> Finding:
-    place = next(folder for folder in (home, *home.parents) if folder.exists())
+def _disk(home: Path, place: Path) -> Finding:
     free = shutil.disk_usage(place).free / 2**30
     text = f"{home}: {free:.0f} GiB free"
-    move = "set PCGM_BENCH_HOME, or use --home, to keep runs elsewhere"
     if not os.access(place, os.W_OK):
-        return Finding("disk", "missing", f"{home}: cannot be written to", move)
-    return Finding("disk", "ok", text) if free >= NEEDED_GIB else Finding("disk", "missing", text, move)
+        return Finding("disk", "missing", f"{home}: cannot be written to", ELSEWHERE)
+    return Finding("disk", "ok", text) if free >= NEEDED_GIB else Finding("disk", "missing", text, ELSEWHERE)
+
+
+def _locking(place: Path) -> list[Finding]:
+    """Whether two processes can share the home folder; nothing where it cannot be written to at all."""
+    if not os.access(place, os.W_OK):
+        return []
+    if problem := probe(place):
+        return [Finding("locking", "missing", problem, ELSEWHERE)]
+    return [Finding("locking", "ok", f"{place}: locks hold, and files are renamed whole, between processes")]
 
 
 def _freesurfer() -> list[Finding]:

@@ -79,10 +79,14 @@ def test_whatever_is_raised_is_named_with_its_line(module: ModuleType, how: str,
 
 def test_the_scan_at_which_it_happens_is_named(module: ModuleType) -> None:
     deep = module.Deep()
-    with pytest.raises(PluginError, match=r"scan sub-017: ValueError: seventeen \(guard_toy/gen.py:14\)"):
+
+    def make_all() -> None:
         for number in range(1, 21):
             with guarded(PLUGIN, f"scan sub-{number:03}"):
                 deep.image("late")
+
+    with pytest.raises(PluginError, match=r"scan sub-017: ValueError: seventeen \(guard_toy/gen.py:14\)"):
+        make_all()
     assert deep.made == 17
 
 
@@ -105,9 +109,9 @@ def test_a_users_error_and_a_wrong_return_keep_their_text() -> None:
 
 def test_a_plugin_inside_another_is_named_once() -> None:
     other = Plugin("metrics", "inner", "x:Y", "other", "1")
-    with pytest.raises(PluginError, match=r"^metric 'inner' \(other 1\): measuring: ValueError"):
-        with guarded(PLUGIN, "scoring"), guarded(other, "measuring"):
-            raise ValueError
+    said = r"^metric 'inner' \(other 1\): measuring: ValueError"
+    with pytest.raises(PluginError, match=said), guarded(PLUGIN, "scoring"), guarded(other, "measuring"):
+        raise ValueError
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit])
@@ -117,7 +121,7 @@ def test_an_interrupt_passes(error: type[BaseException]) -> None:
 
 
 def test_a_stop_of_an_iteration_and_long_texts_are_errors_like_others(module: ModuleType) -> None:
-    with pytest.raises(PluginError, match="drawing: StopIteration$"), guarded(PLUGIN, "drawing"):
+    with pytest.raises(PluginError, match=r"drawing: StopIteration$"), guarded(PLUGIN, "drawing"):
         next(iter(()))
     with pytest.raises(PluginError) as caught, guarded(PLUGIN, "drawing"):
         module.Deep().image("long")

@@ -168,7 +168,7 @@ def test_a_broken_plugin_is_one_line_and_harms_nobody(third_party: Path, name: s
 
 
 def test_a_class_that_leaves_methods_open_is_refused(third_party: Path) -> None:
-    with pytest.raises(PluginError, match="metric 'incomplete' .*Incomplete does not define measure"):
+    with pytest.raises(PluginError, match=r"metric 'incomplete' .*Incomplete does not define measure"):
         registry.get("metrics", "incomplete")
 
 

@@ -21,9 +21,10 @@ from pcgm_bench.allocator import keep_freed_memory
 from pcgm_bench.cohort.phantom.make import ensure
 from pcgm_bench.cohort.phantom.recipe import QUICK
 from pcgm_bench.cohort.phantom.recipe import Recipe
-from pcgm_bench.runner.image_set import Images
-from pcgm_bench.runner.images import Features
-from pcgm_bench.runner.images import image_metrics
+from pcgm_bench.contracts import FeatureSets
+from pcgm_bench.contracts import ImageSets
+from pcgm_bench.features.cache import features_of
+from pcgm_bench.runner.lazy_images import Images
 from pcgm_bench.store import atomic
 from pcgm_bench.store.home import default_home
 
@@ -55,19 +56,22 @@ def main() -> None:
     n = int(sys.argv[1])
     folder = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(tempfile.mkdtemp())
     real, made = stored(folder / "real", n, 1), stored(folder / "made", n, 2)
-    study = registry.get("studies", "synthesis")()
-    chosen = [one for one in image_metrics(study) if one.metric.record.inputs in ("features", "images")]
+    study = registry.get("studies", "synthesis")
     spent: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as home:
-        features = Features(Path(home), "cpu", 1, 2, lambda _what, _done, _total: None)
-        rows = {}
+        sets = {}
         for space in study.feature_spaces:
             begin = time.perf_counter()
-            rows[space] = [features.of(images, [space])[space] for images in (real, made)]
+            extractor = registry.get("features", space).open()
+            sets[space] = FeatureSets(*(features_of(each, extractor, Path(home), workers=2) for each in (real, made)))
             spent[space] = time.perf_counter() - begin
     begin = time.perf_counter()
-    for one in chosen:
-        one.metric()(*(rows[one.space] if one.space else (real, made)))
+    for metric in (registry.get("metrics", name)() for name in study.metrics):
+        if metric.inputs is FeatureSets:
+            for features in sets.values():
+                metric.measure(features)
+        if metric.inputs is ImageSets:
+            metric.measure(ImageSets(real, made))
     spent["metrics"] = time.perf_counter() - begin
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     steps = " | ".join(f"{seconds:.0f}" for seconds in spent.values())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from pcgm_bench.board.rows import ColumnKey
+from pcgm_bench.board.rows import competes
 from pcgm_bench.board.tiers import ALPHA
 from pcgm_bench.board.tiers import INTERVALS
 from pcgm_bench.board.tiers import PAIRED
@@ -17,19 +18,13 @@ from pcgm_bench.board.tiers import compare
 from pcgm_bench.board.tiers import detectable_between
 from pcgm_bench.board.tiers import tiers
 from pcgm_bench.board.tiers import verdicts
-from pcgm_bench.contracts import BoardEntry
+from pcgm_bench.contracts import Record
+from pcgm_bench.contracts import RowKind
 
 MISSING = "missing"
 ABSENT = "-"
 
-ORACLE = "oracle"
-CEILINGS = frozenset({ORACLE, "real", "other-half"})
-"""Controls that may stand above every method: the truth, and real data itself."""
-
-OWN_PART = " (volumes)"
-"""End of the name of a row that is a part of a method, its causal model without images."""
-
-_ARROWS = {"higher": "\u2191", "lower": "\u2193"}
+_ARROWS = {"higher": "\u2191", "lower": "\u2193", "": ""}
 
 
 @dataclass(frozen=True)
@@ -79,7 +74,7 @@ class Judged:
     """
 
     key: ColumnKey
-    entries: Sequence[BoardEntry]
+    entries: Sequence[Record]
     pairs: Sequence[Verdict]
     tiers: Mapping[str, int]
     flag: Flag | None
@@ -88,13 +83,13 @@ class Judged:
     @property
     def n(self) -> int | None:
         """People or images, if the same in all cells."""
-        numbers = {entry.n for entry in self.entries if entry.value is not None}
+        numbers = {entry.n for entry in self.entries if entry.estimate is not None}
         return numbers.pop() if len(numbers) == 1 else None
 
     @property
     def floor(self) -> float | None:
         """Real against real, if the same for all cells."""
-        floors = {entry.floor for entry in self.entries if entry.value is not None}
+        floors = {entry.floor for entry in self.entries if entry.estimate is not None}
         return floors.pop() if len(floors) == 1 else None
 
     @property
@@ -104,18 +99,18 @@ class Judged:
 
     def heading(self, with_n: bool) -> str:
         """Name, better direction, n if asked for; ``!`` before a flagged column, ``(!)`` if chance may explain it."""
-        arrow = _ARROWS.get(self.key.direction) or f"\u2192 {number(self.key.target)}"
+        arrow = f"\u2192 {number(self.key.target)}" if self.key.direction == "nearest" else _ARROWS[self.key.direction]
         unit = " seeds" if self.over == "seeds" else ""
         n = f" (n = {self.n}{unit})" if with_n and self.n is not None else ""
         mark = "" if self.flag is None else ("! " if self.flag.certain else "(!) ")
-        return f"{mark}{self.name} {arrow}{n}"
+        return f"{mark}{self.name} {arrow}".rstrip() + n
 
-    def text(self, entry: BoardEntry) -> str:
+    def text(self, entry: Record) -> str:
         """``#1 0.34 [0.31, 0.38]``: tier, estimate, 95 % interval; n and floor where they are not the column's."""
-        if entry.value is None:
-            return MISSING
+        if entry.estimate is None:
+            return entry.text or MISSING
         parts = [f"#{self.tiers[entry.row]}"] if entry.row in self.tiers else []
-        parts.append(number(entry.value))
+        parts.append(number(entry.estimate))
         if entry.low is not None and entry.high is not None:
             parts.append(f"[{number(entry.low)}, {number(entry.high)}]")
         if self.over == "seeds" and entry.by_unit:
@@ -127,37 +122,34 @@ class Judged:
         return " ".join(parts)
 
 
-def judge(key: ColumnKey, entries: Sequence[BoardEntry], over: str = "people") -> Judged:
+def judge(key: ColumnKey, entries: Sequence[Record], over: str = "people") -> Judged:
     """Compare the methods of one column, rank them, and see whether a control stands above all of them."""
     pairs = verdicts(entries)
     ranks = tiers(entries, pairs) if pairs else {}
     return Judged(key, entries, pairs, ranks, _flag(entries), over)
 
 
-def _flag(entries: Sequence[BoardEntry]) -> Flag | None:
-    methods = [entry for entry in entries if not entry.is_control and entry.value is not None]
-    known = [entry for entry in entries if entry.is_control and entry.value is not None]
-    if not methods or not known:
+def _flag(entries: Sequence[Record]) -> Flag | None:
+    known = [entry for entry in entries if entry.direction and entry.estimate is not None]
+    methods = [entry for entry in known if competes(entry)]
+    if not methods:
         return None
     best = min(methods, key=attrgetter("loss"))
-    control = min((entry for entry in known if not _exempt(entry.row)), key=attrgetter("loss"), default=None)
+    # A ceiling, real data and a method's own causal model may stand above; permuted labels do not compete.
+    rivals = [entry for entry in known if entry.kind is RowKind.CONTROL]
+    control = min(rivals, key=attrgetter("loss"), default=None)
     if control is not None and control.loss < best.loss - 1e-12:
         return _flagged(control, best, above=True)
-    for truth in (entry for entry in known if entry.row.partition(" [")[0] == ORACLE):
+    for truth in (entry for entry in known if entry.kind is RowKind.CEILING):
         flag = _flagged(truth, best, above=False)
         if truth.loss > best.loss + 1e-12 and flag.certain:
             return flag
     return None
 
 
-def _flagged(control: BoardEntry, best: BoardEntry, above: bool) -> Flag:
+def _flagged(control: Record, best: Record, above: bool) -> Flag:
     p = compare(control, best).p
-    return Flag(control.row, float(control.value or 0.0), best.row, float(best.value or 0.0), above, p)
-
-
-def _exempt(row: str) -> bool:
-    name = row.partition(" [")[0]
-    return name in CEILINGS or name.endswith(OWN_PART)
+    return Flag(control.row, float(control.estimate or 0.0), best.row, float(best.estimate or 0.0), above, p)
 
 
 def number(value: float | None) -> str:
@@ -200,7 +192,7 @@ def column_notes(columns: Sequence[Judged]) -> list[str]:
                 f"With n = {n} units compared one by one you could tell two methods apart whose difference is >= "
                 f"{seen:.2f} standard deviations of that difference (80 % power, 0.05 / {pairs})."
             )
-    if unranked := [column.name for column in columns if not column.tiers]:
+    if unranked := [column.name for column in columns if not column.tiers and column.key.direction]:
         notes.append(f"Not ranked, for want of two methods with an interval: {', '.join(unranked)}.")
     return notes
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from pcgm_bench.board.cells import Judged
 from pcgm_bench.board.cells import number
-from pcgm_bench.contracts import BoardEntry
+from pcgm_bench.board.rows import competes
+from pcgm_bench.contracts import Record
 
 NAMES, PANEL, GAP, LINE, HEAD = 215, 150, 26, 19, 40
 """Widths and heights in pixels: row names, a panel, between panels, a row, and the headings."""
@@ -26,9 +27,9 @@ def forest(columns: Sequence[Judged]) -> str:
     if not drawn:
         return ""
     # A row's place is that of its first appearance; methods come first in every column.
-    entries = [entry for column in drawn for entry in column.entries if entry.value is not None]
-    rows = list(dict.fromkeys(entry.row for entry in sorted(entries, key=lambda entry: entry.is_control)))
-    controls = {entry.row for entry in entries if entry.is_control}
+    entries = [entry for column in drawn for entry in column.entries if entry.estimate is not None]
+    rows = list(dict.fromkeys(entry.row for entry in sorted(entries, key=lambda entry: not competes(entry))))
+    controls = {entry.row for entry in entries if not competes(entry)}
     width, height = NAMES + len(drawn) * (PANEL + GAP), HEAD + len(rows) * LINE + 24
     parts = [f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">']
     for index, row in enumerate(rows):
@@ -40,9 +41,9 @@ def forest(columns: Sequence[Judged]) -> str:
 
 
 def _panel(column: Judged, rows: Sequence[str], left: int) -> list[str]:
-    shown = {entry.row: entry for entry in column.entries if entry.value is not None}
+    shown = {entry.row: entry for entry in column.entries if entry.estimate is not None}
     reference = column.key.target if column.key.target is not None else column.floor
-    ends = [x for e in shown.values() for x in (e.value, e.low, e.high) if x is not None]
+    ends = [x for e in shown.values() for x in (e.estimate, e.low, e.high) if x is not None]
     least, most = min(ends), max(ends)
     if reference is not None:
         least, most = min(least, reference), max(most, reference)
@@ -66,14 +67,14 @@ def _panel(column: Judged, rows: Sequence[str], left: int) -> list[str]:
     return parts
 
 
-def _mark(entry: BoardEntry, at: Callable[[float], float], y: int, first: bool) -> list[str]:
-    colour = CONTROL if entry.is_control else FIRST if first else METHOD
-    text = html.escape(f"{entry.row}: {number(entry.value)} [{number(entry.low)}, {number(entry.high)}]")
+def _mark(entry: Record, at: Callable[[float], float], y: int, first: bool) -> list[str]:
+    colour = CONTROL if not competes(entry) else FIRST if first else METHOD
+    text = html.escape(f"{entry.row}: {number(entry.estimate)} [{number(entry.low)}, {number(entry.high)}]")
     parts = [f"<g><title>{text}</title>"]
     if entry.low is not None and entry.high is not None:
         ends = f'x1="{at(entry.low):.1f}" x2="{at(entry.high):.1f}"'
         parts.append(f'<line {ends} y1="{y}" y2="{y}" stroke="{colour}" stroke-width="2"/>')
-    return [*parts, f'<circle cx="{at(entry.value or 0.0):.1f}" cy="{y}" r="3.5" fill="{colour}"/></g>']
+    return [*parts, f'<circle cx="{at(entry.estimate or 0.0):.1f}" cy="{y}" r="3.5" fill="{colour}"/></g>']
 
 
 def _cut(text: str, length: int = 27) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from dataclasses import dataclass
-from dataclasses import fields
 
-from pcgm_bench.board.collect import Result
+from pcgm_bench.board.result import Result
 
 _SEED = re.compile(r"-seed\d+")
 _HASH = re.compile(r"-[0-9a-f]{8}$")
@@ -26,6 +26,7 @@ class Key:
         segmenter: name and hash of the ruler.
         size: ``full`` or ``quick``.
         seed: of the run: methods are compared under shared seeds.
+        old_version: version of pcgm-bench that made results of an older format; empty for this format.
     """
 
     study: str
@@ -36,6 +37,7 @@ class Key:
     segmenter: str
     size: str
     seed: int
+    old_version: str = ""
 
     @property
     def recipe(self) -> tuple[str, ...]:
@@ -47,7 +49,7 @@ class Key:
         phantom = self.kind == "phantom"
         cohort = _HASH.sub("", _SEED.sub("", self.cohort)) if phantom else self.cohort
         content = "" if phantom else self.content
-        return (self.study, self.study_version, self.kind, cohort, content, self.segmenter, self.size)
+        return (self.study, self.study_version, self.kind, cohort, content, self.segmenter, self.size, self.old_version)
 
     @property
     def cohort_recipe(self) -> str:
@@ -57,32 +59,40 @@ class Key:
 
 def key_of(result: Result) -> Key:
     """Where a result belongs."""
-    one = result.identity
+    label = result.label
     return Key(
-        study=one.study,
-        study_version=one.study_version,
+        study=label.study,
+        study_version=label.study_version,
         kind="phantom" if result.is_phantom else "real",
-        cohort=one.cohort,
-        content=one.cohort_hash,
-        segmenter=one.segmenter,
-        size="quick" if one.quick else "full",
-        seed=one.seed,
+        cohort=label.cohort,
+        content=label.cohort_hash,
+        segmenter=label.segmenter,
+        size="quick" if label.quick else "full",
+        seed=label.seed,
+        old_version=result.old_version,
     )
 
 
 def grouped(results: Sequence[Result]) -> dict[Key, list[Result]]:
     """Key -> results, ordered: full before quick, phantom before real, then by name and seed."""
-    found: dict[Key, list[Result]] = {}
-    for result in sorted(results, key=lambda one: (key_of(one), one.identity.method, one.key)):
-        found.setdefault(key_of(result), []).append(result)
-    order = sorted(found, key=lambda key: (key.study, key.size, key.kind, key.recipe, key.seed, key))
-    return {key: found[key] for key in order}
+    groups: dict[Key, list[Result]] = {}
+    for result in sorted(results, key=lambda result: (key_of(result), result.label.method, result.key)):
+        groups.setdefault(key_of(result), []).append(result)
+    order = sorted(groups, key=lambda key: (key.study, key.size, key.kind, key.recipe, key.seed, key))
+    return {key: groups[key] for key in order}
 
 
 def differing(first: Key, second: Key) -> list[str]:
     """Names of the fields in which two tables differ: why they are two."""
-    names = {"study_version": "study version", "kind": "phantom or real", "content": "cohort content"}
-    found = [f.name for f in fields(Key) if getattr(first, f.name) != getattr(second, f.name)]
-    if "cohort" in found and "content" in found:
-        found.remove("content")
-    return [{"size": "quick or full", **names}.get(name, name) for name in found]
+    names = {
+        "study_version": "study version",
+        "kind": "phantom or real",
+        "content": "cohort content",
+        "size": "quick or full",
+        "old_version": "version of pcgm-bench",
+    }
+    other = asdict(second)
+    fields = [name for name, value in asdict(first).items() if value != other[name]]
+    if "cohort" in fields and "content" in fields:
+        fields.remove("content")
+    return [names.get(name, name) for name in fields]

@@ -21,7 +21,7 @@ h1 { margin-bottom: 0 }
 h2 { margin-top: 3rem; border-top: 2px solid var(--ink); padding-top: .6rem; font-size: 1.25rem }
 a { color: inherit }
 .badge { border: 1px solid; border-radius: 1em; padding: 0 .6em; font-size: .8rem; margin-right: .4em }
-.phantom { color: #5b3f8c } .quick { color: var(--flag) }
+.phantom { color: #5b3f8c } .quick, .old { color: var(--flag) }
 figure { margin: 1.6rem 0 } figure > div { overflow-x: auto } figcaption { font-weight: 600; margin-bottom: .4rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .87rem }
 th, td { text-align: left; padding: .3rem .7rem; border-bottom: 1px solid var(--line); vertical-align: top }
@@ -105,7 +105,7 @@ def page(board: Board) -> str:
 
 def _section(section: Section) -> Mapping[str, Any]:
     title, *badges = section.title.split(" | ")
-    kinds = [("phantom" if "PHANTOM" in text else "quick" if "QUICK" in text else "real", text) for text in badges]
+    kinds = [(_badge(text), text) for text in badges]
     plots = [forest(columns) for columns in section.blocks]
     return {
         "slug": section.number.replace("+", "-"),
@@ -115,6 +115,12 @@ def _section(section: Section) -> Mapping[str, Any]:
         "tables": [(Markup(_marked(table)), Markup(plot)) for table, plot in zip(section.tables, plots, strict=True)],
         "pairs": [Markup(table.html()) for table in section.pairs],
     }
+
+
+def _badge(text: str) -> str:
+    """CSS class of a badge."""
+    classes = {"PHANTOM": "phantom", "QUICK": "quick", "MADE BY": "old"}
+    return next((name for word, name in classes.items() if text.startswith(word)), "real")
 
 
 def _marked(table: Table) -> str:

@@ -15,12 +15,14 @@ from pcgm_bench.contracts import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pcgm_bench.contracts import Record
+    from pcgm_bench.tables import Cell
     from pcgm_bench.tables import Table
 
 TIDY = (
     "section", "study", "study_version", "kind", "cohort", "cohort_hash", "segmenter", "size", "seed", "row",
-    "is_control", "column", "metric", "rule", "direction", "target", "value", "low", "high", "n", "over", "floor",
-    "tier",
+    "row_kind", "column", "metric", "rule", "direction", "target", "estimate", "low", "high", "n", "over", "floor",
+    "tier", "made_by",
 )  # fmt: skip
 
 
@@ -91,21 +93,17 @@ def tidy(board: Board) -> str:
         if means:
             who[4:6] = [key.cohort_recipe, ""]
         for column in section.judged:
-            for e in column.entries:
-                cells = [
-                    e.row,
-                    int(e.is_control),
-                    e.column,
-                    e.metric,
-                    e.rule,
-                    e.direction,
-                    e.target,
-                    e.value,
-                    e.low,
-                    e.high,
-                ]
-                writer.writerow([*who, *cells, e.n, column.over, e.floor, column.tiers.get(e.row)])
+            for record in column.entries:
+                tier = column.tiers.get(record.row)
+                writer.writerow([*who, *_line(record), column.over, record.floor, tier, key.old_version])
     return out.getvalue()
+
+
+def _line(record: Record) -> list[Cell]:
+    return [
+        record.row, record.kind.value, record.column, record.metric, record.rule, record.direction, record.target,
+        record.estimate, record.low, record.high, record.n,
+    ]  # fmt: skip
 
 
 def latex(board: Board) -> str:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 
-from pcgm_bench.board.collect import Result
-from pcgm_bench.contracts import BoardEntry
+from pcgm_bench.board.label import RunLabel
+from pcgm_bench.board.result import Result
+from pcgm_bench.contracts import Record
+from pcgm_bench.contracts import RowKind
+
+ANOTHER_PROCESSOR = 1e-5
+"""Relative difference up to which a number is the same on two instruction sets: images differ by about 1e-6 there."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +35,14 @@ class ColumnKey:
         return topic if colon else ""
 
 
-def column_of(entry: BoardEntry) -> ColumnKey:
-    """The column an entry belongs in."""
-    return ColumnKey(entry.column, entry.metric, entry.rule, entry.direction, entry.target)
+def column_of(record: Record) -> ColumnKey:
+    """The column a record belongs in."""
+    return ColumnKey(record.column, record.metric, record.rule, record.direction, record.target)
+
+
+def competes(record: Record) -> bool:
+    """Whether its row is ranked: images of a method; not its causal model alone, and no control."""
+    return record.kind is RowKind.METHOD
 
 
 @dataclass
@@ -39,83 +51,121 @@ class Grid:
 
     Attributes:
         columns: in the order in which the studies gave them.
-        cells: row label -> column -> entry (its ``row`` is the label).
-        controls: labels of rows that are controls.
+        cells: row label -> column -> record (its ``row`` is the label).
+        kinds: row label -> what it is.
         missing: row label -> why it has no value.
         variants: labels that share a name, because the same row came out differently in two runs.
         runs: row label -> keys of the runs that gave it.
-        versions: row label -> version, source and weights of what made it.
+        versions: row label -> version, code and weights of what made it.
     """
 
     columns: list[ColumnKey] = field(default_factory=list)
-    cells: dict[str, dict[ColumnKey, BoardEntry]] = field(default_factory=dict)
-    controls: set[str] = field(default_factory=set)
+    cells: dict[str, dict[ColumnKey, Record]] = field(default_factory=dict)
+    kinds: dict[str, RowKind] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     variants: list[str] = field(default_factory=list)
     runs: dict[str, list[str]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
-    def labels(self) -> list[str]:
-        """Methods first, then controls, each in the order of their first appearance."""
-        return sorted(self.cells, key=lambda label: label in self.controls)
+    def is_method(self, label: str) -> bool:
+        """Whether the row is ranked."""
+        return self.kinds[label] is RowKind.METHOD
 
-    def column(self, key: ColumnKey) -> list[BoardEntry]:
-        """The entries of one column, in the order of the rows."""
+    def labels(self) -> list[str]:
+        """Methods first, then the rest, each in the order of their first appearance."""
+        return sorted(self.cells, key=lambda label: not self.is_method(label))
+
+    def column(self, key: ColumnKey) -> list[Record]:
+        """The records of one column, in the order of the rows."""
         return [self.cells[label][key] for label in self.labels() if key in self.cells[label]]
+
+
+@dataclass
+class Variant:
+    """One row as one run or several runs gave it, with equal numbers.
+
+    Attributes:
+        labels: of those runs.
+        cells: column -> record.
+    """
+
+    labels: list[RunLabel]
+    cells: dict[ColumnKey, Record]
 
 
 def grid_of(results: Sequence[Result]) -> Grid:
     """Rows and columns of results that may stand in one table.
 
-    A control that several runs bring with the same version and equal values is one row. A row that came out
-    differently in two runs (an edited method, another device) is two rows, named by their runs.
+    A control that several runs bring with equal values is one row; on another instruction set, values are equal up to
+    `ANOTHER_PROCESSOR`. A row that came out differently in two runs (an edited method, another device) is two rows,
+    named by their runs.
     """
-    found: dict[str, list[tuple[list[str], dict[ColumnKey, BoardEntry]]]] = {}
+    variants: dict[str, list[Variant]] = {}
+    missing: dict[str, str] = {}
+    kinds: dict[str, RowKind] = {}
     grid = Grid()
-    skipped: dict[str, str] = {}
-    made_by = {result.key: result.identity for result in results}
     for result in results:
-        rows: dict[str, dict[ColumnKey, BoardEntry]] = {}
-        for entry in result.entries:
-            key = column_of(entry)
+        rows: dict[str, dict[ColumnKey, Record]] = {}
+        for record in result.cells:
+            key = column_of(record)
             if key not in grid.columns:
                 grid.columns.append(key)
-            rows.setdefault(entry.row, {})[key] = entry
+            rows.setdefault(record.row, {})[key] = record
         for name, cells in rows.items():
-            _merge(found.setdefault(name, []), result.key, cells)
-        skipped.update({row: reason for row, reason in result.skipped.items() if row not in rows})
-    for name, variants in found.items():
-        for keys, cells in variants:
-            label = f"{name} [{keys[0][:4]}]" if len(variants) > 1 else name
-            grid.cells[label] = {key: _renamed(entry, label) for key, entry in cells.items()}
-            grid.runs[label] = keys
-            one = made_by[keys[0]]
-            # A row that is no plugin of its own (the causal model alone) is made by the run's method.
-            grid.versions[label] = one.generators.get(name) or one.generators.get(one.method, "")
-            if any(entry.is_control for entry in cells.values()):
-                grid.controls.add(label)
-            if len(variants) > 1:
-                grid.variants.append(label)
-    for name, reason in skipped.items():
-        if name not in found:
-            grid.cells[name] = {}
-            grid.missing[name] = reason
-            grid.controls.add(name)
-    # A method that its own run skipped is missing as a method, not as a control.
-    grid.controls -= {result.identity.method for result in results} & set(grid.missing)
+            if name not in result.missing or any(record.estimate is not None for record in cells.values()):
+                _merge(variants.setdefault(name, []), result.label, cells)
+        missing |= result.missing
+        kinds |= result.kinds
+    for name, several in variants.items():
+        for variant in several:
+            _add(grid, name, variant, is_only=len(several) == 1)
+    methods = {result.label.method for result in results}
+    for name in (name for name in missing if name not in variants):
+        grid.cells[name] = {}
+        grid.missing[name] = missing[name]
+        # A method that its own run skipped is missing as a method, not as a control.
+        grid.kinds[name] = RowKind.METHOD if name in methods else kinds.get(name, RowKind.CONTROL)
     return grid
 
 
-def _merge(
-    variants: list[tuple[list[str], dict[ColumnKey, BoardEntry]]], run: str, cells: dict[ColumnKey, BoardEntry]
-) -> None:
-    for keys, known in variants:
-        if all(known[key] == entry for key, entry in cells.items() if key in known):
-            known.update(cells)
-            keys.append(run)
+def _add(grid: Grid, name: str, variant: Variant, is_only: bool) -> None:
+    run = variant.labels[0]
+    label = name if is_only else f"{name} [{run.key[:4]}]"
+    grid.cells[label] = {key: _renamed(record, label) for key, record in variant.cells.items()}
+    grid.kinds[label] = next(iter(variant.cells.values())).kind
+    grid.runs[label] = [run.key for run in variant.labels]
+    # A row that is no plugin of its own (the causal model alone) is made by the run's method.
+    grid.versions[label] = run.generators.get(name) or run.generators.get(run.method, "")
+    if not is_only:
+        grid.variants.append(label)
+
+
+def _merge(variants: list[Variant], label: RunLabel, cells: Mapping[ColumnKey, Record]) -> None:
+    for variant in variants:
+        same_processor = label.instructions == variant.labels[0].instructions
+        shared = [(variant.cells[key], record) for key, record in cells.items() if key in variant.cells]
+        if all(_equal(known, record, same_processor) for known, record in shared):
+            variant.cells = {**cells, **variant.cells}
+            variant.labels.append(label)
             return
-    variants.append(([run], dict(cells)))
+    variants.append(Variant([label], dict(cells)))
 
 
-def _renamed(entry: BoardEntry, label: str) -> BoardEntry:
-    return entry if entry.row == label else replace(entry, row=label)
+def _equal(first: Record, second: Record, same_processor: bool) -> bool:
+    if same_processor:
+        return first == second
+    if first.by_unit.keys() != second.by_unit.keys():
+        return False
+    pairs = [(first.estimate, second.estimate), (first.low, second.low), (first.high, second.high)]
+    pairs += [(first.floor, second.floor), *((value, second.by_unit[unit]) for unit, value in first.by_unit.items())]
+    return first.n == second.n and first.kind is second.kind and all(_close(*pair) for pair in pairs)
+
+
+def _close(first: float | None, second: float | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return math.isclose(first, second, rel_tol=ANOTHER_PROCESSOR, abs_tol=ANOTHER_PROCESSOR**2)
+
+
+def _renamed(record: Record, label: str) -> Record:
+    return record if record.row == label else replace(record, row=label)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pcgm_bench.board.rows import ColumnKey
 from pcgm_bench.board.rows import Grid
-from pcgm_bench.contracts import BoardEntry
+from pcgm_bench.contracts import Record
 
 
 def averaged(grids: Mapping[int, Grid]) -> Grid:
@@ -31,26 +31,25 @@ def averaged(grids: Mapping[int, Grid]) -> Grid:
             if cells:
                 result.cells[label] = cells
                 result.runs[label] = [run for grid in grids.values() for run in grid.runs.get(label, [])]
-                if label in first.controls:
-                    result.controls.add(label)
+                result.kinds[label] = first.kinds[label]
     return result
 
 
-def _mean(grids: Mapping[int, Grid], label: str, column: ColumnKey) -> BoardEntry | None:
+def _mean(grids: Mapping[int, Grid], label: str, column: ColumnKey) -> Record | None:
     entries = {seed: grid.cells[label].get(column) for seed, grid in grids.items()}
     known = [entry for entry in entries.values() if entry is not None]
     if not known:
         return None
-    values = {f"seed {seed}": entry.value for seed, entry in entries.items() if entry and entry.value is not None}
+    values = {f"seed {seed}": entry.estimate for seed, entry in entries.items() if entry and entry.estimate is not None}
     numbers = [value for value in values.values() if value is not None]
     complete = len(numbers) == len(grids)
     floors = [entry.floor for entry in known if entry.floor is not None]
     return replace(
         known[0],
-        value=sum(numbers) / len(numbers) if complete else None,
+        estimate=sum(numbers) / len(numbers) if complete else None,
         low=None,
         high=None,
         n=len(grids),
         floor=sum(floors) / len(grids) if len(floors) == len(grids) else None,
-        by_unit=dict(zip(values, numbers, strict=True)) if complete else None,
+        by_unit=dict(zip(values, numbers, strict=True)) if complete else {},
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from itertools import combinations
 from itertools import product
@@ -14,7 +15,8 @@ from itertools import product
 import numpy as np
 from scipy import stats
 
-from pcgm_bench.contracts import BoardEntry
+from pcgm_bench.board.rows import competes
+from pcgm_bench.contracts import Record
 from pcgm_bench.statistics.bootstrap import standard_error
 from pcgm_bench.statistics.multiplicity import holm
 
@@ -60,30 +62,32 @@ class Verdict:
         return self.p_holm <= ALPHA
 
 
-def can_be_ranked(entry: BoardEntry) -> bool:
+def can_be_ranked(entry: Record) -> bool:
     """A method's value with units or an interval: without either nothing can be said about a difference."""
     has_interval = entry.low is not None and entry.high is not None
-    return not entry.is_control and entry.value is not None and (has_interval or bool(entry.by_unit))
+    return (
+        competes(entry)
+        and bool(entry.direction)
+        and entry.estimate is not None
+        and (has_interval or bool(entry.by_unit))
+    )
 
 
-def verdicts(entries: Sequence[BoardEntry]) -> list[Verdict]:
+def verdicts(entries: Sequence[Record]) -> list[Verdict]:
     """All pairs of the entries of one column that can be ranked, p by Holm over them."""
     pairs = list(combinations([entry for entry in entries if can_be_ranked(entry)], 2))
-    found = [compare(first, second) for first, second in pairs]
-    adjusted = holm(np.array([one.p for one in found])) if found else np.empty(0)
-    return [
-        Verdict(one.better, one.worse, one.gap, one.p, float(p), one.how, one.n)
-        for one, p in zip(found, adjusted, strict=True)
-    ]
+    raw = [compare(first, second) for first, second in pairs]
+    adjusted = holm(np.array([verdict.p for verdict in raw])) if raw else np.empty(0)
+    return [replace(verdict, p_holm=float(p)) for verdict, p in zip(raw, adjusted, strict=True)]
 
 
-def tiers(entries: Sequence[BoardEntry], found: Sequence[Verdict]) -> dict[str, int]:
+def tiers(entries: Sequence[Record], pairs: Sequence[Verdict]) -> dict[str, int]:
     """Row -> tier, from 1: whoever cannot be told from the tier's leader shares its rank.
 
     The leader of a tier is the best value among those without a tier yet. Sharing a tier is not a proof of equality,
     and two members of one tier may well be separable from each other.
     """
-    apart = {frozenset((one.better, one.worse)) for one in found if one.separable}
+    apart = {frozenset((pair.better, pair.worse)) for pair in pairs if pair.separable}
     left = sorted((entry for entry in entries if can_be_ranked(entry)), key=lambda entry: (entry.loss, entry.row))
     result: dict[str, int] = {}
     tier = 0
@@ -96,7 +100,7 @@ def tiers(entries: Sequence[BoardEntry], found: Sequence[Verdict]) -> dict[str, 
     return result
 
 
-def compare(first: BoardEntry, second: BoardEntry) -> Verdict:
+def compare(first: Record, second: Record) -> Verdict:
     """Two entries of one column; `Verdict.p_holm` is still `Verdict.p`.
 
     Paired where both give values for the same units:
@@ -110,8 +114,8 @@ def compare(first: BoardEntry, second: BoardEntry) -> Verdict:
     interval's ends that face each other, each 1.96 standard errors from its estimate. With the same people in both it
     errs towards "cannot be told apart".
     """
-    units = sorted(first.by_unit or ())
-    if units and set(units) == set(second.by_unit or ()) and len(units) > 1:
+    units = sorted(first.by_unit)
+    if units and set(units) == set(second.by_unit) and len(units) > 1:
         gap, p = _paired(first, second, units)
         how, n = PAIRED, len(units)
     else:
@@ -132,8 +136,8 @@ def detectable_between(n: int, pairs: int, power: float = 0.8) -> float:
     return float(TTestPower().solve_power(nobs=n, alpha=ALPHA / max(pairs, 1), power=power))
 
 
-def _paired(first: BoardEntry, second: BoardEntry, units: Sequence[str]) -> tuple[float, float]:
-    a, b = (_values(entry.by_unit or {}, units) for entry in (first, second))
+def _paired(first: Record, second: Record, units: Sequence[str]) -> tuple[float, float]:
+    a, b = (_values(entry.by_unit, units) for entry in (first, second))
     if first.direction == "nearest":
         return _nearest(a, b, float(first.target or 0.0))
     difference = b - a if first.direction == "lower" else a - b
@@ -177,7 +181,7 @@ def _nearest(a: np.ndarray, b: np.ndarray, target: float) -> tuple[float, float]
     return estimate, _two_sided(estimate, spread, lambda t: 2 * stats.t.sf(t, len(a) - 1))
 
 
-def _from_intervals(first: BoardEntry, second: BoardEntry) -> tuple[float, float]:
+def _from_intervals(first: Record, second: Record) -> tuple[float, float]:
     gap = second.loss - first.loss
     better, worse = (first, second) if gap >= 0 else (second, first)
     # Facing ends: the better one's bad end, the worse one's good end.
@@ -185,13 +189,15 @@ def _from_intervals(first: BoardEntry, second: BoardEntry) -> tuple[float, float
     return gap, _two_sided(gap, half / stats.norm.ppf(0.975), lambda z: 2 * stats.norm.sf(z))
 
 
-def _half(entry: BoardEntry, away: bool) -> float:
+def _half(entry: Record, away: bool) -> float:
     """Width of the interval's half on the side of more loss (``away``) or less."""
-    if entry.value is None or entry.low is None or entry.high is None:
+    if entry.estimate is None or entry.low is None or entry.high is None:
         return math.nan
-    more_is_worse = entry.value >= (entry.target or 0.0) if entry.direction == "nearest" else entry.direction == "lower"
+    more_is_worse = (
+        entry.estimate >= (entry.target or 0.0) if entry.direction == "nearest" else entry.direction == "lower"
+    )
     upper = more_is_worse == away
-    return entry.high - entry.value if upper else entry.value - entry.low
+    return entry.high - entry.estimate if upper else entry.estimate - entry.low
 
 
 def _two_sided(gap: float, spread: float, tail: Callable[[float], float]) -> float:

@@ -31,12 +31,13 @@ def leaderboard(
     Rows of different studies, cohorts, segmenters, sizes or seeds never share a table; the board says why.
     """
     from pcgm_bench.board.build import build
-    from pcgm_bench.board.collect import export as write_results
-    from pcgm_bench.board.collect import from_folder
     from pcgm_bench.board.collect import from_home
+    from pcgm_bench.board.files import export as write_results
+    from pcgm_bench.board.files import from_folder
     from pcgm_bench.board.render import SUFFIXES
     from pcgm_bench.board.render import render
     from pcgm_bench.board.render import show
+    from pcgm_bench.cli.pipe import reader_may_leave
     from pcgm_bench.cli.printing import console
 
     chosen = form or SUFFIXES.get(out.suffix.lower() if out else "", "terminal")
@@ -58,25 +59,24 @@ def leaderboard(
         if out is None and form is None:
             return
     board = build(collected)
-    if out is None and chosen == "terminal":
-        show(board, console(), everything=everything)
-        return
-    text = render(board, chosen)
     if out is None:
-        print(text, end="")
+        with reader_may_leave():
+            if chosen == "terminal":
+                show(board, console(), everything=everything)
+            else:
+                print(render(board, chosen), end="")
         return
     from pcgm_bench.store import atomic
 
-    atomic.write_text(out, text)
+    atomic.write_text(out, render(board, chosen))
     console().print(f"{out}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _check_has_board(name: str) -> None:
-    """Raises UserError for a study that is not there, or that brings nothing to the board."""
+    """Raises UserError for a study that is not there, or that people carry out."""
     from pcgm_bench import registry
-    from pcgm_bench.runner.work import job_of
+    from pcgm_bench.contracts import ReadingStudy
 
-    study = registry.get("studies", name)
-    if not hasattr(study, "board"):
-        hint = "; people read it: `pcgm-bench reader score` prints its tables" if job_of(study) == "reading" else ""
-        raise options.user_error(f"study {name} is never on the board{hint}")
+    if issubclass(registry.get("studies", name), ReadingStudy):
+        hint = "people read it: `pcgm-bench reader score` prints its tables"
+        raise options.user_error(f"study {name} is never on the board; {hint}")

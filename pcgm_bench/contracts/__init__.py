@@ -52,6 +52,8 @@ from pcgm_bench.contracts.plot import DosesPlot
 from pcgm_bench.contracts.plot import EffectsPlot
 from pcgm_bench.contracts.plot import TrajectoriesPlot
 from pcgm_bench.contracts.plot import Trajectory
+from pcgm_bench.contracts.reading import ReaderCase
+from pcgm_bench.contracts.reading import ReaderExport
 from pcgm_bench.contracts.record import Record
 from pcgm_bench.contracts.record import Row
 from pcgm_bench.contracts.record import RowKind
@@ -109,6 +111,8 @@ __all__ = [
     "Plot",
     "PluginError",
     "Progress",
+    "ReaderCase",
+    "ReaderExport",
     "ReadingStudy",
     "Record",
     "Refitter",

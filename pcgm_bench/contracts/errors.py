@@ -23,3 +23,7 @@ class PluginError(Exception):
         """Keep the parts; the message is ``plugin (origin): problem``."""
         super().__init__(f"{plugin} ({origin}): {problem}")
         self.plugin, self.origin, self.problem = plugin, origin, problem
+
+    def __reduce__(self) -> tuple[type[PluginError], tuple[str, str, str]]:
+        """The parts again, for another process."""
+        return type(self), (self.plugin, self.origin, self.problem)

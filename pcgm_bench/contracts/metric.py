@@ -315,7 +315,7 @@ class VisitMetric(Metric[Visits]):
 
     @abstractmethod
     def __call__(self, visits: pd.DataFrame, seed: int = 0, replicates: int = 1000) -> Estimate:
-        """A table as in `Visits`; bootstrap over people."""
+        """A table as in `Visits`; ``seed`` and ``replicates`` are those of the bootstrap over people."""
 
     def measure(self, data: Visits, seed: int = 0) -> Estimate:
         """See `Metric.measure`."""

@@ -7,18 +7,17 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import LOBE_NAMES
-from pcgm_bench.runner.samples import DESCRIPTION
-from pcgm_bench.runner.scoring import Example
+from pcgm_bench.report.canvas import colour
+from pcgm_bench.report.canvas import new_figure
+from pcgm_bench.report.canvas import save
+from pcgm_bench.runner.examples import Example
+from pcgm_bench.runner.fold_plan import SAMPLE
 from pcgm_bench.segmenters.external.folder import fractions_of_labels
-
-matplotlib.use("Agg")
 
 PLANES = ((2, "axial"), (1, "coronal"), (0, "sagittal"))
 UNDER_LOBES = ("white_matter", "ventricles", "deep_grey")
@@ -54,7 +53,7 @@ def counterfactual_figure(
         columns.append((name, image, False))
         if differences:
             columns.append((f"{name} - factual", image - factual, True))
-    figure = Figure(figsize=(2.3 * len(columns), 7.2), layout="constrained")
+    figure = new_figure(2.3 * len(columns), 7.2)
     axes = figure.subplots(len(PLANES), len(columns), squeeze=False)
     for column, (name, volume, signed) in enumerate(columns):
         for row, picture in enumerate(_slices(volume)):
@@ -65,10 +64,7 @@ def counterfactual_figure(
                 panel.imshow(picture, origin="lower", cmap="gray", vmin=0, vmax=1.2)
             panel.set_axis_off()
         axes[0][column].set_title(name, fontsize=9)
-    if title:
-        figure.suptitle(title, fontsize=10)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=80, metadata={"Software": "pcgm-bench"})
+    save(figure, path, title, dpi=80)
 
 
 def overlay_figure(image: np.ndarray, labels: np.ndarray, path: Path, title: str = "") -> None:
@@ -82,24 +78,20 @@ def overlay_figure(image: np.ndarray, labels: np.ndarray, path: Path, title: str
     """
     parts = fractions_of_labels(labels)
     shown = [(name, parts[CHANNELS.index(name)] > 0) for name in (*LOBE_NAMES, *UNDER_LOBES)]
-    figure = Figure(figsize=(2.6 * len(PLANES), 5.6), layout="constrained")
+    figure = new_figure(2.6 * len(PLANES), 5.6)
     axes = figure.subplots(2, len(PLANES), squeeze=False)
     for row in axes:
         for panel, picture in zip(row, _slices(image), strict=True):
             panel.imshow(picture, origin="lower", cmap="gray", vmin=0, vmax=1.2)
             panel.set_axis_off()
-    colours = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
-    for (_, mask), colour in zip(shown, colours, strict=False):
+    for number, (_, mask) in enumerate(shown):
         for panel, picture in zip(axes[1], _slices(mask.astype(np.float32)), strict=True):
             layer = np.zeros((*picture.shape, 4), np.float32)
-            layer[picture > 0] = (*colour, 0.5)
+            layer[picture > 0] = (*colour(number), 0.5)
             panel.imshow(layer, origin="lower")
-    handles = [Patch(color=colour, label=name) for (name, _), colour in zip(shown, colours, strict=False)]
+    handles = [Patch(color=colour(number), label=name) for number, (name, _) in enumerate(shown)]
     figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=7)
-    if title:
-        figure.suptitle(title, fontsize=10)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=80, metadata={"Software": "pcgm-bench"})
+    save(figure, path, title, dpi=80)
 
 
 def example_figures(examples: Sequence[Example], folder: Path) -> list[Path]:
@@ -110,14 +102,14 @@ def example_figures(examples: Sequence[Example], folder: Path) -> list[Path]:
     """
     paths = []
     for example in examples:
-        if not example.counterfactuals:
+        if not example.images:
             continue
-        paths.append(folder / f"{example.unit.stem}.png")
+        paths.append(folder / f"{example.key.stem}.png")
         if not paths[-1].exists():
-            images = {row: load() for row, load in example.counterfactuals.items()}
-            drawn = example.unit.description == DESCRIPTION
-            counterfactual_figure(example.factual(), images, paths[-1], example.unit.stem, differences=not drawn)
-        factual = dataclasses.replace(example.unit, description="").stem
+            images = {row: load() for row, load in example.images.items()}
+            drawn = example.key.description == SAMPLE
+            counterfactual_figure(example.factual(), images, paths[-1], example.key.stem, differences=not drawn)
+        factual = dataclasses.replace(example.key, description="").stem
         drawing = folder / f"{factual}_dseg.png"
         labels = None if drawing.exists() else example.labels()
         if labels is not None:

@@ -2,44 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from pcgm_bench import registry
+from pcgm_bench.contracts import DosesPlot
+from pcgm_bench.contracts import EffectsPlot
+from pcgm_bench.contracts import ReadingStudy
+from pcgm_bench.contracts import TrajectoriesPlot
+from pcgm_bench.contracts.plot import Plot
+from pcgm_bench.plugin_guard import WrongReturn
+from pcgm_bench.plugin_guard import guarded
+from pcgm_bench.report.canvas import NothingToDrawError
 from pcgm_bench.report.doses import doses_figure
 from pcgm_bench.report.effects import effects_figure
 from pcgm_bench.report.figures import example_figures
 from pcgm_bench.report.trajectories import trajectories_figure
-from pcgm_bench.runner.scoring import Scored
-
-KINDS: dict[str, Callable[..., None]] = {
-    "effects": effects_figure,
-    "trajectories": trajectories_figure,
-    "doses": doses_figure,
-}
-"""What a study can have drawn: `pcgm_bench.contracts.Plot.kind`."""
+from pcgm_bench.results.scores import Scores
+from pcgm_bench.runner import RunResult
+from pcgm_bench.store import RunFolder
 
 
-def run_figures(scored: Scored) -> list[Path]:
+def run_figures(result: RunResult) -> list[Path]:
     """Draw what is not drawn yet of a run: its examples, and its study's plots, anew where the scores are newer.
 
     Returns:
         All of them, drawn now or before.
 
     Raises:
-        ValueError: the study asks for a kind of figure that there is not; a bug of the study.
+        PluginError: the study fails to say what to draw, or asks for what is no `Plot`.
     """
-    folder = scored.folder
-    paths = example_figures(scored.examples, folder.figures)
-    stored: Any = folder.scores
-    study = registry.get("studies", folder.identity.study)()
-    for plot in study.plots(stored["scores"]) if hasattr(study, "plots") else ():
-        if plot.kind not in KINDS:
-            raise ValueError(f"study {study.name!r} asks for a figure of kind {plot.kind!r}: {', '.join(KINDS)}")
-        path = folder.figures / f"{plot.name}.png"
-        if not path.exists() or path.stat().st_mtime < folder.scores_file.stat().st_mtime:
-            kind = "phantom (simulated people)" if stored["is_phantom"] else folder.identity.cohort
-            KINDS[plot.kind](plot.data, path, title=f"{plot.title}; {kind}")
-        paths.append(path)
+    return [*example_figures(result.examples, result.folder.figures), *study_figures(result.folder, result.scores)]
+
+
+def study_figures(folder: RunFolder, scores: Scores) -> list[Path]:
+    """The part of `run_figures` that the study decides, from its records alone; raises as `run_figures` does."""
+    plugin = registry.find("studies", scores.study)
+    study = registry.get("studies", scores.study)
+    if issubclass(study, ReadingStudy):
+        return []
+    people = "phantom (simulated people)" if scores.is_phantom else folder.identity.cohort
+    paths = []
+    with guarded(plugin, "drawing figures"):
+        for plot in study().plots(scores.records):
+            if not isinstance(plot, Plot):
+                raise WrongReturn(f"plots returned an object of type {type(plot).__name__}, not a Plot")
+            path = folder.figures / f"{Path(plot.name).name}.png"
+            if not path.exists() or path.stat().st_mtime < folder.scores_file.stat().st_mtime:
+                # A study of which every row is missing has plots without numbers.
+                with suppress(NothingToDrawError):
+                    draw(plot, path, f"{plot.title}; {people}")
+            if path.exists():
+                paths.append(path)
     return paths
+
+
+def draw(plot: Plot, path: Path, title: str) -> None:
+    """Draw one plot.
+
+    Raises:
+        NothingToDrawError: it has no number.
+    """
+    match plot:
+        case EffectsPlot():
+            effects_figure(plot.values, path, title)
+        case TrajectoriesPlot():
+            trajectories_figure(plot.groups, path, title=title)
+        case DosesPlot():
+            doses_figure(plot.points, path, title)

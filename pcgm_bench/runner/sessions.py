@@ -59,7 +59,9 @@ def note_session(
     generators = {row: spec.digest for row, spec in setup.specs.items()}
     update = {
         "sessions": [*manifest.sessions, session],
-        "hashes": {"cohort": identity.cohort_hash, "segmenter": identity.segmenter, **generators},
+        "hashes": {"cohort": identity.cohort_hash, "segmenter": identity.segmenter},
+        "generators": generators,
+        "instructions": setup.environment.instructions,
         "folders": {**manifest.folders, **{row: str(place) for row, place in places.items()}},
         "packages": {row: spec.origin for row, spec in setup.specs.items()},
     }

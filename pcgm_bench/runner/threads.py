@@ -6,10 +6,12 @@ import contextlib
 import importlib.util
 from collections.abc import Iterator
 
+from threadpoolctl import threadpool_limits
+
 
 @contextlib.contextmanager
 def pinned_threads(threads: int) -> Iterator[None]:
-    """Give tensor operations this many threads while inside, whatever the machine has."""
+    """Give tensor operations and linear algebra this many threads while inside, whatever the machine has."""
     if importlib.util.find_spec("torch") is None:
         yield
         return
@@ -18,6 +20,8 @@ def pinned_threads(threads: int) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        yield
+        # NumPy's linear algebra too: a matrix inverse differs in its last digits between one thread and two.
+        with threadpool_limits(threads):
+            yield
     finally:
         torch.set_num_threads(before)

@@ -22,7 +22,6 @@ class Identity(BaseModel):
     makes no image again.
 
     Attributes:
-        schema_version: `SCHEMA`.
         method: name of the generator under test.
         generator: version, hash of the code that it imports, and hash of its weights.
         study: name of the study.
@@ -39,7 +38,6 @@ class Identity(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: int = SCHEMA
     method: str
     generator: str
     study: str
@@ -56,7 +54,7 @@ class Identity(BaseModel):
     @property
     def key(self) -> str:
         """12 hexadecimal digits."""
-        return digest(self.model_dump(mode="json"))[:KEY_LENGTH]
+        return digest([SCHEMA, self.model_dump(mode="json")])[:KEY_LENGTH]
 
     @property
     def folder_name(self) -> str:

@@ -55,16 +55,20 @@ class Manifest(BaseModel):
     Attributes:
         key: of the run.
         hashes: file or thing -> hash.
+        generators: row -> version, code and weights of the generator that made it.
         folders: row -> folder of its images; controls are shared between runs.
-        packages: row -> package and version of the generator that made it: ``pcgm-bench 0.2.0``.
+        packages: row -> package and version of that generator: ``pcgm-bench 0.2.0``.
+        instructions: the processor's instruction set, as PyTorch uses it: ``AVX512``.
         sessions: one a process; only those that did any work.
         wall_seconds: sum over sessions.
     """
 
     key: str
     hashes: dict[str, str] = {}
+    generators: dict[str, str] = {}
     folders: dict[str, str] = {}
     packages: dict[str, str] = {}
+    instructions: str = ""
     sessions: list[Session] = []
 
     @property

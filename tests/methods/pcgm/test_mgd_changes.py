@@ -13,7 +13,6 @@ from mgd_tiny import awaken
 from mgd_tiny import tiny_data
 
 from pcgm_bench.anatomy import CHANNELS
-from pcgm_bench.methods.pcgm.cmg.fractional import RANK_TILT
 from pcgm_bench.methods.pcgm.cmg.fractional import counterfactual_fractions
 from pcgm_bench.methods.pcgm.mgd.controlnet import ControlNet
 from pcgm_bench.methods.pcgm.mgd.fit.encoder import encoder_batch
@@ -129,7 +128,7 @@ def test_the_rank_tilts_the_shares_towards_the_likelier_voxels(ratio: float) -> 
     posteriors[toward, :4][border], posteriors[away, :4][border] = 1.0, 0.0
     new = counterfactual_fractions(fractions, {"frontal": ratio}, posteriors=posteriors).fractions
     moved = np.abs(new[frontal] - fractions[frontal])[..., 2]
-    assert moved[:4].sum() / moved[6:].sum() == pytest.approx(1 + RANK_TILT, rel=1e-6)
+    assert moved[:4].sum() / moved[6:].sum() == pytest.approx(1.1, rel=1e-6)
 
 
 def test_every_lobe_has_its_own_weight(mgd: MGD, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,8 +140,8 @@ def test_every_lobe_has_its_own_weight(mgd: MGD, monkeypatch: pytest.MonkeyPatch
         sampler = replace(mgd.config.sampler, guidance=3.0, lobe_guidance=weights, unconditional="old")
         monkeypatch.setattr(mgd, "config", replace(mgd.config, sampler=sampler))
         images.append(mgd.counterfactual(image, condition, old, condition, new, 0))
-    np.testing.assert_allclose(images[1], images[0], atol=1e-4)
-    assert np.abs(images[2] - images[0]).max() > 1e-3
+    np.testing.assert_allclose(images[1], images[0], atol=1e-5)
+    assert np.abs(images[2] - images[0]).max() > 1e-4
 
 
 def test_every_axis_plays_the_slices_in_the_encoder_s_training(tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""Figures without a window: each has its own canvas, and nothing of Matplotlib's global state is touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+MARKERS = "osD^vPX*"
+"""Of the rows of a figure, in their order; Matplotlib's names."""
+
+
+class NothingToDrawError(ValueError):
+    """A plot without a single number."""
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure that draws into memory.
+
+    Args:
+        width: inches.
+        height: inches.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, path: Path, title: str, dpi: int) -> None:
+    """Write the figure as PNG, under its title; the folder is made if it is new.
+
+    Args:
+        figure: of `new_figure`.
+        path: the file.
+        title: over everything; may be empty.
+        dpi: pixels an inch.
+    """
+    if title:
+        figure.suptitle(title, fontsize=10)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=dpi, metadata={"Software": "pcgm-bench"})
+
+
+def colour(number: int) -> tuple[float, float, float]:
+    """Colour of a row, by its number in the figure."""
+    colours: list[tuple[float, float, float]] = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
+    return colours[number % len(colours)]
+
+
+def marker(number: int) -> str:
+    """Marker of a row, by its number in the figure."""
+    return MARKERS[number % len(MARKERS)]

@@ -1,0 +1,72 @@
+"""Figures of people are written where they are asked for and show what they are given."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pcgm_bench.report.figures import counterfactual_figure
+from pcgm_bench.report.figures import example_figures
+from pcgm_bench.report.figures import overlay_figure
+from pcgm_bench.runner.scoring import Example
+from pcgm_bench.store import Unit
+
+
+def test_a_figure_has_two_panels_a_counterfactual(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    factual = rng.random((20, 24, 20)).astype(np.float32)
+    sizes = []
+    for n in (1, 2):
+        path = tmp_path / "new" / f"{n}.png"
+        counterfactual_figure(factual, {str(i): factual * 0.9 for i in range(n)}, path, "a phantom")
+        with Image.open(path) as picture:
+            sizes.append(picture.size)
+            assert len(np.unique(np.asarray(picture.convert("L")))) > 20
+    assert sizes[1][0] > sizes[0][0]
+
+
+def test_examples_are_drawn_once(tmp_path: Path) -> None:
+    factual = np.random.default_rng(0).random((20, 24, 20)).astype(np.float32)
+    loaded: list[str] = []
+
+    def load() -> np.ndarray:
+        loaded.append("x")
+        return factual * 0.9
+
+    labels = np.full(factual.shape, 1028, np.int16)
+    examples = [
+        Example(Unit("1", "", "cfAUD"), lambda: factual, lambda: labels, {"pcgm": load}),
+        Example(Unit("2", "", "cfAUD"), lambda: factual, lambda: labels, {}),
+    ]
+    for _ in range(2):
+        paths = example_figures(examples, tmp_path)
+    assert [path.name for path in paths] == ["sub-1_desc-cfAUD.png", "sub-1_dseg.png"]
+    assert loaded == ["x"]
+    assert all(path.stat().st_size > 1000 for path in paths)
+
+
+def test_an_overlay_colours_what_was_labelled(tmp_path: Path) -> None:
+    image = np.full((20, 24, 20), 0.5, np.float32)
+    colours = []
+    for number in (0, 1028, 2):  # background, superior frontal, white matter
+        overlay_figure(image, np.full(image.shape, number, np.int16), tmp_path / f"{number}.png")
+        with Image.open(tmp_path / f"{number}.png") as picture:
+            pixels = np.asarray(picture.convert("RGB"), int)
+        lower = pixels[pixels.shape[0] // 2 : int(0.8 * pixels.shape[0])]
+        colours.append(np.abs(lower - lower.mean(axis=-1, keepdims=True)).mean())
+    assert colours[0] < 1 < min(colours[1:])
+
+
+def test_importing_the_figures_changes_no_global_of_matplotlib() -> None:
+    code = (
+        "import matplotlib, sys\n"
+        "before = {name: matplotlib.rcParams._get(name) for name in matplotlib.rcParams}\n"
+        "import pcgm_bench.report.run_figures\n"
+        "assert before == {name: matplotlib.rcParams._get(name) for name in matplotlib.rcParams}\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
