@@ -1,0 +1,123 @@
+"""A request that cannot be met is refused before anything is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fakes
+import fakes_studies
+import pytest
+from toy_runs import request
+
+from pcgm_bench.contracts import CohortRequest
+from pcgm_bench.contracts import ImageMetric
+from pcgm_bench.contracts import Row
+from pcgm_bench.contracts import RowKind
+from pcgm_bench.contracts import UserError
+from pcgm_bench.contracts import Visits
+from pcgm_bench.runner import ImageFolder
+from pcgm_bench.runner import run
+
+
+def test_a_method_that_cannot_do_the_job(home: Path, toys: list[str]) -> None:
+    with pytest.raises(UserError, match="copier does not make counterfactual images"):
+        run(request(home, method="copier"))
+
+
+def test_unknown_names(home: Path, toys: list[str]) -> None:
+    for changes, meant in (
+        ({"method": "shiftr"}, "did you mean shifter"),
+        ({"cohort": CohortRequest("toyy")}, "did you mean toy"),
+        ({"study": "toyy"}, "did you mean toy"),
+        ({"segmenter": "toyy"}, "did you mean toy"),
+        ({"metrics": ("contrasts",)}, "did you mean contrast"),
+        ({"features": ("corners",)}, "did you mean corner"),
+    ):
+        with pytest.raises(UserError, match=meant):
+            run(request(home, **changes))  # type: ignore[arg-type]
+    assert not (home / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("cohort", "flag"),
+    [
+        (CohortRequest("toy", maps=("age=years",)), "--map"),
+        (CohortRequest("toy", effect="null"), "--effect"),
+        (CohortRequest("toy", mechanism="pial"), "--mechanism"),
+    ],
+)
+def test_an_option_that_the_cohort_does_not_have_is_refused(
+    home: Path, toys: list[str], cohort: CohortRequest, flag: str
+) -> None:
+    with pytest.raises(UserError, match=f"{flag}: the cohort 'toy' has no such option"):
+        run(request(home, cohort=cohort))
+
+
+def test_a_threshold_that_no_metric_asks_for_is_refused(home: Path, toys: list[str]) -> None:
+    with pytest.raises(UserError, match="--qc-threshold: the study toy has no metric that asks for one"):
+        run(request(home, qc_threshold=0.5))
+
+
+def test_a_metric_whose_input_the_study_cannot_make_is_refused(
+    home: Path, toys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fakes_studies.Contrast, "inputs", Visits)
+    with pytest.raises(UserError, match="metric 'contrast' is given Visits, which the study toy does not have"):
+        run(request(home, metrics=("contrast",)))
+    assert ImageMetric.inputs is not Visits
+
+
+def test_a_metric_of_features_needs_a_space(home: Path, toys: list[str]) -> None:
+    with pytest.raises(UserError, match=r"--metrics \+sets: it needs a feature space"):
+        run(request(home, metrics=("sets",)))
+
+
+def test_a_home_that_cannot_be_written_to(tmp_path: Path, toys: list[str]) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(UserError, match=r"cannot write .*--home"):
+        run(request(blocked / "home"))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("real", "reserved"),
+        ("Real", "reserved"),
+        ("truth", "registered method of that name"),
+        ("shifter", "registered method of that name"),
+        ("labels permuted", "is no name"),
+        ("Truth", "'truth' has the same folder"),
+        ("labels-permuted", "'labels permuted' has the same folder"),
+        ("../elsewhere", "is no name"),
+    ],
+)
+def test_images_cannot_take_a_name_of_the_run(
+    home: Path, tmp_path: Path, toys: list[str], name: str, said: str
+) -> None:
+    run(request(home))
+    (images,) = (home / "runs").glob("*/derivatives/shifter")
+    elsewhere = tmp_path / "elsewhere"
+    with pytest.raises(UserError, match=said):
+        run(request(elsewhere, method=name, image_folder=ImageFolder(images)))
+    assert not elsewhere.exists()
+
+
+def test_rows_that_share_a_folder_are_refused(
+    home: Path, toys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = fakes_studies.ToyStudy.rows
+
+    def rows(self: fakes_studies.ToyStudy, method: str) -> list[Row]:
+        return [*original(self, method), Row("Labels-permuted", RowKind.CONTROL, "truth")]
+
+    monkeypatch.setattr(fakes_studies.ToyStudy, "rows", rows)
+    with pytest.raises(Exception, match="'labels permuted' and 'Labels-permuted' share a folder"):
+        run(request(home))
+
+
+def test_a_method_that_is_a_row_of_the_study_has_one_row(home: Path, toys: list[str]) -> None:
+    """A control can be asked for as a method; no row may stand twice."""
+    assert fakes.Truth.card.is_control
+    with pytest.raises(Exception, match="truth"):
+        run(request(home, method="truth"))

@@ -1,0 +1,280 @@
+"""A run that was killed goes on where it stopped; nothing that is stored is used where it is not what was stored."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import fakes
+import fakes_studies
+import pandas as pd
+import pytest
+from toy_runs import IMAGES
+from toy_runs import TIMES
+from toy_runs import derivatives
+from toy_runs import records_of
+from toy_runs import request
+
+from pcgm_bench.contracts import UserError
+from pcgm_bench.runner import RunResult
+from pcgm_bench.runner import run
+from pcgm_bench.store.parts import host
+from pcgm_bench.store.run_folder import SCHEMA
+from pcgm_bench.store.schema import read_versioned
+from pcgm_bench.store.schema import write_versioned
+
+TESTS = Path(__file__).parent
+PATIENCE = 60.0
+KILLED = """
+import sys, time
+import conftest, fakes, toy_runs
+from pathlib import Path
+from pcgm_bench import registry
+registry._found = conftest.toy_plugins
+quick = fakes.ToySegmenter.segment
+def segment(self, scan):
+    time.sleep(0.03)
+    return quick(self, scan)
+fakes.ToySegmenter.segment = segment
+from pcgm_bench.runner import run
+run(toy_runs.request(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize("crash_at", [1, 9, 20, 33])
+def test_resume_after_a_crash_gives_the_same_bytes(
+    tmp_path: Path, toys: list[str], crash_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(request(tmp_path / "whole"))
+    original = fakes.ToySegmenter.segment
+    calls = 0
+
+    def crash(self: fakes.ToySegmenter, scan: fakes.Scan) -> fakes.Segmentation:
+        nonlocal calls
+        calls += 1
+        if calls == crash_at:
+            raise KeyboardInterrupt
+        return original(self, scan)
+
+    monkeypatch.setattr(fakes.ToySegmenter, "segment", crash)
+    with pytest.raises(KeyboardInterrupt):
+        run(request(tmp_path / "broken"))
+    monkeypatch.setattr(fakes.ToySegmenter, "segment", original)
+    toys.clear()
+    resumed = run(request(tmp_path / "broken"))
+    assert sum(call.startswith("segment") for call in toys) == 3 * IMAGES - (crash_at - 1)
+    assert fakes.tree_digest(tmp_path / "whole", but=TIMES) == fakes.tree_digest(tmp_path / "broken", but=TIMES)
+    sessions = resumed.folder.manifest.sessions
+    assert [session.complete for session in sessions] == [False, True]
+    assert sum(session.made for session in sessions) == whole.made
+
+
+def test_kill_9_and_resume_gives_the_same_bytes(tmp_path: Path, toys: list[str]) -> None:
+    """Killed three times, whenever so many images have been segmented."""
+    run(request(tmp_path / "whole"))
+    killed = tmp_path / "killed"
+    for enough in (3, IMAGES + 4, 2 * IMAGES + 5):
+        command = [sys.executable, "-c", KILLED, str(killed)]
+        environment = {**os.environ, "PYTHONPATH": f"{TESTS}:{TESTS.parent}:{os.environ.get('PYTHONPATH', '')}"}
+        with subprocess.Popen(command, env=environment, cwd=tmp_path) as process:
+            until(lambda enough=enough: count(killed) >= enough or process.poll() is not None)  # noqa: B023
+            assert process.poll() is None, "it ended before it could be killed"
+            process.send_signal(signal.SIGKILL)
+        assert enough <= count(killed) < 3 * IMAGES
+    toys.clear()
+    run(request(killed))
+    assert any(call.startswith("segment") for call in toys)
+    assert fakes.tree_digest(tmp_path / "whole", but=TIMES) == fakes.tree_digest(killed, but=TIMES)
+
+
+def count(home: Path) -> int:
+    """Images and scans that are done."""
+    return len(list(home.rglob("*_volumes.tsv")))
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.005)
+
+
+def test_half_written_files_are_swept_away(home: Path, toys: list[str]) -> None:
+    folder = run(request(home)).folder
+    part = folder.root / "derivatives" / "shifter" / f".sub-000_T1w.nii.gz.{host()}-4194999.part"
+    part.write_bytes(b"half")
+    run(request(home))
+    assert not part.exists()
+
+
+# Folds.
+
+
+def test_changed_folds_make_exactly_the_affected_images_again(
+    home: Path, toys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(request(home))
+    original = fakes_studies.ToyStudy.folds
+
+    def swapped(self: fakes_studies.ToyStudy, table: pd.DataFrame, seed: int) -> list[tuple[list[str], list[str]]]:
+        """Two people of the first two folds change places; the third fold stays."""
+        folds = [(set(train), set(test)) for train, test in original(self, table, seed)]
+        for (train, test), leaves, comes in ((folds[0], "003", "004"), (folds[1], "004", "003")):
+            train.symmetric_difference_update({leaves, comes})
+            test.symmetric_difference_update({leaves, comes})
+        return [(sorted(train), sorted(test)) for train, test in folds]
+
+    monkeypatch.setattr(fakes_studies.ToyStudy, "folds", swapped)
+    toys.clear()
+    second = run(request(home))
+    # The people of the first two folds: 000 (two visits), 001, 003, 004, 006, 007, 009, 010.
+    again = {call.split()[1].split("_")[0] for call in toys if call.startswith("counterfactual")}
+    assert again == {f"sub-{number:03d}" for number in (0, 1, 3, 4, 6, 7, 9, 10)}
+    assert second.folder == first.folder
+    assert records_of(second, "frontal")["shifter"] != records_of(first, "frontal")["shifter"]
+    toys.clear()
+    assert run(request(home)).scores == second.scores
+    assert toys == []
+
+
+# Shared between runs.
+
+
+def test_a_second_method_makes_its_own_images_alone(home: Path, toys: list[str]) -> None:
+    first = run(request(home))
+    toys.clear()
+    second = run(request(home, method="second"))
+    assert second.made == IMAGES
+    assert sum(call.startswith("counterfactual") for call in toys) == IMAGES
+    assert sum(call.startswith("segment") for call in toys) == IMAGES
+    assert not [call for call in toys if call.startswith("oracle")]
+    assert records_of(second, "frontal")["truth"] == records_of(first, "frontal")["truth"]
+    assert second.folder.manifest.folders["truth"] == first.folder.manifest.folders["truth"]
+
+
+def test_an_image_that_was_segmented_is_not_segmented_again(home: Path, toys: list[str]) -> None:
+    result = run(request(home, study="toy-copy", segmenter="content"))
+    assert sum(call.startswith("copy") for call in toys) == IMAGES
+    # The factual scans, the method's images and the truth's; a copy of a scan is the scan.
+    assert sum(call.startswith("segment") for call in toys) == 3 * IMAGES
+    means = records_of(result, "frontal")
+    assert means["copy"].estimate == means["real"].estimate
+    toys.clear()
+    run(request(home, method="second", study="toy-copy", segmenter="content"))
+    assert sum(call.startswith("segment") for call in toys) == IMAGES
+
+
+# What is stored and is not what was stored.
+
+
+def damaged(path: Path, how: str) -> None:
+    """A changed byte in the middle, or half a file."""
+    content = bytearray(path.read_bytes())
+    if how == "cut":
+        path.write_bytes(content[: len(content) // 2])
+        return
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def again(home: Path, monkeypatch: pytest.MonkeyPatch) -> RunResult:
+    """The same command, by a new version of the study: everything is scored again."""
+    monkeypatch.setattr("pcgm_bench.runner.scoring.code_digest", lambda *_objects: "edited")
+    return run(request(home))
+
+
+@pytest.mark.parametrize("how", ["flip", "cut"])
+def test_a_damaged_image_is_named(home: Path, toys: list[str], monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    run(request(home))
+    (path,) = derivatives(home, "shifter").rglob("sub-003*_T1w.nii.gz")
+    damaged(path, how)
+    with pytest.raises(UserError, match=rf"{path.name}: .*remove this file and give the same command again"):
+        again(home, monkeypatch)
+    path.unlink()
+    toys.clear()
+    assert run(request(home)).made == 1
+    assert sum(call.startswith("counterfactual") for call in toys) == 1
+
+
+def test_a_changed_volume_is_named(home: Path, toys: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    run(request(home))
+    (path,) = derivatives(home, "shifter").rglob("sub-003*_volumes.tsv")
+    text = path.read_text()
+    (line,) = [line for line in text.splitlines() if line.startswith("frontal\t")]
+    for changed in (text.replace(line, "frontal\t50.0\tmL\tn/a"), text.replace(line + "\n", "")):
+        path.write_text(changed)
+        with pytest.raises(UserError, match=rf"{path.name}: .*remove this file"):
+            again(home, monkeypatch)
+    path.unlink()
+    assert run(request(home)).made == 1
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("how", ["flip", "cut"])
+def test_damaged_scores_are_computed_again(home: Path, toys: list[str], how: str) -> None:
+    scores = run(request(home)).folder.scores_file
+    before = scores.read_bytes()
+    damaged(scores, how)
+    toys.clear()
+    run(request(home))
+    assert toys.count("score") == 1
+    assert not [call for call in toys if call.startswith(("counterfactual", "segment"))]
+    assert scores.read_bytes() == before
+
+
+def test_a_changed_number_in_the_scores_is_not_shown(home: Path, toys: list[str]) -> None:
+    result = run(request(home))
+    text = result.folder.scores_file.read_text()
+    number = repr(records_of(result, "frontal")["shifter"].estimate)
+    result.folder.scores_file.write_text(text.replace(number, "1.5"))
+    assert run(request(home)).scores == result.scores
+
+
+@pytest.mark.parametrize("how", ["flip", "cut"])
+def test_damaged_features_are_computed_again(home: Path, toys: list[str], how: str) -> None:
+    asked = request(home, method="copier", study="toy-privacy")
+    first = run(asked)
+    files = sorted((home / "features").rglob("*.npy"))
+    for path in files:
+        damaged(path, how)
+    first.folder.scores_file.unlink()
+    toys.clear()
+    assert run(asked).scores == first.scores
+    assert toys.count("extract") == len(files)
+
+
+def test_damaged_volumes_of_a_row_without_images_are_named(home: Path, toys: list[str]) -> None:
+    folder = run(request(home)).folder
+    path = folder.volumes_file("shifter (volumes)", 0)
+    damaged(path, "flip")
+    with pytest.raises(UserError, match=r"fold-1.json: volumes asked for .*remove this file"):
+        run(request(home))
+
+
+# Another environment.
+
+
+def elsewhere(result: RunResult) -> None:
+    """As if the run had been begun with another PyTorch."""
+    path = result.folder.environment_file
+    fields = read_versioned(path, SCHEMA, "environment")
+    fields["packages"]["torch"] = "1.0.0"
+    write_versioned(path, SCHEMA, fields)
+
+
+def test_a_run_begun_in_another_environment_is_not_gone_on_with(home: Path, toys: list[str]) -> None:
+    result = run(request(home))
+    elsewhere(result)
+    # Finished, it is read; what is missing is not made beside what is there.
+    assert run(request(home)).scores == result.scores
+    (path,) = derivatives(home, "shifter").rglob("sub-003*_volumes.tsv")
+    path.unlink()
+    before = fakes.tree_digest(home, but=TIMES)
+    with pytest.raises(UserError, match=r"begun with torch 1\.0\.0, here .*are not mixed"):
+        run(request(home))
+    assert fakes.tree_digest(home, but=TIMES) == before
