@@ -333,3 +333,10 @@ def test_damage_and_emptiness_are_named(tmp_path: Path) -> None:
         features_of(images(4), Counter(), tmp_path)
     with pytest.raises(ValueError, match="at least one image"):
         features_of([], Counter(), tmp_path)
+
+
+@pytest.mark.parametrize("kind", [UncnnExtractor, SegmenterEncoder, MedicalNet50])
+def test_extractors_are_opened_on_the_runs_device(kind: type[FeatureExtractor]) -> None:
+    extractor = kind.open(device="cuda:3", threads=2)
+    assert isinstance(extractor, UncnnExtractor | SegmenterEncoder | MedicalNet50)
+    assert (extractor.device, extractor.thread_safe) == ("cuda:3", True)
