@@ -105,7 +105,7 @@ def ddim_step(x_t: Tensor, x0: Tensor, t: float, s: float) -> Tensor:
     return (sigma_s / sigma_t) * x_t + (a_s - a_t * sigma_s / sigma_t) * x0
 
 
-def invert_step(
+def ddim_invert_step(
     predict: Denoiser, x_s: Tensor, s: float, t: float, n_fixed_point: int = 0, tolerance: float = 1e-6
 ) -> Tensor:
     """Find ``x_t``, t > s, from which the DDIM step to s gives ``x_s``.
@@ -169,7 +169,7 @@ def ddim_invert(
     x = coefficients(grid[0])[0] * x0
     defects: list[Tensor] = []
     for s, t in pairwise(grid[: k + 1]):
-        higher = invert_step(predict, x, s, t, n_fixed_point, tolerance)
+        higher = ddim_invert_step(predict, x, s, t, n_fixed_point, tolerance)
         if carry_defects:
             defects.append(x - ddim_step(higher, predict(higher, t), t, s))
         x = higher
