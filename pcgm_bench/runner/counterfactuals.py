@@ -17,6 +17,7 @@ from pcgm_bench.runner.lazy_scan import lazy_segmentation
 from pcgm_bench.runner.row_work import RowWork
 from pcgm_bench.runner.row_work import act
 from pcgm_bench.runner.row_work import checked
+from pcgm_bench.runner.row_work import checked_volumes
 from pcgm_bench.store import ImageKey
 
 
@@ -81,7 +82,7 @@ def _make(
     asked: Mapping[str, float] = {}
     if Job.VOLUMES in generator.card.jobs:
         with work.making(f"the volumes of {task.key.stem}"):
-            asked = generator.counterfactual_volumes(scan, asked_for, seed)
+            asked = checked_volumes(generator.counterfactual_volumes(scan, asked_for, seed))
     shown = dataclasses.replace(act(scan, asked_for), image=image, segmentation=None, description=task.key.description)
     work.folder.write_segmentation(task.key, work.ruler.measure(shown), scan.affine, asked)
     work.count()

@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
+
 from pcgm_bench.contracts import Evidence
 from pcgm_bench.contracts import Fold
 from pcgm_bench.contracts import Job
 from pcgm_bench.contracts import Measurement
+from pcgm_bench.contracts import PluginError
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import Refitter
+from pcgm_bench.runner.calling import calling
 from pcgm_bench.runner.chains import chain_estimates
 from pcgm_bench.runner.features import Features
 from pcgm_bench.runner.image_metrics import RealImages
@@ -53,7 +58,8 @@ def gather_evidence(people: People, made: Made, progress: Progress, workers: int
     folders = {row: place.folder for row, place in made.places.items()}
     plans = {row: place.plans for row, place in made.places.items()}
     features = Features(request, workers, progress)
-    held_out = list(setup.study.real_rows(made.cohort.table, request.seed))
+    with calling(setup.study_plugin, "choosing the real images"):
+        held_out = list(setup.study.real_rows(made.cohort.table, request.seed))
     factual = [m for m in made.measurements if m.row == "real"]
     real = RealImages(made.cohort, held_out, [factual[row] for row in held_out])
     rows = {row: RowImages(folders[row], plans[row], [m for m in made.measurements if m.row == row]) for row in folders}
@@ -87,8 +93,17 @@ def _refitting(people: People, made: Made, progress: Progress) -> tuple[Refitter
     spec = next(spec for spec in setup.specs.values() if spec.name == setup.request.method)
     if Job.VOLUMES not in spec.card.jobs:
         return None, 0
-    generator = spec.open(setup.request.device)
-    if not generator.refit_replicates:
+    if spec.refit_replicates < 1:
         return None, 0
+    try:
+        generator = spec.open(setup.request.device)
+    except PluginError:
+        return None, 0  # its rows are missing, and say why
     context = context_of(people, spec, progress)
-    return refitter(generator, made.cohort, made.folds, setup.study.interventions, context), generator.refit_replicates
+    refit = refitter(generator, made.cohort, made.folds, setup.study.interventions, context)
+
+    def guarded_refit(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+        with spec.guarded("fitting it anew"):
+            return refit(table, rng)
+
+    return guarded_refit, spec.refit_replicates

@@ -10,10 +10,11 @@ import numpy as np
 from pcgm_bench.contracts import PluginError
 from pcgm_bench.contracts import Progress
 from pcgm_bench.features.cache import features_of
-from pcgm_bench.plugin_guard import guarded
+from pcgm_bench.runner.calling import calling
 from pcgm_bench.runner.lazy_images import Images
 from pcgm_bench.runner.metric_uses import Space
 from pcgm_bench.runner.request import RunRequest
+from pcgm_bench.store.derivative_folder import DamagedFileError
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Features:
         for space in spaces:
             folder = self.request.home / "features"
             try:
-                with guarded(space.plugin, "extracting features"):
+                with calling(space.plugin, "extracting features", DamagedFileError):
                     features[space.name] = features_of(
                         images, space.extractor, folder, workers=self.workers, progress=self.progress
                     )

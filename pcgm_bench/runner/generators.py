@@ -12,9 +12,11 @@ from pcgm_bench import registry
 from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import UserError
-from pcgm_bench.plugin_guard import guarded
+from pcgm_bench.plugin_guard import WrongReturn
+from pcgm_bench.runner.calling import calling
 from pcgm_bench.store import digest
 from pcgm_bench.store.closure import code_digest
+from pcgm_bench.store.derivative_folder import DamagedFileError
 from pcgm_bench.store.weights import read_note
 
 
@@ -30,6 +32,7 @@ class GeneratorSpec:
         build: makes it, without weights.
         weights: its folder of weights; None where it needs none.
         adapts_slowly: see `Generator`.
+        refit_replicates: likewise.
         plugin: where it comes from; None for an image folder.
     """
 
@@ -40,6 +43,7 @@ class GeneratorSpec:
     build: Callable[[], Generator]
     weights: Path | None = None
     adapts_slowly: bool = False
+    refit_replicates: int = 0
     plugin: registry.Plugin | None = None
 
     def open(self, device: str) -> Generator:
@@ -53,9 +57,15 @@ class GeneratorSpec:
 
     @contextlib.contextmanager
     def guarded(self, doing: str) -> Iterator[None]:
-        """Name the plugin in what goes wrong inside; errors of images made elsewhere are the user's as they are."""
-        with contextlib.nullcontext() if self.plugin is None else guarded(self.plugin, doing):
+        """Name the plugin in what goes wrong inside; what is wrong with images made elsewhere is the user's error."""
+        if self.plugin is not None:
+            with calling(self.plugin, doing, DamagedFileError):
+                yield
+            return
+        try:
             yield
+        except WrongReturn as error:
+            raise UserError(f"{self.name}: {doing}: {error}") from error
 
 
 def find_generator(name: str, home: Path, weights: Path | None = None, of: str = "") -> GeneratorSpec:
@@ -85,6 +95,7 @@ def find_generator(name: str, home: Path, weights: Path | None = None, of: str =
         build=cls,
         weights=folder,
         adapts_slowly=cls.adapts_slowly,
+        refit_replicates=cls.refit_replicates,
         plugin=plugin,
     )
 

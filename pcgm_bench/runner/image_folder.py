@@ -21,7 +21,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pcgm_bench import registry
 from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Intervention
@@ -78,9 +77,8 @@ def image_folder_spec(folder: ImageFolder, name: str) -> GeneratorSpec:
         name: of their row.
 
     Raises:
-        UserError: no such folder, a manifest that cannot be read, no image in it, or a name that is taken.
+        UserError: no such folder, a manifest that cannot be read, or no image in it.
     """
-    registry.check_name(name, f"{folder.source}: --name")
     files = find_files(folder.source)
     content = hashlib.blake2b(digest_size=8)
     for stem in sorted(files):
@@ -243,3 +241,5 @@ def _faults(paths: Iterable[Path], pattern: Scan) -> Iterator[str]:
             yield f"{path.name}: its affine is not the real scans'; resample it to their grid"
         elif not np.isfinite(image).all():
             yield f"{path.name}: NaN or infinite voxels"
+        elif not image.any():
+            yield f"{path.name}: zero everywhere"

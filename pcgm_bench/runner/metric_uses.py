@@ -25,8 +25,10 @@ from pcgm_bench.contracts import VolumeMetric
 from pcgm_bench.contracts import VolumeTables
 from pcgm_bench.plugin_guard import WrongReturn
 from pcgm_bench.plugin_guard import guarded
+from pcgm_bench.runner.calling import calling
 from pcgm_bench.runner.request import RunRequest
 from pcgm_bench.store.closure import code_digest
+from pcgm_bench.store.derivative_folder import DamagedFileError
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class OpenMetric:
     def measure(self, data: object, seed: int = 0) -> Estimate:
         """What it says of an input; an estimate with a reason where it fails: the other metrics live."""
         try:
-            with guarded(self.plugin, "measuring"):
+            with calling(self.plugin, "measuring", DamagedFileError):
                 try:
                     estimate = self.metric.measure(data, seed)
                 except ValueError as error:  # by contract: data that it cannot use
@@ -89,7 +91,8 @@ class OpenMetric:
         if self.metric.inputs is not VolumeTables:
             return self
         empty = VolumeTables(pd.DataFrame(), pd.DataFrame(), score, threshold)
-        return dataclasses.replace(self, settings=self.metric.settings(empty))
+        with guarded(self.plugin, "saying its settings"):
+            return dataclasses.replace(self, settings=self.metric.settings(empty))
 
     @property
     def use(self) -> MetricUse:

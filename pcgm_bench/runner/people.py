@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import SegmenterOptions
-from pcgm_bench.contracts import UserError
-from pcgm_bench.plugin_guard import guarded
+from pcgm_bench.runner.calling import calling
 from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.fold_plan import plan_study
 from pcgm_bench.runner.image_folder import cut_to_files
@@ -76,13 +75,8 @@ def plan_people(people: People, cohort: SegmentedCohort, *, check: bool) -> tupl
     """
     setup = people.setup
     request = setup.request
-    try:
+    with calling(setup.study_plugin, "planning"):
         folds = plan_study(cohort, setup.study, request.seed, request.quick)
-    except UserError:
-        raise
-    except Exception:
-        with guarded(setup.study_plugin, "planning"):
-            raise
     if request.image_folder is None:
         return folds, []
     pattern = cohort[0] if check else None

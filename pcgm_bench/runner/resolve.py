@@ -14,13 +14,14 @@ from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import CohortRequest
 from pcgm_bench.contracts import CohortSource
 from pcgm_bench.contracts import Job
+from pcgm_bench.contracts import PluginError
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import Row
 from pcgm_bench.contracts import RowKind
 from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import Study
 from pcgm_bench.contracts import UserError
-from pcgm_bench.plugin_guard import guarded
+from pcgm_bench.runner.calling import calling
 from pcgm_bench.runner.generators import GeneratorSpec
 from pcgm_bench.runner.generators import find_generator
 from pcgm_bench.runner.image_folder import image_folder_spec
@@ -86,7 +87,7 @@ def find_study(name: str) -> tuple[Study, registry.Plugin]:
     cls = plugin.load()
     if not issubclass(cls, Study):
         raise UserError(f"{name} is a study that people carry out; see `pcgm-bench reader export --help`")
-    with guarded(plugin, "making it"):
+    with calling(plugin, "making it"):
         study: Study = cls()
     return study, plugin
 
@@ -99,7 +100,11 @@ def resolve(request: RunRequest) -> Setup:
         PluginError: a plugin that cannot be used.
     """
     study, plugin = find_study(request.study)
+    if request.image_folder is not None:
+        registry.check_name(request.method, "--name")
     rows = tuple(_rows(study, plugin, request.method))
+    if request.image_folder is not None:
+        registry.check_name(request.method, "--name", [row.name for row in rows if row.name != request.method])
     specs: dict[str, GeneratorSpec] = {}
     skipped: dict[str, str] = {}
     for row in rows:
@@ -109,7 +114,7 @@ def resolve(request: RunRequest) -> Setup:
         try:
             spec = _spec(row, request, plugin, specs)
             reason = _cannot(spec.card, study, row)
-        except UserError as error:
+        except (UserError, PluginError) as error:
             if is_method:
                 raise
             reason = str(error)
@@ -124,11 +129,12 @@ def resolve(request: RunRequest) -> Setup:
 
 
 def _rows(study: Study, plugin: registry.Plugin, method: str) -> list[Row]:
-    with guarded(plugin, "listing its rows"):
+    with calling(plugin, "listing its rows"):
         rows = list(study.rows(method))
         names = [row.name for row in rows]
         if len(set(names)) < len(names) or method not in names:
             raise ValueError(f"rows {names}: each name once, and the method's among them")
+        registry.check_rows(names)
     return rows
 
 
@@ -162,8 +168,9 @@ def find_cohort(request: CohortRequest) -> tuple[CohortSource, registry.Plugin |
     names = {plugin.name for plugin in registry.plugins("cohorts")}
     if request.name in names:
         plugin = registry.find("cohorts", request.name)
-        with guarded(plugin, "making it"):
-            source: CohortSource = plugin.load()()
+        cls = plugin.load()
+        with calling(plugin, "making it"):
+            source: CohortSource = cls()
     elif Path(request.name).expanduser().is_dir():
         source, plugin = BidsSource(), None
     else:
@@ -181,7 +188,7 @@ def open_cohort(request: CohortRequest, home: Path, seed: int, quick: bool, prog
     source, plugin = find_cohort(request)
     if plugin is None:
         return source.open(request, home, seed, quick, progress)
-    with guarded(plugin, "opening it"):
+    with calling(plugin, "opening it"):
         return source.open(request, home, seed, quick, progress)
 
 
@@ -206,15 +213,11 @@ def open_ruler(name: str, options: SegmenterOptions) -> Ruler:
     """
     plugin = registry.find("segmenters", name)
     cls = plugin.load()
-    try:
+    with calling(plugin, "opening it"):
         segmenter = cls.open(options)
-    except UserError:
-        raise
-    except Exception:
-        with guarded(plugin, "opening it"):
-            raise
+        identity = segmenter.identity
     environment = digest(Environment.current(options.device).model_dump(mode="json"))[:8]
-    return Ruler(segmenter, plugin, f"{segmenter.identity}-{code_digest(cls)[:12]}-{environment}", options.home)
+    return Ruler(segmenter, plugin, f"{identity}-{code_digest(cls)[:12]}-{environment}", options.home)
 
 
 def usable_rows(setup: Setup, cohort: Cohort, ruler: Ruler) -> Setup:
@@ -238,7 +241,8 @@ def usable_rows(setup: Setup, cohort: Cohort, ruler: Ruler) -> Setup:
             specs.pop(row.name)
             skipped[row.name] = reason
     if not any(spec.name == setup.request.method for spec in specs.values()):
-        raise UserError(f"{skipped[setup.request.method]}: it cannot run {setup.request.study}")
+        reasons = [skipped[row.name] for row in setup.rows if row.generator == setup.request.method]
+        raise UserError(f"{'; '.join(dict.fromkeys(reasons))}: it cannot run {setup.request.study}")
     return replace(setup, specs=specs, skipped=skipped)
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
 from pcgm_bench import __version__
+from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
+from pcgm_bench.plugin_guard import WrongReturn
 from pcgm_bench.runner.fold_plan import REGIONS
 from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.generators import GeneratorSpec
@@ -80,19 +85,36 @@ def checked(image: np.ndarray, scan: Scan) -> np.ndarray:
     """The generator's image as float32.
 
     Raises:
-        ValueError: no array of real numbers, another shape than the scan's, not finite, or empty: the plugin's fault.
+        WrongReturn: no array of floats, another shape than the scan's, not finite, or empty: the plugin's fault.
     """
-    array = np.asarray(image)
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"the image has the type {array.dtype}; give real numbers")
-    if array.shape != scan.image.shape:
-        raise ValueError(f"the image has the shape {array.shape}, the scan has {scan.image.shape}")
-    array = array.astype(np.float32)
-    if not np.isfinite(array).all():
-        raise ValueError("the image has NaN or infinite voxels")
-    if not array.any():
-        raise ValueError("the image is zero everywhere")
-    return array
+    if not isinstance(image, np.ndarray):
+        raise WrongReturn(f"the image is of type {type(image).__name__}, not a NumPy array")
+    if image.dtype.kind != "f":
+        # An integer image has another intensity scale than the scans, whose white matter is about 1.
+        raise WrongReturn(f"the image has the type {image.dtype}; give floats, intensities as the scans have them")
+    if image.shape != scan.image.shape:
+        raise WrongReturn(f"the image has the shape {image.shape}, the scan has {scan.image.shape}")
+    if not np.isfinite(image).all():
+        raise WrongReturn("the image has NaN or infinite voxels")
+    if not image.any():
+        raise WrongReturn("the image is zero everywhere")
+    return image.astype(np.float32)
+
+
+def checked_volumes(volumes: object) -> dict[str, float]:
+    """The volumes (mL) that a generator says, every lobe among them.
+
+    Raises:
+        WrongReturn: no mapping of names to numbers, or a lobe is missing, not finite or not positive.
+    """
+    if not isinstance(volumes, Mapping):
+        raise WrongReturn(f"the volumes are of type {type(volumes).__name__}, not a mapping of regions to mL")
+    if missing := [lobe for lobe in LOBE_NAMES if lobe not in volumes]:
+        raise WrongReturn(f"the volumes lack {', '.join(missing)}")
+    for name, volume in volumes.items():
+        if not isinstance(volume, Real) or not math.isfinite(volume) or volume <= 0:
+            raise WrongReturn(f"the volume of {name} is {volume!r}, not a positive number of mL")
+    return {str(name): float(volume) for name, volume in volumes.items()}
 
 
 def act(scan: Scan, do: Intervention) -> Scan:

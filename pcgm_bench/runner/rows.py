@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Row
@@ -46,6 +47,7 @@ class RowPlace:
         return len(requests) - self.folder.count_done(requests)
 
 
+@cache
 def harness_digest() -> str:
     """Hash of the harness's code that calls generators and segmenters: seeds, folds, what is stored."""
     return code_digest(counterfactuals, samples, volume_rows)[:16]

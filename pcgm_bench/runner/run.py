@@ -181,7 +181,8 @@ class _Work:
         failure = failed.get(setup.request.method, "")
         stamp = scored_by(setup, basis)
         if (scores := stored_scores(self.folder, stamp)) is not None:
-            tables = study_tables(setup.study, scores)
+            with guarded(setup.study_plugin, "making its tables"):
+                tables = study_tables(setup.study, scores)
             return RunResult(self.folder, scores, tables, self.made, shown, failure), self.made > 0
         self.folder.check_environment(setup.environment)
         made = Made(cohort, kept, measurements, missing, learnt, self._folds(cohort))
@@ -214,10 +215,14 @@ class _Work:
         wanted = {row: [request for fold in place.plans for request in fold.requests] for row, place in places.items()}
         before = {row: place.folder.count_done(wanted[row]) for row, place in places.items()}
         reported = dict.fromkeys(places, 0)
+        waiting = {row: list(requests) for row, requests in wanted.items()}
         what = "new brains" if self.people.setup.study.job is Job.SAMPLE else "counterfactuals"
 
         def count() -> None:
-            done = {row: place.folder.count_done(wanted[row]) for row, place in places.items()}
+            for row, place in places.items():
+                # What is done stays done: it need not be looked at again.
+                waiting[row] = [request for request in waiting[row] if not place.folder.is_done(request)]
+            done = {row: len(wanted[row]) - len(waiting[row]) for row in places}
             self.made = sum(done.values()) - sum(before.values())
             for row, number in done.items():
                 if number != reported[row]:

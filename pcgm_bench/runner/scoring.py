@@ -26,6 +26,7 @@ from pcgm_bench.runner import chains
 from pcgm_bench.runner import image_metrics
 from pcgm_bench.runner import measurements as measured
 from pcgm_bench.runner import privacy_sets
+from pcgm_bench.runner.calling import calling
 from pcgm_bench.runner.metric_uses import OpenMetric
 from pcgm_bench.runner.privacy_sets import Learnt
 from pcgm_bench.runner.privacy_sets import learnt_from
@@ -103,14 +104,8 @@ def score(setup: Setup, evidence: Evidence) -> list[Record]:
         PluginError: the study fails, or emits something else.
         UserError: the people are not those that the study needs.
     """
-    try:
+    with calling(setup.study_plugin, "scoring"):
         records = list(setup.study.score(evidence))
-    except UserError:
-        raise
-    except Exception:
-        with guarded(setup.study_plugin, "scoring"):
-            raise
-    with guarded(setup.study_plugin, "scoring"):
         if wrong := [record for record in records if not isinstance(record, Record)]:
             raise TypeError(f"score returned {type(wrong[0]).__name__} among its records")
     return records + _added_records(setup, evidence)

@@ -15,8 +15,8 @@ from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
-from pcgm_bench.plugin_guard import guarded
 from pcgm_bench.registry import Plugin
+from pcgm_bench.runner.calling import calling
 from pcgm_bench.runner.request import EVERYTHING
 from pcgm_bench.runner.request import Share
 from pcgm_bench.runner.segmented_cohort import SegmentedCohort
@@ -52,6 +52,7 @@ class Ruler:
         kept).
 
         Raises:
+            UserError: the segmenter wants something of the user: a label map that is not there.
             PluginError: the segmenter fails; names the scan.
         """
         store = self._store()
@@ -59,7 +60,7 @@ class Ruler:
         if before is not None:
             return in_native_ml(before, scan)
         name = f"{scan.key}_desc-{scan.description}" if scan.description else scan.key
-        with guarded(self.plugin, f"segmenting {name}"):
+        with calling(self.plugin, f"segmenting {name}"):
             segmentation = self.segmenter.segment(scan)
             if not isinstance(segmentation, Segmentation):
                 raise TypeError(f"segment returned {type(segmentation).__name__}, not a Segmentation")

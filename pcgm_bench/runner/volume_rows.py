@@ -10,6 +10,7 @@ from pcgm_bench.contracts import Row
 from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.fold_plan import image_seed
 from pcgm_bench.runner.generators import GeneratorSpec
+from pcgm_bench.runner.row_work import checked_volumes
 from pcgm_bench.runner.segmented_cohort import SegmentedCohort
 from pcgm_bench.store import ImageKey
 from pcgm_bench.store import RunFolder
@@ -60,7 +61,7 @@ def volume_row(
                 with spec.guarded(f"saying the volumes of {task.key.stem}"):
                     seed = image_seed(context.seed, row.name, task.key)
                     answer = generator.counterfactual_volumes(asked[task.index], task.do, seed)
-                    answers[task.key.stem] = {name: float(volume) for name, volume in answer.items()}
+                    answers[task.key.stem] = checked_volumes(answer)
             stored = {"basis": basis, "volumes": answers}
             write_versioned(path, SCHEMA, stored)
         volumes.update({task.key: stored["volumes"][task.key.stem] for task in fold.tasks})

@@ -10,6 +10,7 @@ sub-001/[ses-01/]anat/sub-001_ses-01_desc-cfAUD_T1w.nii.gz         the made imag
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -28,6 +29,12 @@ from pcgm_bench.store.volumes_table import read_volumes
 from pcgm_bench.store.volumes_table import write_volumes
 
 AGAIN = "remove this file and give the same command again"
+LABELS = "dseg.nii.gz"
+FRACTIONS = "probseg.npz"
+
+
+class DamagedFileError(UserError):
+    """A stored file is not there, or not what was stored. It is named even where a plugin's code reads it."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +97,10 @@ class DerivativeFolder:
         """The stored image ``(X, Y, Z)`` float32, in C order.
 
         Raises:
-            UserError: it is damaged, or not the image that was stored.
+            DamagedFileError: it is not the image that was stored.
         """
         path = self.path(key, "T1w.nii.gz")
-        if path.exists() and digest(path.read_bytes()) != self._note(key).get("Content"):
-            raise UserError(f"{path}: changed since it was made; {AGAIN}")
+        _same_content(path, self._note(key).get("Content", ""), AGAIN)
         return atomic.read_nifti(path, np.float32, AGAIN)[0]
 
     def write_segmentation(
@@ -115,12 +121,16 @@ class DerivativeFolder:
             asked: mL that the generator meant the image to have.
             keep_fractions: store the soft fractions too (float16); factual scans need them, generators use them.
         """
+        written = []
         if segmentation.labels.size:
-            atomic.write_nifti(self.path(key, "dseg.nii.gz"), segmentation.labels.astype(np.int16), affine)
+            written.append(LABELS)
+            atomic.write_nifti(self.path(key, LABELS), segmentation.labels.astype(np.int16), affine)
         if keep_fractions and segmentation.fractions.size:
+            written.append(FRACTIONS)
             fractions = segmentation.fractions.astype(np.float16)
-            atomic.write_npz(self.path(key, "probseg.npz"), {"fractions": fractions})
-        write_volumes(self.path(key, "volumes.tsv"), segmentation, asked or {})
+            atomic.write_npz(self.path(key, FRACTIONS), {"fractions": fractions})
+        files = {suffix: digest(self.path(key, suffix).read_bytes()) for suffix in written}
+        write_volumes(self.path(key, "volumes.tsv"), segmentation, asked or {}, files)
 
     def read_volumes(self, key: ImageKey) -> StoredVolumes:
         """The numbers of a done image; raises UserError where the file is damaged."""
@@ -131,19 +141,20 @@ class DerivativeFolder:
 
         Raises:
             UserError: its segmenter measured volumes alone.
+            DamagedFileError: the file is not the one that was stored.
         """
-        self._need_voxels(key, "tissue fractions")
-        with np.load(self.path(key, "probseg.npz"), allow_pickle=False) as archive:
+        content = self._content(key, FRACTIONS, "tissue fractions")
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return archive["fractions"].astype(np.float32)
 
     def read_labels(self, key: ImageKey) -> np.ndarray:
         """``(X, Y, Z)`` int16 label map of a done image; raises as `read_fractions`."""
-        self._need_voxels(key, "label map")
-        return atomic.read_nifti(self.path(key, "dseg.nii.gz"), np.int16, AGAIN)[0]
+        self._content(key, LABELS, "label map")
+        return atomic.read_nifti(self.path(key, LABELS), np.int16, AGAIN)[0]
 
     def has_labels(self, key: ImageKey) -> bool:
         """Whether a done image has a label map; a table of volumes brings none."""
-        return self.path(key, "dseg.nii.gz").exists()
+        return self.path(key, LABELS).exists()
 
     def _note(self, key: ImageKey) -> dict[str, str]:
         try:
@@ -152,7 +163,23 @@ class DerivativeFolder:
             return {}
         return note if isinstance(note, dict) else {}
 
-    def _need_voxels(self, key: ImageKey, what: str) -> None:
-        if self.path(key, "volumes.tsv").exists() and not self.has_labels(key):
+    def _content(self, key: ImageKey, suffix: str, what: str) -> bytes:
+        """The content of a file of a segmentation; raises UserError where there is none, or not the one stored."""
+        stored = self.read_volumes(key).files
+        if LABELS not in stored:
             msg = f"{key.stem}: volumes from a table bring no {what}; give label maps (--segmentations DIR)"
             raise UserError(msg)
+        # A segmentation counts as done while its volumes are there.
+        again = f"remove {key.stem}_volumes.tsv beside it and give the same command again"
+        return _same_content(self.path(key, suffix), stored.get(suffix, ""), again)
+
+
+def _same_content(path: Path, stored: str, remedy: str) -> bytes:
+    """The content of a file, whose hash is the one that was stored."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DamagedFileError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
+    if digest(content) != stored:
+        raise DamagedFileError(f"{path}: changed since it was made; {remedy}")
+    return content

@@ -47,7 +47,7 @@ class SegmentationStore:
         try:
             with np.load(path, allow_pickle=False) as archive:
                 labels, names, values = archive["labels"], archive["names"], archive["values"]
-                if archive["seal"].item() != _seal(labels, names, values):
+                if str(archive["seal"].item()) != _seal(labels, names, values):
                     return None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None

@@ -1,8 +1,14 @@
-"""``volumes.tsv``: what a segmenter measured on one image, as a table of names, values and units."""
+"""``volumes.tsv``: what a segmenter measured on one image, as a table of names, values and units.
+
+Its last lines have no value: ``content of dseg.nii.gz`` and the like give the hash of a file that belongs to the
+segmentation, in place of a unit, and ``checksum`` that of all lines above it. So a changed number, a lost line, or a
+label map that is not the one that was stored is not used.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -10,10 +16,14 @@ from pathlib import Path
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import UserError
 from pcgm_bench.store import atomic
+from pcgm_bench.store.identity import digest
 
 HEADER = ("name", "value", "unit", "asked")
 PART = "qc_"
 """Start of the name of a part's QC score."""
+CONTENT = "content of "
+CHECKSUM = "checksum"
+NONE = "n/a"
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,7 @@ class StoredVolumes:
         qc: as in `pcgm_bench.contracts.Segmentation`.
         asked: mL that the generator meant the image to have, by region; empty if it does not say.
         qc_parts: as in `pcgm_bench.contracts.Segmentation`.
+        files: suffix of a file of the segmentation -> hash of its content.
     """
 
     volumes: Mapping[str, float]
@@ -33,16 +44,27 @@ class StoredVolumes:
     qc: float
     asked: Mapping[str, float] = field(default_factory=dict)
     qc_parts: Mapping[str, float] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
-def write_volumes(path: Path, segmentation: Segmentation, asked: Mapping[str, float]) -> None:
-    """Write the table; floats whole. Raises as `atomic.write_text`."""
+def write_volumes(
+    path: Path, segmentation: Segmentation, asked: Mapping[str, float], files: Mapping[str, str]
+) -> None:
+    """Write the table; floats whole. Raises as `atomic.write_text`.
+
+    Args:
+        path: the file.
+        segmentation: the numbers.
+        asked: mL that the generator meant the image to have, by region.
+        files: suffix of a file of the segmentation -> hash of its content.
+    """
     values = {"head_size": segmentation.head_size, **segmentation.volumes}
     quality = {"qc": segmentation.qc, **{f"{PART}{name}": value for name, value in segmentation.qc_parts.items()}}
-    lines = ["\t".join(HEADER), *(f"{name}\t{float(value)!r}\t1\tn/a" for name, value in quality.items())]
+    lines = ["\t".join(HEADER), *(f"{name}\t{float(value)!r}\t1\t{NONE}" for name, value in quality.items())]
     for name, value in values.items():
-        lines.append(f"{name}\t{float(value)!r}\tmL\t{repr(float(asked[name])) if name in asked else 'n/a'}")
-    atomic.write_text(path, "\n".join(lines) + "\n")
+        lines.append(f"{name}\t{float(value)!r}\tmL\t{repr(float(asked[name])) if name in asked else NONE}")
+    lines += [f"{CONTENT}{suffix}\t{NONE}\t{content}\t{NONE}" for suffix, content in files.items()]
+    atomic.write_text(path, "\n".join([*lines, _seal(lines)]) + "\n")
 
 
 def read_volumes(path: Path, remedy: str) -> StoredVolumes:
@@ -52,12 +74,21 @@ def read_volumes(path: Path, remedy: str) -> StoredVolumes:
         UserError: the file is not what `write_volumes` wrote; ends in the remedy.
     """
     try:
-        rows = [line.split("\t") for line in path.read_text().splitlines()]
+        *lines, seal = path.read_text().splitlines()
+        if seal != _seal(lines):
+            raise ValueError("not as it was written, or of 0.1.0")
+        rows = [line.split("\t") for line in lines]
         if tuple(rows[0]) != HEADER:
             raise ValueError("unknown columns")
+        files = {name.removeprefix(CONTENT): text for name, _, text, _ in rows[1:] if name.startswith(CONTENT)}
+        rows = [row for row in rows if not row[0].startswith(CONTENT)]
         values = {name: float(value) for name, value, _unit, _asked in rows[1:]}
-        asked = {name: float(text) for name, _value, _unit, text in rows[1:] if text != "n/a"}
+        asked = {name: float(text) for name, _value, _unit, text in rows[1:] if text != NONE}
         parts = {name.removeprefix(PART): values.pop(name) for name in list(values) if name.startswith(PART)}
-        return StoredVolumes(values, values.pop("head_size"), values.pop("qc"), asked, parts)
+        return StoredVolumes(values, values.pop("head_size"), values.pop("qc"), asked, parts, files)
     except (OSError, ValueError, IndexError, KeyError) as error:
         raise UserError(f"{path}: not a table of volumes ({error}); {remedy}") from error
+
+
+def _seal(lines: Sequence[str]) -> str:
+    return f"{CHECKSUM}\t{NONE}\t{digest(list(lines))}\t{NONE}"

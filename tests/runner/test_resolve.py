@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import fakes
 import fakes_studies
 import pytest
 from toy_runs import request
@@ -88,7 +87,7 @@ def test_a_home_that_cannot_be_written_to(tmp_path: Path, toys: list[str]) -> No
         ("shifter", "registered method of that name"),
         ("labels permuted", "is no name"),
         ("Truth", "'truth' has the same folder"),
-        ("labels-permuted", "'labels permuted' has the same folder"),
+        ("labels-permuted", "rows 'labels-permuted' and 'labels permuted' share a folder"),
         ("../elsewhere", "is no name"),
     ],
 )
@@ -114,10 +113,3 @@ def test_rows_that_share_a_folder_are_refused(
     monkeypatch.setattr(fakes_studies.ToyStudy, "rows", rows)
     with pytest.raises(Exception, match="'labels permuted' and 'Labels-permuted' share a folder"):
         run(request(home))
-
-
-def test_a_method_that_is_a_row_of_the_study_has_one_row(home: Path, toys: list[str]) -> None:
-    """A control can be asked for as a method; no row may stand twice."""
-    assert fakes.Truth.card.is_control
-    with pytest.raises(Exception, match="truth"):
-        run(request(home, method="truth"))
