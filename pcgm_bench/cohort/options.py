@@ -22,7 +22,7 @@ def refuse_others(request: CohortRequest, honoured: Collection[str]) -> None:
 
     >>> refuse_others(CohortRequest("my-folder", effect="null"), {"maps"})
     Traceback (most recent call last):
-    pcgm_bench.contracts.UserError: --effect null: my-folder has no such choice; leave the option out
+    pcgm_bench.contracts.errors.UserError: --effect null: my-folder has no such choice; leave the option out
     """
     given = {"maps": " ".join(request.maps), "effect": request.effect, "mechanism": request.mechanism}
     for name, value in given.items():

@@ -197,7 +197,7 @@ def test_a_subset_keeps_the_oracle(cohort: PhantomCohort) -> None:
     part = cohort.subset([cohort[1].subject])
     assert (len(part), part.has_truth) == (1, True)
     assert np.array_equal(part.oracle(part[0], {}, None), cohort[1].image)
-    assert dict(part.planned) == dict(cohort.planned)
+    assert dict(part.planted) == dict(cohort.planted)
 
 
 def test_the_truth_is_a_segmentation(cohort: PhantomCohort) -> None:
