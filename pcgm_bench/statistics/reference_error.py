@@ -36,7 +36,7 @@ def error_share(error: Estimate, unchanged: Estimate) -> Estimate:
     Bias: the same people are in both, so the interval is too wide. There is none where an error is exactly 0.
 
     >>> error_share(Estimate(1.0, 0.5, 2.0, 9), Estimate(2.0, 2.0, 2.0, 9))
-    Estimate(value=0.5, low=0.25, high=1.0, n=9, reason='', details={}, parts={}, by_unit={})
+    Estimate(value=0.5, low=0.25, high=1.0, n=9, reason='', note='', details={}, parts={}, by_unit={})
     """
     if not unchanged.value:
         return Estimate(n=error.n, reason="the unchanged measurements have no error")
@@ -54,7 +54,7 @@ def mean_of(estimates: Sequence[Estimate]) -> Estimate:
     ``n`` is the least of theirs.
 
     >>> mean_of([Estimate(1.0, 0.5, 1.5, 9), Estimate(2.0, 1.0, 3.0, 8)])
-    Estimate(value=1.5, low=0.75, high=2.25, n=8, reason='', details={}, parts={}, by_unit={})
+    Estimate(value=1.5, low=0.75, high=2.25, n=8, reason='', note='', details={}, parts={}, by_unit={})
     """
     ends = ([e.value for e in estimates], [e.low for e in estimates], [e.high for e in estimates])
     value, low, high = (sum(end) / len(estimates) for end in ends)

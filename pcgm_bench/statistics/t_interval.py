@@ -37,5 +37,5 @@ def mean_of(values: np.ndarray) -> Mean:
     n = len(values)
     value = float(values.mean()) if n else float("nan")
     sd = float(values.std(ddof=1)) if n > 1 else float("nan")
-    half = float(stats.t.ppf(0.975, n - 1)) * sd / np.sqrt(n) if n > 1 else float("nan")
+    half = float(stats.t.ppf(0.975, n - 1) * sd / np.sqrt(n)) if n > 1 else float("nan")
     return Mean(value, value - half, value + half, sd, n)

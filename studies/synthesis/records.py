@@ -103,8 +103,10 @@ def _privacy_records(row: Row, use: MetricUse, estimate: Estimate) -> Iterator[R
         yield replace(record(LEARNT_FROM), text=f"not known: {estimate.reason}", reason=estimate.reason)
         return
     yield replace(record(LEARNT_FROM), text=estimate.note)
+    # Sizes are the harness's to add; without them their cells stay empty.
     for metric, key in ((TRAINING, "n_training"), (HELD_OUT, "n_held_out")):
-        yield replace(record(metric, details[key]), n=int(details[key]))
+        if key in details:
+            yield replace(record(metric, details[key]), n=int(details[key]))
     yield record(WORTH, details["n_independent"])
     if "copies" in estimate.parts:
         yield with_estimate(replace(record(COPIES), unit="share"), estimate.parts["copies"])
