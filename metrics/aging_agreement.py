@@ -25,9 +25,9 @@ class AgingAgreement(VisitMetric):
     ``sign`` is the share of people whose ventricle grows where the real one did and shrinks where it did; a made
     ventricle that does not change agrees with nobody.
 
-    Bias: noise of reading pulls it towards 0, as it does any agreement; the oracle's value is the ceiling. Both changes
-    start from one reading of the baseline: where the made image does not carry that reading's noise on (a mean brain,
-    another person), the noise stands in both changes and looks like agreement. With readings of 1.5 % and two years
+    Bias: measurement noise pulls it towards 0, as it does any agreement; the oracle's value is the ceiling. Both
+    changes start from one measurement of the baseline: where the made image does not share its noise (a mean brain,
+    another person), the noise is in both changes and looks like agreement. With an error of 1.5 % and two years
     that is 0.56 (log-% a year)^2, beside a variance of true rates between people of 1 in adolescents and 4 in the old.
 
     Known failure: so a training-mean, which knows nobody, can stand above 0; and a method that halves everybody's rate

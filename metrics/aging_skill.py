@@ -24,7 +24,7 @@ class AgingSkill(VisitMetric):
     aged at the mean rate of the training people, a column ``expected`` (mL). 1: no error. 0: as good as the reference.
     Below 0: worse than it, without bound.
 
-    Bias: both errors hold the noise of the real follow-up's reading, so that a perfect generator stays below 1, the
+    Bias: both errors hold the measurement noise of the real follow-up; a perfect generator stays below 1, the
     further the less the real ventricles change. The oracle's value is the ceiling. Known failure: aging everybody at
     the group's mean rate has skill without knowing a person; that is what ``against_training`` is for.
 

@@ -30,12 +30,12 @@ class AgingSlope(VisitMetric):
 
     ``e_i = 100 sum_t t log(made_t / real_t) / sum_t t^2`` for person i; the value is the mean of ``abs(e_i)``.
     ``bias`` is the mean of ``e_i``, ``rmse`` the root of the mean of its square. Zero bias is easy (age everybody by
-    the group's mean) and says nothing about the person. Bias: upward; the value and ``rmse`` hold the noise of reading:
-    two readings with an s.d. of 1.5 %, both a year after the baseline, differ by 2.1 % a year. The oracle's value is
-    the floor.
+    the group's mean) and says nothing about the person. Bias: upward; the value and ``rmse`` hold measurement noise:
+    two measurements with an s.d. of 1.5 %, both a year after the baseline, differ by 2.1 % a year. The oracle's value
+    is the floor.
 
-    Known failure: an image that is read 1 % too large at whatever age adds 1 % a year to the error when the follow-up
-    is after one year and 0.5 % when after two; read the row ``copy-input`` and ``blurred-copy`` beside it.
+    Known failure: an image that is measured 1 % too large at any age adds 1 % a year to the error when the follow-up
+    is after one year and 0.5 % when after two; compare it with the rows ``copy-input`` and ``blurred-copy``.
 
     >>> visits = pd.DataFrame({"subject": ["a", "b"], "years": [1.0, 2.0], "baseline": [10.0, 30.0]})
     >>> visits["real"], visits["made"] = [10.3, 31.0], [10.3, 30.0]

@@ -22,7 +22,7 @@ class Effectiveness(ChangeMetric):
 
     Sums over the regions that were asked to change and over people, so that every mL asked counts in proportion to its
     region. 1: every region has the volume asked for; 0: as wrong as the copied input (copy-input); below 0: worse, as
-    random-other and noise are. Bias: downward; noise of the reading counts as error: with changes of 5 % and a noise of
+    random-other and noise are. Bias: downward; measurement noise counts as error: with changes of 5 % and a noise of
     0.5 % a perfect image scores about 0.92. Known failure: it looks at the asked regions alone, so that whoever moves
     everything scores as well as who moves what was asked: read `Minimality` beside it.
 

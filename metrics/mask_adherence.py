@@ -26,10 +26,10 @@ class MaskAdherence(MaskMetric):
     (sum(abs(a)) + sum(abs(t)))``. 1: the change that was asked; 0: no change, or the wrong way. Plain Dice of two masks
     that differ by 3 % of their volume is above 0.98 whatever the image did, and is given for comparison only.
 
-    Bias: downward; noise of the segmenter lowers it: half of the band's changes are smaller than what two readings of
-    one brain differ by. ``slope`` (``sum(a * t) / sum(t * t)``) averages that out: 1 when the change is there, 0 when
-    it is not. Known failure: noise in the mask has the right sign in half of the band, so that a mask of another brain
-    (random-other) scores above 0; and nothing outside the band is looked at.
+    Bias: downward; noise of the segmenter lowers it: half of the band's changes are smaller than the difference of
+    two segmentations of one brain. ``slope`` (``sum(a * t) / sum(t * t)``) averages that out: 1 when the change is
+    there, 0 when it is not. Known failure: noise in the mask has the right sign in half of the band, so that a mask of
+    another brain (random-other) scores above 0; and nothing outside the band is looked at.
 
     >>> factual, target = np.array([[1.0, 1.0, 0.0]]), np.array([[1.0, 0.0, 0.0]])
     >>> [MaskAdherence()([factual], [target], [achieved]).value for achieved in (target, factual)]

@@ -28,7 +28,7 @@ class Minimality(ChangeMetric):
     """Spill-over: mean ``100 * abs(ln(after / before))``, per cent, of the regions that were not asked to change.
 
     Left out are those that must give way to the asked ones (`BALANCE`; cerebrospinal fluid always) and the parcels of
-    an asked lobe. Bias: upward; noise of the reading is the floor: read the oracle's row. ``ml_per_ml`` is millilitres
+    an asked lobe. Bias: upward; measurement noise is the floor: read the oracle's row. ``ml_per_ml`` is millilitres
     moved outside for every millilitre moved in the target. Known failure: doing nothing (copy-input) is perfect.
 
     >>> import pandas as pd

@@ -82,7 +82,7 @@ class QCGate(VolumeMetric):
                 does not pass.
             made: the same columns.
             seed: not used.
-            score: what the columns hold, such as one of `THRESHOLDS`; empty: nobody says.
+            score: what the columns hold, such as one of `THRESHOLDS`; empty: not known.
             threshold: what an image must reach; None takes the score's own.
 
         Returns:

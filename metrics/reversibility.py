@@ -25,7 +25,7 @@ class Reversibility(ChangeMetric):
     ``sum abs(after - before) / sum abs(there - before)``, sums over people and regions, volumes in mL. 0: everybody is
     back; 1: as far away as at the turning point. A generator that does not move (copy-input) has no way back to go:
     where ``moved`` (mean change there, %) is below `LEAST_MOVE` the value is NaN, not a perfect 0. Bias: upward; noise
-    of two readings is left after any way back, and weighs the more the shorter the way. Known failure: who goes far
+    of two measurements is left after any way back, and weighs the more the shorter the way. Known failure: who goes far
     astray and comes half of the way back scores as well as who goes the right way and comes half of it back.
 
     >>> import pandas as pd
@@ -131,4 +131,4 @@ class ReversibilityVoxels(RoundTripMetric):
 
 
 LEAST_MOVE = 0.5
-"""Mean change (%) at the turning point below which there is nothing to reverse: the noise of two readings."""
+"""Mean change (%) at the turning point below which there is nothing to reverse: measurement noise."""

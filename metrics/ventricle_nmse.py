@@ -22,9 +22,9 @@ class VentricleNMSE(VisitMetric):
     The paper prints the name and no formula. Mean squared error over mean square is the plainest reading of it; the
     baseline is left out, since it was the input. (With the baseline scan among the visits the values are about half.)
 
-    Bias: noise of reading adds twice its variance (0.0005 at 1.5 %). Known failure: it hardly asks whether anything
+    Bias: measurement noise adds twice its variance (0.0005 at 1.5 %). Known failure: it hardly asks whether anything
     aged. At 2 % a year over two years, everybody aged by the right mean scores 0.0020 and nobody aged 0.0033; a person
-    whose ventricles are read 5 % too large at any age scores 0.0025.
+    whose ventricles are measured 5 % too large at any age scores 0.0025.
 
     >>> visits = pd.DataFrame({"subject": ["a"], "years": [1.0], "baseline": [10.0], "real": [20.0], "made": [19.0]})
     >>> VentricleNMSE()(visits).value

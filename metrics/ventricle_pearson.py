@@ -20,7 +20,7 @@ FLAT = 1e-4
 """Volumes that differ by less than this share of their mean do not change: rounding, not aging."""
 
 LONG = 4
-"""Visits, baseline included, from which a correlation within a person can be read at all."""
+"""Visits, baseline included, from which a correlation within a person can be judged at all."""
 
 TWO_VISITS = (
     "r of two points is +1 or -1: of {two} of {n} people it says only whether the ventricle grew. Aging everybody "
@@ -31,11 +31,11 @@ TWO_VISITS = (
 class VentriclePearson(VisitMetric):
     """Pearson's r between a person's real and made volumes over the visits, averaged over people.
 
-    Both sequences begin with the reading of the baseline scan: a person with one follow-up has an r only so, and 41 of
+    Both sequences begin with the volume in the baseline scan: a person with one follow-up has an r only so, and 41 of
     the paper's 71 are such people. A made sequence that does not change has no r and counts as 0.
 
-    Bias: towards 0, by the noise of reading. Known failure: for two visits r is the sign of the change, +1 or -1,
-    whatever its size. Simulated (two years apart, 2 % a year with an s.d. of 2, readings 1.5 %): everybody aged by the
+    Bias: towards 0, by measurement noise. Known failure: for two visits r is the sign of the change, +1 or -1,
+    whatever its size. Simulated (two years apart, 2 % a year with an s.d. of 2, errors of 1.5 %): everybody aged by the
     right mean scores 0.61, by five times that 0.62. The paper reports 0.59 for its method. ``sound`` is what can be
     kept: people with 4 visits or more, follow-ups only (the baseline is the input), averaged as Fisher's z.
 

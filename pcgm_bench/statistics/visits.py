@@ -42,7 +42,7 @@ def checked(visits: pd.DataFrame) -> pd.DataFrame:
 def annualised(visits: pd.DataFrame) -> pd.DataFrame:
     """Rate of change of every person, ``100 * sum(t log(V_t / V_0)) / sum(t^2)``, in log-per cent a year.
 
-    The least-squares line through the baseline: with one follow-up, log-change over years. ``V_0`` is the reading of
+    The least-squares line through the baseline: with one follow-up, log-change over years. ``V_0`` is the volume in
     the baseline scan for the real and the made line alike, so that it cancels in their difference.
 
     Returns:

@@ -65,7 +65,7 @@ def x0_from_velocity(x_t: Tensor, v: Tensor, t: Tensor) -> Tensor:
     return a * x_t - sigma * v
 
 
-def epsilon(x_t: Tensor, x0: Tensor, t: float) -> Tensor:
+def epsilon_from_x0(x_t: Tensor, x0: Tensor, t: float) -> Tensor:
     """The noise that goes with an estimate of ``x_0``; t > 0."""
     a, sigma = coefficients(t)
     return (x_t - a * x0) / sigma
@@ -105,7 +105,7 @@ def ddim_step(x_t: Tensor, x0: Tensor, t: float, s: float) -> Tensor:
     return (sigma_s / sigma_t) * x_t + (a_s - a_t * sigma_s / sigma_t) * x0
 
 
-def invert_step(
+def ddim_invert_step(
     predict: Denoiser, x_s: Tensor, s: float, t: float, n_fixed_point: int = 0, tolerance: float = 1e-6
 ) -> Tensor:
     """Find ``x_t``, t > s, from which the DDIM step to s gives ``x_s``.
@@ -152,7 +152,7 @@ class Inverted:
     defects: tuple[Tensor, ...] = ()
 
 
-def invert(
+def ddim_invert(
     predict: Denoiser,
     x0: Tensor,
     grid: tuple[float, ...],
@@ -164,29 +164,31 @@ def invert(
     """State at ``grid[k]`` on the DDIM trajectory that ends in the clean ``x0``.
 
     ``a(t_min) x0`` is taken for the state at ``grid[0]``: what the denoiser cannot explain of the image is carried as
-    noise, and `generate` under the same condition brings it back.
+    noise, and `ddim_sample` under the same condition brings it back.
     """
     x = coefficients(grid[0])[0] * x0
     defects: list[Tensor] = []
     for s, t in pairwise(grid[: k + 1]):
-        higher = invert_step(predict, x, s, t, n_fixed_point, tolerance)
+        higher = ddim_invert_step(predict, x, s, t, n_fixed_point, tolerance)
         if carry_defects:
             defects.append(x - ddim_step(higher, predict(higher, t), t, s))
         x = higher
     return Inverted(x, tuple(defects))
 
 
-def generate(predict: Denoiser, start: Inverted, grid: tuple[float, ...], k: int, denoise_last: bool = False) -> Tensor:
+def ddim_sample(
+    predict: Denoiser, start: Inverted, grid: tuple[float, ...], k: int, denoise_last: bool = False
+) -> Tensor:
     """Clean image from a state at ``grid[k]``: index-correct, time k is the first the network sees.
 
     Args:
         predict: Denoiser under the condition to generate for.
-        start: From `invert`, or ``Inverted(noise)``. Its defects are added step by step (Ju et al. 2024, "PnP
+        start: From `ddim_invert`, or ``Inverted(noise)``. Its defects are added step by step (Ju et al. 2024, "PnP
             inversion", in the form that keeps the old branch out of the new one's estimate).
         grid: From `ddim_grid`.
         k: Index to start from.
         denoise_last: Return the denoiser's estimate at ``t_min`` (right for a random start) in place of the state
-            divided by ``a(t_min)`` (right for an inverted start: the exact inverse of `invert`).
+            divided by ``a(t_min)`` (right for an inverted start: the exact inverse of `ddim_invert`).
     """
     x = start.state
     for i in range(k, 0, -1):
@@ -196,7 +198,7 @@ def generate(predict: Denoiser, start: Inverted, grid: tuple[float, ...], k: int
     return predict(x, grid[0]) if denoise_last else x / coefficients(grid[0])[0]
 
 
-def guided(conditional: Denoiser, unconditional: Denoiser, weight: float | Tensor) -> Denoiser:
+def classifier_free_guidance(conditional: Denoiser, unconditional: Denoiser, weight: float | Tensor) -> Denoiser:
     """Classifier-free guidance ``eps = eps_u + w (eps_c - eps_u)``; a tensor weighs every place by itself.
 
     At one ``x_t`` the noise is affine in ``x_0``, so the same weights on the ``x_0`` estimates give exactly this

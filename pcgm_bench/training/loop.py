@@ -111,7 +111,8 @@ class Training:
                 text = log.write(state.step, state.elapsed, rate)
                 pace = f"{state.elapsed:.0f} s  {(state.elapsed - offset) / (state.step - first):.2f} s/step"
                 self._say(f"{self.name}: step {state.step}/{settings.steps}  {text}  {pace}", processes)
-                self.callback(state.step, settings.steps)
+                if processes.is_main:
+                    self.callback(state.step, settings.steps)
             if processes.is_main and (state.step % settings.save_every == 0 or ends):
                 state.save(path)
         if (shortfall := budget.shortfall(state.step)) and processes.is_main:

@@ -121,7 +121,7 @@ def comparison_records(comparisons: Sequence[Comparison], group: str) -> Iterato
             yield replace(record, contrast=contrast)
 
 
-def trajectory_records(real: pd.DataFrame, made: Sequence[tuple[Row, pd.DataFrame]]) -> Iterator[Record]:
+def trajectory_records(real: pd.DataFrame, visits_of_rows: Sequence[tuple[Row, pd.DataFrame]]) -> Iterator[Record]:
     """Ventricles (mL) by age, person by person: of the real scans from the baseline on, of a row's images after it.
 
     ``contrast`` names the person, ``sub-001``; ``by_unit`` is the volume by age (years).
@@ -130,7 +130,7 @@ def trajectory_records(real: pd.DataFrame, made: Sequence[tuple[Row, pd.DataFram
         ages = [float(visits["age"].iloc[0] - visits["years"].iloc[0]), *visits["age"].to_list()]
         volumes = [float(visits["baseline"].iloc[0]), *visits["real"].to_list()]
         lines: list[tuple[Row, list[float], list[float]]] = [(Row("real", RowKind.REAL), ages, volumes)]
-        for row, table in made:
+        for row, table in visits_of_rows:
             shown = table["made"].reindex(visits.index).to_numpy(float)
             lines.append((row, ages[1:], shown.tolist()))
         for row, years, values in lines:

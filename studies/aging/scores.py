@@ -129,12 +129,14 @@ class GroupScore:
     rows: Sequence[RowScore]
 
 
-def score_group(real: pd.DataFrame, made: Sequence[tuple[Row, pd.DataFrame]], group: str, scorer: Scorer) -> GroupScore:
+def score_group(
+    real: pd.DataFrame, visits_of_rows: Sequence[tuple[Row, pd.DataFrame]], group: str, scorer: Scorer
+) -> GroupScore:
     """Score all rows in one group.
 
     Args:
         real: follow-ups of the real scans.
-        made: rows with their follow-ups.
+        visits_of_rows: rows with their follow-ups.
         group: which.
         scorer: metrics, seed and replicates.
     """
@@ -142,7 +144,7 @@ def score_group(real: pd.DataFrame, made: Sequence[tuple[Row, pd.DataFrame]], gr
     visits = own.groupby("subject").size() + 1
     rates = annualised(own.assign(made=own["real"]))["real"].to_numpy()
     n = len(visits)
-    tables = [(row, table[table["group"] == group]) for row, table in made]
+    tables = [(row, table[table["group"] == group]) for row, table in visits_of_rows]
     return GroupScore(
         group=group,
         people=n,

@@ -100,24 +100,26 @@ class AgingStudy(Study):
         real = visits.with_expected(visits.real_visits(measurements, table), self.folds(table, evidence.seed))
         measured = {measurement.row for measurement in measurements}
         shown = [row for row in evidence.rows if row.kind is not RowKind.REAL and row.name in measured]
-        made = [(row, visits.with_made(real, [m for m in measurements if m.row == row.name])) for row in shown]
-        records = list(_row_facts(made, evidence))
-        made = [(row, follow_ups) for row, follow_ups in made if len(follow_ups)]
+        visits_of_rows = [
+            (row, visits.with_made(real, [m for m in measurements if m.row == row.name])) for row in shown
+        ]
+        records = list(_row_facts(visits_of_rows, evidence))
+        visits_of_rows = [(row, follow_ups) for row, follow_ups in visits_of_rows if len(follow_ups)]
         scorer = Scorer(evidence.metrics, evidence.seed, REPLICATES_QUICK if evidence.quick else REPLICATES)
         present = [group for group in groups.GROUPS if (real["group"] == group).any()]
         comparisons: list[Record] = []
         for number, group in enumerate(present):
             evidence.progress("score aging", number, len(present) + 1)
-            score = score_group(real, made, group, scorer)
+            score = score_group(real, visits_of_rows, group, scorer)
             records += group_records(score, scorer)
             comparisons += comparison_records(compare([row.paper for row in score.rows]), group)
         evidence.progress("score aging", len(present), len(present) + 1)
-        everybody = [score_paper(row, follow_ups, scorer) for row, follow_ups in made]
+        everybody = [score_paper(row, follow_ups, scorer) for row, follow_ups in visits_of_rows]
         for paper in everybody:
             records += paper_records(paper, "", scorer)
         records += [*comparison_records(compare(everybody), ""), *comparisons]
         evidence.progress("score aging", len(present) + 1, len(present) + 1)
-        return [*records, *trajectory_records(real, made)]
+        return [*records, *trajectory_records(real, visits_of_rows)]
 
     def tables(self, records: Sequence[Record]) -> list[Table]:
         """Both overviews and the people; then the detail."""
@@ -133,9 +135,9 @@ class AgingStudy(Study):
         return cohort_warnings(table, cohort.is_phantom)
 
 
-def _row_facts(made: Sequence[tuple[Row, pd.DataFrame]], evidence: Evidence) -> Iterator[Record]:
+def _row_facts(visits_of_rows: Sequence[tuple[Row, pd.DataFrame]], evidence: Evidence) -> Iterator[Record]:
     """Of every row: how many follow-ups have an image, and how many of its images are nearest to the person's own."""
-    for row, follow_ups in made:
+    for row, follow_ups in visits_of_rows:
         n = len(follow_ups)
         yield Record(row.name, row.kind, terms.FOLLOW_UPS, n, n=n)
         near = evidence.images.get(row.name, {}).get(OWN_NEAREST)

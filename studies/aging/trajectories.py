@@ -24,8 +24,8 @@ def trajectories(records: Sequence[Record]) -> dict[str, dict[str, Trajectory]]:
     for real in volumes if rows else ():
         if real.kind is RowKind.REAL:
             ages = list(real.by_unit)
-            made = {row: _line(real, shown.get((row, real.group, real.contrast), {})) for row in rows}
-            person = Trajectory([float(age) for age in ages], [real.by_unit[age] for age in ages], made)
+            lines = {row: _line(real, shown.get((row, real.group, real.contrast), {})) for row in rows}
+            person = Trajectory([float(age) for age in ages], [real.by_unit[age] for age in ages], lines)
             groups.setdefault(real.group, {})[real.contrast.removeprefix(PERSON)] = person
     return groups
 

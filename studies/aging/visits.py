@@ -75,7 +75,7 @@ def with_made(real: pd.DataFrame, measurements: Sequence[Measurement]) -> pd.Dat
     Raises:
         UserError: an image of an age at which nobody was asked for, or two of one follow-up.
     """
-    made = np.full(len(real), np.nan)
+    volumes = np.full(len(real), np.nan)
     names, ages = real["subject"].to_numpy(), real["age"].to_numpy(float)
     for m in measurements:
         own = np.flatnonzero(names == m.subject)
@@ -86,10 +86,10 @@ def with_made(real: pd.DataFrame, measurements: Sequence[Measurement]) -> pd.Dat
             raise UserError(
                 f"{m.row}: sub-{m.subject} has an image at age {m.age:g}, but no follow-up scan at that age"
             )
-        if not np.isnan(made[place]):
+        if not np.isnan(volumes[place]):
             raise UserError(f"{m.row}: sub-{m.subject} has two images at age {m.age:g}: leave one out")
-        made[place] = _volume(m)
-    return real.assign(made=np.maximum(made, LEAST_ML))[~np.isnan(made)]
+        volumes[place] = _volume(m)
+    return real.assign(made=np.maximum(volumes, LEAST_ML))[~np.isnan(volumes)]
 
 
 def _volume(measurement: Measurement) -> float:

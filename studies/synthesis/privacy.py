@@ -44,7 +44,7 @@ def privacy_table(records: Sequence[Record]) -> Table | None:
     known = [record for record in learnt if not record.reason]
     lines = [*details, *(_sets(details, record) for record in known)]
     for record in known:
-        share = next(one for one in select(records, row=record.row, contrast=record.contrast) if one.column)
+        share = next(cell for cell in select(records, row=record.row, contrast=record.contrast) if cell.column)
         lines += [replace(share, metric=NEAR), replace(share, metric=N)]
     return pivot(
         lines,

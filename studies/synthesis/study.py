@@ -108,8 +108,8 @@ class SynthesisStudy(Study):
         reference = self.real_rows(evidence.table, evidence.seed)
         records = [Record("", RowKind.REAL, IMAGES, len(reference), n=len(reference))]
         for row in rows:
-            made = sum(measurement.row == row.name for measurement in evidence.measurements)
-            records.append(Record(row.name, row.kind, IMAGES, made, n=made))
+            n = sum(measurement.row == row.name for measurement in evidence.measurements)
+            records.append(Record(row.name, row.kind, IMAGES, n, n=n))
         for name, use in evidence.uses.items():
             estimates = {row.name: evidence.images[row.name][name] for row in rows if name in evidence.images[row.name]}
             floor = estimates[FLOOR].value if FLOOR in estimates and has_floor(use) else None

@@ -113,9 +113,9 @@ def _power_notes(records: Sequence[Record]) -> list[str]:
     real = images(records)
     sizes = sorted({record.n for record in select(records, contrast=COHENS_D) if record.n})
     return [
-        f"With n = {real} + {made} you could see d >= {detectable(real, made, len(DK_REGIONS)):.2f} in a region (80 % "
+        f"With n = {real} + {n} you could see d >= {detectable(real, n, len(DK_REGIONS)):.2f} in a region (80 % "
         f"power, two-sided 0.05 / {len(DK_REGIONS)}). Metrics of whole sets have the floor at this n instead."
-        for made in sizes
+        for n in sizes
     ]
 
 

@@ -12,6 +12,7 @@ import pytest
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.cohort.grid import grid as grid_called
+from pcgm_bench.cohort.phantom import draw
 from pcgm_bench.cohort.phantom import population
 from pcgm_bench.cohort.phantom.anatomy import build
 from pcgm_bench.cohort.phantom.cohort import PhantomCohort
@@ -28,7 +29,9 @@ from pcgm_bench.cohort.phantom.template import Template
 from pcgm_bench.cohort.phantom.template import load_template
 from pcgm_bench.cohort.phantom.training import DrawnTrainingScans
 from pcgm_bench.cohort.phantom.warp import place
+from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import UserError
+from pcgm_bench.segmenters.truth import TruthSegmenter
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +93,7 @@ def test_the_3mm_solution_holds_on_a_finer_grid(template: Template) -> None:
     shifts = build(template, grid_called("3mm"), who.seed, who.icv, planned).shifts
     surfaces = Surfaces(place(template, grid_called("2mm"), who.seed, who.icv, planned["ventricles"], 1.0), 1.0)
     surfaces.set_ventricles(planned["ventricles"])
-    volumes = surfaces.lobe_volumes(np.array([shifts[k] for k in LOBE_NAMES]), np.zeros(6))
+    volumes = surfaces.lobe_volumes(*surfaces.edges(np.array([shifts[k] for k in LOBE_NAMES]), np.zeros(6)))
     for lobe, volume in zip(LOBE_NAMES, volumes, strict=True):
         assert volume == pytest.approx(planned[lobe], rel=0.015)
 
@@ -164,8 +167,8 @@ def test_oracle(cohort: PhantomCohort) -> None:
     fresh = cohort.oracle(scan, {}, 0)
     assert not np.array_equal(fresh, scan.image)
     assert np.array_equal(fresh, cohort.oracle(scan, {}, 0))
-    older = cohort.truth(scan, {"age": scan.age + 20})
-    now = cohort.truth(scan, {})
+    older = cohort.anatomy(scan, {"age": scan.age + 20})
+    now = cohort.anatomy(scan, {})
     assert older.volumes["ventricles"] > now.volumes["ventricles"]
     assert older.volumes["frontal"] < now.volumes["frontal"]
     # What leaves the brain becomes CSF. CSF is what is left of a voxel, never below zero: hence not exact.
@@ -174,6 +177,37 @@ def test_oracle(cohort: PhantomCohort) -> None:
         cohort.oracle(dataclasses.replace(scan, subject="nobody"), {}, 0)
     with pytest.raises(UserError, match="unknown diagnosis 'flu'"):
         cohort.oracle(scan, {"diagnosis": "flu"}, 0)
+
+
+def test_a_brain_that_is_placed_once_gives_the_same_images(cohort: PhantomCohort) -> None:
+    first, second = cohort[0], cohort[2]
+    alone = []
+    for scan, do in ((first, {"frontal": 0.95}), (second, {}), (first, {"ventricles": 1.1}), (first, {})):
+        draw._last.clear()
+        alone.append(cohort.oracle(scan, do, 1))
+    draw._last.clear()
+    row = [cohort.oracle(scan, do, 1) for scan, do in ((first, {}), (first, {"frontal": 0.95}), (second, {}))]
+    assert np.array_equal(row[0], alone[3])
+    assert np.array_equal(row[1], alone[0])
+    assert np.array_equal(row[2], alone[1])
+    assert np.array_equal(cohort.oracle(first, {"ventricles": 1.1}, 1), alone[2])
+
+
+def test_a_subset_keeps_the_oracle(cohort: PhantomCohort) -> None:
+    part = cohort.subset([cohort[1].subject])
+    assert (len(part), part.has_truth) == (1, True)
+    assert np.array_equal(part.oracle(part[0], {}, None), cohort[1].image)
+    assert dict(part.planned) == dict(cohort.planned)
+
+
+def test_the_truth_is_a_segmentation(cohort: PhantomCohort) -> None:
+    scan = cohort[0]
+    truth, anatomy = cohort.truth(scan, {}), cohort.anatomy(scan, {})
+    assert np.array_equal(truth.fractions, anatomy.fractions)
+    assert truth.head_size == pytest.approx(sum(anatomy.volumes.values()))
+    assert truth.volumes["lh-insula"] == anatomy.parcels[1035]
+    read = TruthSegmenter.open(SegmenterOptions(home=Path(), cohort=cohort)).segment(scan)
+    assert dict(read.volumes) == dict(truth.volumes)
 
 
 @pytest.mark.parametrize(

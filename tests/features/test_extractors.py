@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import weakref
-from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -327,44 +325,18 @@ def test_one_image_is_in_memory_at_a_time(tmp_path: Path) -> None:
     assert most <= 1
 
 
-@pytest.mark.parametrize(
-    "damage", [lambda data: data[:-3], lambda data: b"", lambda data: data[:140] + b"x" + data[141:]]
-)
-def test_damaged_features_are_computed_again(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
-    first = features_of(images(4), Counter(), tmp_path)
+def test_damage_and_emptiness_are_named(tmp_path: Path) -> None:
+    features_of(images(4), Counter(), tmp_path)
     path = next(tmp_path.rglob("*.npy"))
-    whole = path.read_bytes()
-    assert np.load(path).shape == (2,), "the checksum is in NumPy's way"
-    path.write_bytes(damage(whole))
-    again = Counter()
-    assert np.array_equal(features_of(images(4), again, tmp_path), first)
-    assert again.calls == 1
-    assert path.read_bytes() == whole
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(UserError, match=f"{path.name}: damaged; delete it"):
+        features_of(images(4), Counter(), tmp_path)
     with pytest.raises(ValueError, match="at least one image"):
         features_of([], Counter(), tmp_path)
 
 
-def test_an_edited_extractor_computes_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    extractor = Counter()
-    features_of(images(2), extractor, tmp_path)
-    monkeypatch.setattr("pcgm_bench.features.cache.code_digest", lambda cls: {Counter: "edited"}[cls])
-    features_of(images(2), extractor, tmp_path)
-    assert extractor.calls == 4
-
-
-@pytest.mark.parametrize("is_safe", [True, False])
-def test_only_a_thread_safe_extractor_is_called_from_several_threads(tmp_path: Path, is_safe: bool) -> None:
-    threads = set()
-    together = threading.Barrier(2)
-
-    class Watched(Counter):
-        thread_safe = is_safe
-
-        def extract(self, image: np.ndarray) -> np.ndarray:
-            if threads and is_safe:
-                together.wait(timeout=30)
-            threads.add(threading.get_ident())
-            return super().extract(image)
-
-    features_of(images(5), Watched(), tmp_path, workers=2)
-    assert len(threads - {threading.get_ident()}) == (2 if is_safe else 1)
+@pytest.mark.parametrize("kind", [UncnnExtractor, SegmenterEncoder, MedicalNet50])
+def test_extractors_are_opened_on_the_runs_device(kind: type[FeatureExtractor]) -> None:
+    extractor = kind.open(device="cuda:3", threads=2)
+    assert isinstance(extractor, UncnnExtractor | SegmenterEncoder | MedicalNet50)
+    assert (extractor.device, extractor.thread_safe) == ("cuda:3", True)

@@ -52,9 +52,9 @@ def test_velocity_gives_the_image_back(x0: Tensor):
 
 def test_guidance_is_guidance_in_noise(x0: Tensor):
     first, second, t, weight = smooth_denoiser(0), smooth_denoiser(1), 0.4, 1.7
-    eps_c, eps_u = (diffusion.epsilon(x0, f(x0, t), t) for f in (first, second))
+    eps_c, eps_u = (diffusion.epsilon_from_x0(x0, f(x0, t), t) for f in (first, second))
     wanted = eps_u + weight * (eps_c - eps_u)
-    got = diffusion.epsilon(x0, diffusion.guided(first, second, weight)(x0, t), t)
+    got = diffusion.epsilon_from_x0(x0, diffusion.classifier_free_guidance(first, second, weight)(x0, t), t)
     torch.testing.assert_close(got, wanted)
 
 
@@ -83,8 +83,8 @@ def test_generation_starts_at_the_index_where_inversion_ended(x0: Tensor):
         seen.append(t)
         return inner(x, t)
 
-    start = diffusion.invert(inner, x0, grid, k)
-    diffusion.generate(spy, start, grid, k)
+    start = diffusion.ddim_invert(inner, x0, grid, k)
+    diffusion.ddim_sample(spy, start, grid, k)
     assert seen == [grid[i] for i in (4, 3, 2, 1)]
 
 
@@ -95,8 +95,8 @@ def test_null_round_trip(x0: Tensor, strength: float, seed: int):
     k = diffusion.start_index(strength, 20)
 
     def error(**options: object) -> float:
-        start = diffusion.invert(predict, x0, grid, k, **options)  # type: ignore[arg-type]
-        return float((diffusion.generate(predict, start, grid, k) - x0).abs().max())
+        start = diffusion.ddim_invert(predict, x0, grid, k, **options)  # type: ignore[arg-type]
+        return float((diffusion.ddim_sample(predict, start, grid, k) - x0).abs().max())
 
     plain = error()
     assert plain > 1e-3
@@ -112,12 +112,12 @@ def test_damped_iteration_converges_where_the_plain_one_diverges():
     a_t, sigma_t = diffusion.coefficients(t)
     assert a_s * sigma_t / sigma_s - a_t > 1
     x_s = torch.ones(1, 3)
-    x_t = diffusion.invert_step(lambda x, u: x / diffusion.coefficients(u)[0], x_s, s, t, 60)
+    x_t = diffusion.ddim_invert_step(lambda x, u: x / diffusion.coefficients(u)[0], x_s, s, t, 60)
     back = diffusion.ddim_step(x_t, x_t / a_t, t, s)
     torch.testing.assert_close(back, x_s, rtol=1e-4, atol=1e-4)
 
 
 def test_random_start_ends_in_a_denoised_image(x0: Tensor):
     grid = diffusion.ddim_grid(5)
-    image = diffusion.generate(lambda _x, _t: x0, Inverted(torch.randn_like(x0)), grid, 5, denoise_last=True)
+    image = diffusion.ddim_sample(lambda _x, _t: x0, Inverted(torch.randn_like(x0)), grid, 5, denoise_last=True)
     torch.testing.assert_close(image, x0)

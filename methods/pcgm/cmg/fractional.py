@@ -21,6 +21,9 @@ from pcgm_bench.methods.pcgm.cmg.change import RegionChange
 from pcgm_bench.methods.pcgm.cmg.change import check_ratios
 from pcgm_bench.methods.pcgm.cmg.change import face_max
 from pcgm_bench.methods.pcgm.cmg.change import face_sum
+from pcgm_bench.methods.pcgm.cmg.rank import greedy
+from pcgm_bench.methods.pcgm.cmg.rank import share
+from pcgm_bench.methods.pcgm.cmg.rank import shared
 
 BACKGROUND, CSF, WHITE = (CHANNELS.index(name) for name in ("background", "csf", "white_matter"))
 FIRST = len(CHANNELS) - len(LOBE_NAMES)
@@ -31,8 +34,6 @@ CORTEX_FLOOR = 0.5
 """Share of the cortex that stays in a voxel that touches white matter, so that no fluid ever touches it."""
 NEIGHBOUR = 0.2
 """Weight of the face neighbours' mean against the voxel's own content in the border area of `_areas`."""
-RANK_TILT = 0.1
-"""How strongly the posterior difference tilts the proportional shares."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def _shrink(state: _State, k: int, fluid: np.ndarray) -> None:
     lobe = state.lobes[k]
     where, area = _areas(lobe, fluid)
     spare = np.maximum(lobe - state.floor * state.old[FIRST + k], 0).ravel()[where]
-    given = _share(spare, area, -state.score[k].ravel()[where], state.left[k], state.ranked)
+    given = share(spare, area, -state.score[k].ravel()[where], state.left[k], state.ranked)
     lobe.ravel()[where] -= given
     state.left[k] -= given.sum()
 
@@ -188,78 +189,11 @@ def _grow(state: _State, open_: np.ndarray, tolerance: np.ndarray) -> None:
     score = state.score[lobes].reshape(len(lobes), -1)[:, anyone]
     left = state.left[lobes].copy()
     ranked = state.ranked
-    gains = _greedy(bids > 0, score, pool, left) if ranked else _shared(bids, score, pool, left, tolerance[lobes])
+    gains = greedy(bids > 0, score, pool, left) if ranked else shared(bids, score, pool, left, tolerance[lobes])
     for row, k in zip(gains, lobes, strict=True):
         state.lobes[k].ravel()[anyone] += row
     state.pool.ravel()[anyone] = np.maximum(pool - gains.sum(axis=0), 0)
     state.left[lobes] -= gains.sum(axis=1)
-
-
-def _greedy(bidding: np.ndarray, score: np.ndarray, pool: np.ndarray, left: np.ndarray) -> np.ndarray:
-    """The paper's rule for all lobes at once: one list of bids, best score first (ties: lobe, then index)."""
-    who, where = np.nonzero(bidding)
-    order = np.argsort(-score[who, where], kind="stable")
-    gains = np.zeros_like(score)
-    mass, wish = pool.tolist(), left.tolist()
-    unmet = sum(w > 0 for w in wish)
-    for i, x in zip(who[order].tolist(), where[order].tolist(), strict=True):
-        given = min(mass[x], wish[i])
-        if given > 0:
-            gains[i, x] = given
-            mass[x] -= given
-            wish[i] -= given
-            unmet -= wish[i] <= 0
-            if not unmet:
-                break
-    return gains
-
-
-def _shared(
-    bids: np.ndarray, score: np.ndarray, pool: np.ndarray, left: np.ndarray, tolerance: np.ndarray
-) -> np.ndarray:
-    """Every voxel's pool split in proportion to the bids; what satisfied lobes did not need goes to the others."""
-    gains = np.zeros_like(bids)
-    pool, left = pool.copy(), left.copy()
-    # Every round settles at least one lobe or sells the pool out.
-    for _ in range(len(bids) + 1):
-        wanting = left > tolerance
-        if not wanting.any():
-            break
-        claims = bids * wanting[:, None]
-        offer = pool * claims / np.maximum(claims.sum(axis=0), 1e-300)
-        sold = np.zeros_like(pool)
-        for i in np.flatnonzero(wanting):
-            mine = np.flatnonzero(offer[i] > 0)
-            given = _share(offer[i, mine], bids[i, mine], score[i, mine], left[i], ranked=False)
-            gains[i, mine] += given
-            sold[mine] += given
-            left[i] -= given.sum()
-        pool = np.maximum(pool - sold, 0)
-    return gains
-
-
-def _share(cap: np.ndarray, area: np.ndarray, score: np.ndarray, quota: float, ranked: bool) -> np.ndarray:
-    """Divide ``quota`` among voxels that can give ``cap`` each; all of ``cap`` when that is too little.
-
-    Ranked: best score first (ties: lower index). Proportional: ``min(cap, t * weight)`` with the one ``t`` that meets
-    the quota, found exactly by sorting the points at which voxels run dry.
-    """
-    if cap.sum() <= quota:
-        return cap.copy()
-    given = np.zeros_like(cap)
-    if ranked:
-        order = np.argsort(-score, kind="stable")
-        given[order] = np.clip(quota - (np.cumsum(cap[order]) - cap[order]), 0, cap[order])
-        return given
-    weight = area * (1 + RANK_TILT * np.clip(score, -1, 1))
-    dry = cap / weight
-    order = np.argsort(dry, kind="stable")
-    full = np.cumsum(cap[order]) - cap[order]
-    rest = np.cumsum(weight[order][::-1])[::-1]
-    level = (quota - full) / rest
-    fits = level <= dry[order]
-    first = int(np.argmax(fits)) if fits.any() else len(fits) - 1
-    return np.minimum(cap, level[first] * weight)
 
 
 def _write(fractions: np.ndarray, box: tuple[slice, ...], state: _State) -> np.ndarray:

@@ -114,7 +114,7 @@ class SamplerConfig:
             (mask kept), ``old`` (the factual condition and mask: negative-prompt inversion).
         n_fixed_point: Picard iterations an inversion step; 0 is plain DDIM inversion. Each costs as much as a step.
         carry_defects: Measure by how much each inverted step misses under the old condition (one more evaluation) and
-            add that in the regeneration: a null intervention is exact at any ``n_fixed_point`` (`diffusion.generate`).
+            add that in the regeneration: a null intervention is exact at any ``n_fixed_point`` (`ddim_sample`).
     """
 
     steps: int = 20
@@ -201,11 +201,6 @@ class MGDConfig:
                 f"axis 1 must be a multiple of {slices} or one more; crop or pad the images"
             )
         return -(-first // slices), second // plane, third // plane
-
-
-def config_hash(config: MGDConfig) -> str:
-    """16 hex digits over every field: part of a run's key."""
-    return content_hash(asdict(config))
 
 
 def weights_stamp(config: MGDConfig) -> Stamp:

@@ -32,10 +32,10 @@ from pcgm_bench.methods.pcgm.mgd.intensity import to_model
 from pcgm_bench.methods.pcgm.mgd.unet import DenoisingUNet
 from pcgm_bench.training.diffusion import Denoiser
 from pcgm_bench.training.diffusion import Inverted
+from pcgm_bench.training.diffusion import classifier_free_guidance
 from pcgm_bench.training.diffusion import ddim_grid
-from pcgm_bench.training.diffusion import generate
-from pcgm_bench.training.diffusion import guided
-from pcgm_bench.training.diffusion import invert
+from pcgm_bench.training.diffusion import ddim_invert
+from pcgm_bench.training.diffusion import ddim_sample
 from pcgm_bench.training.diffusion import start_index
 from pcgm_bench.training.people import FIELDS
 from pcgm_bench.training.weights import load_weights
@@ -136,7 +136,7 @@ class MGD:
             "null_metadata": (null, mask),
             "null": (null, None if mask is None else np.zeros_like(mask)),
         }[self.config.sampler.unconditional]
-        return guided(conditional, self._latent_denoiser(*branch), weight)
+        return classifier_free_guidance(conditional, self._latent_denoiser(*branch), weight)
 
     def _image_denoiser(self, z: Tensor) -> Denoiser:
         latent = upsample_latent(z, self.config)
@@ -158,7 +158,7 @@ class MGD:
         s = self.config.sampler
         predict = self._guided(condition, mask, (condition, mask), s.inversion_guidance)
         grid, k = ddim_grid(s.steps, s.t_min), start_index(s.strength, s.steps)
-        return invert(predict, z, grid, k, s.n_fixed_point, s.carry_defects)
+        return ddim_invert(predict, z, grid, k, s.n_fixed_point, s.carry_defects)
 
     @torch.inference_mode()
     def regenerate(
@@ -179,7 +179,7 @@ class MGD:
         if s.lobe_guidance and old_mask is not None:
             weight = lobe_weights(self._tensor(old_mask), s.lobe_guidance, s.guidance, self.config.latent_shape)
         predict = self._guided(condition, mask, (old_condition, old_mask), weight)
-        return generate(predict, z_k, ddim_grid(s.steps, s.t_min), start_index(s.strength, s.steps))
+        return ddim_sample(predict, z_k, ddim_grid(s.steps, s.t_min), start_index(s.strength, s.steps))
 
     @torch.inference_mode()
     def invert_image(self, image: np.ndarray, z: Tensor) -> Inverted:
@@ -187,7 +187,7 @@ class MGD:
         d = self.config.decoder_sampler
         x = self._tensor(to_model(image, self.config)[None])
         grid, k = ddim_grid(d.steps, d.t_min), start_index(d.strength, d.steps)
-        return invert(self._image_denoiser(z), x, grid, k, d.n_fixed_point, d.carry_defects)
+        return ddim_invert(self._image_denoiser(z), x, grid, k, d.n_fixed_point, d.carry_defects)
 
     @torch.inference_mode()
     def decode(self, z: Tensor, start: Inverted | None = None, seed: int = 0) -> np.ndarray:
@@ -202,9 +202,9 @@ class MGD:
         if start is None:
             steps = self.config.drawing.decoder_steps
             noise = self._noise((1, 1, *self.config.shape), seed)
-            image = generate(predict, Inverted(noise), ddim_grid(steps, d.t_min), steps, denoise_last=True)
+            image = ddim_sample(predict, Inverted(noise), ddim_grid(steps, d.t_min), steps, denoise_last=True)
         else:
-            image = generate(predict, start, ddim_grid(d.steps, d.t_min), start_index(d.strength, d.steps))
+            image = ddim_sample(predict, start, ddim_grid(d.steps, d.t_min), start_index(d.strength, d.steps))
         return from_model(image[0, 0].cpu().numpy(), self.config)
 
     @torch.inference_mode()
@@ -213,7 +213,7 @@ class MGD:
         steps = self.config.drawing.steps
         shape = (1, self.config.encoder.latent_channels, *self.config.latent_shape)
         grid, noise = ddim_grid(steps, self.config.sampler.t_min), Inverted(self._noise(shape, seed))
-        z = generate(self._latent_denoiser(condition, mask), noise, grid, steps, denoise_last=True)
+        z = ddim_sample(self._latent_denoiser(condition, mask), noise, grid, steps, denoise_last=True)
         return self.decode(z, seed=seed + 1)
 
     def _noise(self, shape: tuple[int, ...], seed: int) -> Tensor:

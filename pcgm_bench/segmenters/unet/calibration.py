@@ -9,25 +9,75 @@ the true changes of all six lobes gives one for a lobe's own change and nothing 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter
+from pydantic import ValidationError
 
+from pcgm_bench.contracts import UserError
+
+CALIBRATION = "calibration.json"
 FURTHEST = 2.0
 """Log volumes further than this from the training controls' mean correct the others no more than those there."""
 
 
-def calibrated(measured: Mapping[str, float], fit: Mapping[str, Any]) -> dict[str, float]:
+@dataclass(frozen=True)
+class RawError:
+    """How the network reads one volume before the correction.
+
+    Attributes:
+        slope: of measured on true change within a person (between persons where nothing was changed).
+        bias: per cent.
+    """
+
+    slope: float
+    bias: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A correction of log volumes, as ``calibration.json`` holds it.
+
+    Attributes:
+        names: the volumes, in the order of the other attributes.
+        measured: mean log volumes that the network reads on the training controls.
+        true: their mean log volumes.
+        extra: the matrix of `calibrated`.
+        raw: by name, how good the network is without the correction; not used.
+    """
+
+    names: list[str]
+    measured: list[float]
+    true: list[float]
+    extra: list[list[float]]
+    raw: dict[str, RawError] = field(default_factory=dict)
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Read it.
+
+    Raises:
+        UserError: the file is damaged, or another version's.
+    """
+    try:
+        return TypeAdapter(Calibration).validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise UserError(f"{path}: not a calibration of this version: reinstall, or make it anew") from error
+
+
+def calibrated(measured: Mapping[str, float], fit: Calibration) -> dict[str, float]:
     """The corrected volumes (mL) of the names that ``fit`` has.
 
     With x = log measured - its mean and ``extra`` the matrix: ``log v = true mean + x + extra @ x``.
 
-    >>> fit = {"names": ["a", "b"], "measured": [0.0, 0.0], "true": [0.0, 0.0], "extra": [[0.0, 0.5], [0.0, 0.0]]}
+    >>> fit = Calibration(["a", "b"], [0.0, 0.0], [0.0, 0.0], [[0.0, 0.5], [0.0, 0.0]])
     >>> {name: round(value, 3) for name, value in calibrated({"a": 2.0, "b": 4.0}, fit).items()}
     {'a': 4.0, 'b': 4.0}
     """
-    names = fit["names"]
-    volumes = np.array([measured[name] for name in names])
-    away = np.log(np.maximum(volumes, 1e-9)) - np.array(fit["measured"])
-    logs = np.array(fit["true"]) + away + np.array(fit["extra"]) @ np.clip(away, -FURTHEST, FURTHEST)
-    return dict(zip(names, np.exp(logs).tolist(), strict=True))
+    volumes = np.array([measured[name] for name in fit.names])
+    away = np.log(np.maximum(volumes, 1e-9)) - np.array(fit.measured)
+    logs = np.array(fit.true) + away + np.array(fit.extra) @ np.clip(away, -FURTHEST, FURTHEST)
+    return dict(zip(fit.names, np.exp(logs).tolist(), strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -33,7 +34,9 @@ from pcgm_bench.segmenters.unet.atlas import load_atlas
 from pcgm_bench.segmenters.unet.atlas import nearest_parcel
 from pcgm_bench.segmenters.unet.atlas import parcels_at
 from pcgm_bench.segmenters.unet.atlas_registration import head_of
+from pcgm_bench.segmenters.unet.calibration import CALIBRATION
 from pcgm_bench.segmenters.unet.calibration import calibrated
+from pcgm_bench.segmenters.unet.calibration import read_calibration
 from pcgm_bench.segmenters.unet.network import Reading
 from pcgm_bench.segmenters.unet.network import build
 from pcgm_bench.segmenters.unet.network import fractions
@@ -95,8 +98,8 @@ class UNetSegmenter(Segmenter):
             msg = f"{weights / NETWORK}: these weights belong to another network: reinstall, or train them anew"
             raise UserError(msg) from error
         self._net = net.to(device)
-        stored = weights / "calibration.json"
-        self._calibration = json.loads(stored.read_text()) if stored.exists() and not raw else {}
+        stored = weights / CALIBRATION
+        self._calibration = read_calibration(stored) if stored.exists() and not raw else None
 
     @classmethod
     def open(cls, options: SegmenterOptions) -> Self:
@@ -107,7 +110,7 @@ class UNetSegmenter(Segmenter):
     def identity(self) -> str:
         """``unet-<revision>-<hash of weights, atlas and calibration>``."""
         content = b"".join(path.read_bytes() for path in self._files)
-        content += json.dumps(self._calibration, sort_keys=True).encode()
+        content += json.dumps(asdict(self._calibration) if self._calibration else {}, sort_keys=True).encode()
         return f"unet-{self.revision}-{blake2b(content, digest_size=6).hexdigest()}"
 
     def segment(self, scan: Scan) -> Segmentation:
@@ -143,7 +146,7 @@ class UNetSegmenter(Segmenter):
         return Segmentation(tissue.numpy(), labels, volumes, head, quality(tissue, distance))
 
     def _calibrate(self, volumes: dict[str, float], head: float) -> tuple[dict[str, float], float]:
-        if not self._calibration:
+        if self._calibration is None:
             return volumes, head
         corrected = calibrated({**volumes, "head_size": head}, self._calibration)
         for region in DK_REGIONS:

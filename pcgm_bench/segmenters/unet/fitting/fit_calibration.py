@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.segmenters.unet.calibration import Calibration
+from pcgm_bench.segmenters.unet.calibration import RawError
 
 RIDGE = 0.01
 """Pull of the matrix towards doing nothing, as a share of what the training controls say."""
@@ -16,7 +17,7 @@ RIDGE = 0.01
 
 def fit_calibration(
     measured: Sequence[Sequence[Mapping[str, float]]], true: Sequence[Sequence[Mapping[str, float]]]
-) -> dict[str, Any]:
+) -> Calibration:
     """The correction, and the raw slopes it starts from.
 
     Least squares over the errors of both states and of their difference, with ridge, under the constraint that changes
@@ -25,11 +26,6 @@ def fit_calibration(
     Args:
         measured: raw volumes (mL) by name, of two states of every person.
         true: the volumes these scans were made with.
-
-    Returns:
-        ``names``; ``measured`` and ``true``, mean log volumes; ``extra``, the matrix of `calibrated`; and ``raw``: by
-        name the raw slope of measured on true change within a person (between persons where nothing was changed) and
-        the raw bias (%).
     """
     names = list(true[0][0])
     found, wanted = (np.log([[[s[name] for name in names] for s in person] for person in v]) for v in (measured, true))
@@ -49,11 +45,5 @@ def fit_calibration(
         x, y = truly[:, k], moved[:, k]
         if float(x @ x) < 1e-4 * len(x):
             x, y = target[..., k].ravel(), away[..., k].ravel()
-        raw[name] = {"slope": float(x @ y / (x @ x)), "bias": float(100 * (centre[k] - goal[k]))}
-    return {
-        "names": names,
-        "measured": centre.tolist(),
-        "true": goal.tolist(),
-        "extra": solution[: len(names)].T.tolist(),
-        "raw": raw,
-    }
+        raw[name] = RawError(float(x @ y / (x @ x)), float(100 * (centre[k] - goal[k])))
+    return Calibration(names, centre.tolist(), goal.tolist(), solution[: len(names)].T.tolist(), raw)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from pcgm_bench.cohort.phantom.anatomy import Anatomy
 from pcgm_bench.cohort.phantom.render import render
 from pcgm_bench.contracts import Scan
 from pcgm_bench.segmenters.unet.atlas import ATLAS
+from pcgm_bench.segmenters.unet.calibration import CALIBRATION
 from pcgm_bench.segmenters.unet.fitting.average_atlas import make_atlas
 from pcgm_bench.segmenters.unet.fitting.average_atlas import save_atlas
 from pcgm_bench.segmenters.unet.fitting.fit_calibration import fit_calibration
@@ -74,7 +76,7 @@ def calibrate(out: Path, pairs: list[Pair], device: str) -> None:
             made.append(volumes_with_head(volumes, sum(volumes.values())))
         measured.append(read)
         true.append(made)
-    (out / "calibration.json").write_text(json.dumps(fit_calibration(measured, true), indent=1) + "\n")
+    (out / CALIBRATION).write_text(json.dumps(asdict(fit_calibration(measured, true)), indent=1) + "\n")
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ from pcgm_bench.segmenters.unet.atlas_registration import head_of
 from pcgm_bench.segmenters.unet.atlas_registration import levels_of_atlas
 from pcgm_bench.segmenters.unet.atlas_registration import lucas_kanade
 from pcgm_bench.segmenters.unet.atlas_registration import rough
+from pcgm_bench.segmenters.unet.atlas_registration import smooth
 from pcgm_bench.segmenters.unet.atlas_registration import solution
 from pcgm_bench.segmenters.unet.fitting.average_atlas import make_atlas
 from pcgm_bench.segmenters.unet.fitting.average_atlas import save_atlas
@@ -149,3 +150,15 @@ def test_an_untrained_refinement_moves_nothing(atlas: Atlas) -> None:
     known, place = levels_of_atlas(atlas), voxels(16, 16, 16)
     moved = Refinement()(look_up(known[:, :2], place + 2), known, place)
     assert torch.equal(moved, place)
+
+
+@pytest.mark.parametrize(("side", "times"), [(3, 1), (5, 1), (7, 2), (1, 1)])
+def test_smoothing_is_the_mean_over_the_voxels_that_exist(side: int, times: int) -> None:
+    x = torch.randn(2, 3, 8, 9, 10, generator=torch.Generator().manual_seed(side))
+    expected = x
+    for _ in range(times):
+        for axis in range(3):
+            box = [side if k == axis else 1 for k in range(3)]
+            padding = [k // 2 for k in box]
+            expected = torch.nn.functional.avg_pool3d(expected, box, 1, padding, count_include_pad=False)
+    assert torch.equal(smooth(x, side, times), expected)

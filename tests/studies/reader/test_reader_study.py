@@ -11,23 +11,27 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from pcgm_bench.board.paper import paper_table
+from pcgm_bench.contracts import ReaderCase
+from pcgm_bench.contracts import ReadingStudy
+from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import UserError
+from pcgm_bench.results.select import only
+from pcgm_bench.statistics.accuracy import accuracy
 from pcgm_bench.studies.reader import ReaderStudy
-from pcgm_bench.studies.reader_cases import Case
-from pcgm_bench.studies.reader_cases import window
-from pcgm_bench.studies.reader_score import accuracy
-from pcgm_bench.studies.reader_score import detection
-from pcgm_bench.studies.reader_score import score
+from pcgm_bench.studies.reader import records as terms
+from pcgm_bench.studies.reader.cases import window
+from pcgm_bench.studies.reader.records import study_records
+from pcgm_bench.studies.reader.scores import StudyScore
+from pcgm_bench.studies.reader.scores import score_readings
 
 SHAPE = (20, 22, 20)
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
 
 
-def pool(prefix: str, n: int, seed: int, decimals: int | None) -> list[Case]:
+def pool(prefix: str, n: int, seed: int, decimals: int | None) -> list[ReaderCase]:
     """Brains: a noisy ball; synthetic ones are rounded differently and clipped at 0, as generators do."""
     grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, size) for size in SHAPE], indexing="ij"))
     cases = []
@@ -36,7 +40,7 @@ def pool(prefix: str, n: int, seed: int, decimals: int | None) -> list[Case]:
         image = ((grid**2).sum(axis=0) < rng.uniform(0.5, 0.7)) * rng.normal(0.8, 0.1, SHAPE)
         image = np.maximum(image, 0).astype(np.float32)
         image = image if decimals is None else np.round(image, decimals)
-        cases.append(Case(f"{prefix}{i:03d}", f"{prefix}{i:03d}", lambda image=image: (image, AFFINE)))
+        cases.append(ReaderCase(f"{prefix}{i:03d}", f"{prefix}{i:03d}", lambda image=image: (image, AFFINE)))
     return cases
 
 
@@ -44,6 +48,13 @@ def study(out: Path, **design: object) -> Path:
     wanted = {"readers": 2, "cases": 6, "repeats": 0.2, "catch": 2, "seed": 3} | design
     ReaderStudy().export(pool("real", 12, 0, None), pool("made", 12, 1, 3), out, {"run": "x"}, **wanted)
     return out
+
+
+def record(records: list[Record], metric: str, group: str = "") -> Record:
+    """The one record of a reader, or of all."""
+    chosen = only([given for given in records if given.row], metric=metric, group=group)
+    assert chosen is not None, (metric, group)
+    return chosen
 
 
 def key_of(out: Path) -> dict:
@@ -155,19 +166,21 @@ def test_a_perfect_reader_and_one_who_always_says_real(tmp_path: Path) -> None:
         fill(out, 1, lambda image, _place: image["truth"]),
         fill(out, 2, lambda _image, _place: "real"),
     ]
-    scores = ReaderStudy().score(out / "sealed" / "key.json", sheets)
-    perfect, blind = scores["readers"]["1"], scores["readers"]["2"]
-    assert (perfect["value"], blind["value"]) == (1.0, 0.5)
-    assert perfect["d_prime"] > 2
-    assert blind["d_prime"] == pytest.approx(0)
-    assert blind["criterion"] > 1
-    assert (perfect["catch_right"], blind["catch_right"]) == (2, 0)
-    assert (perfect["intra_kappa"], perfect["repeats"]) == (1.0, 6)
-    assert blind["intra_kappa"] is None, "who gives one answer agrees with chance"
-    assert scores["mean"] == 0.75
-    printed = "\n".join(table.markdown() for table in ReaderStudy().tables(scores))
+    records = ReaderStudy().score(out / "sealed" / "key.json", sheets)
+    perfect, blind = "reader 1", "reader 2"
+    assert [record(records, terms.ACCURACY, reader).estimate for reader in (perfect, blind)] == [1.0, 0.5]
+    assert (record(records, terms.D_PRIME, perfect).estimate or 0) > 2
+    assert record(records, terms.D_PRIME, blind).estimate == pytest.approx(0)
+    assert (record(records, terms.CRITERION, blind).estimate or 0) > 1
+    assert [record(records, terms.CATCH, reader).estimate for reader in (perfect, blind)] == [2, 0]
+    with_self = record(records, terms.SELF, perfect)
+    assert (with_self.estimate, with_self.n) == (1.0, 6)
+    assert record(records, terms.SELF, blind).estimate is None, "who gives one answer agrees with chance"
+    assert record(records, terms.ACCURACY, terms.AVERAGE).estimate == 0.75
+    printed = "\n".join(table.markdown() for table in ReaderStudy().tables(records))
     assert "| average | 100.0 | 50.0 | 75.0 |" in printed
     assert "No kappa with self of reader 2: one and the same answer" in printed
+    assert "24 cases, 2 of 2 readers" in printed
 
 
 @pytest.mark.filterwarnings("error")
@@ -180,10 +193,11 @@ def test_too_few_repeats_give_no_kappa_and_say_so(tmp_path: Path) -> None:
         return "real" if len(places) % 2 else "synthetic"
 
     sheets = [fill(out, 1, wavering), fill(out, 2, lambda _image, _place: "real")]
-    scores = ReaderStudy().score(out / "sealed" / "key.json", sheets)
-    assert [one["repeats"] for one in scores["readers"].values()] == [2, 2]
-    assert [one["intra_kappa"] for one in scores["readers"].values()] == [None, None]
-    (readers,) = (table for table in ReaderStudy().tables(scores) if table.name == "readers")
+    records = ReaderStudy().score(out / "sealed" / "key.json", sheets)
+    kappas = [record(records, terms.SELF, f"reader {reader}") for reader in (1, 2)]
+    assert [kappa.n for kappa in kappas] == [2, 2]
+    assert [kappa.estimate for kappa in kappas] == [None, None]
+    (readers,) = (table for table in ReaderStudy().tables(records) if table.name == "readers")
     column = [head.name for head in readers.columns].index("kappa with self")
     assert [row[column] for row in readers.rows] == [None, None]
     assert "No kappa with self of reader 1, 2: 2 repeats, and fewer than 5 cannot tell" in readers.markdown()
@@ -193,8 +207,9 @@ def test_too_few_repeats_give_no_kappa_and_say_so(tmp_path: Path) -> None:
 def test_readers_who_all_say_the_same_have_no_kappa(tmp_path: Path) -> None:
     out = study(tmp_path / "study")
     sheets = [fill(out, reader, lambda _image, _place: "real") for reader in (1, 2)]
-    scores = ReaderStudy().score(out / "sealed" / "key.json", sheets)
-    assert scores["fleiss_kappa"] is None
+    records = ReaderStudy().score(out / "sealed" / "key.json", sheets)
+    assert record(records, terms.BETWEEN).estimate is None
+    assert "Fleiss" not in ReaderStudy().tables(records)[1].markdown()
 
 
 def test_bad_sheets_are_refused_by_name(tmp_path: Path) -> None:
@@ -234,6 +249,10 @@ def simulated(probability_made: float, probability_real: float, seed: int, n: in
     return pd.DataFrame(rows, columns=names)
 
 
+def records_of(score: StudyScore, **origin: str) -> list[Record]:
+    return study_records(score, "abc", 3, origin)
+
+
 def test_golden_numbers_of_table_2() -> None:
     frame = simulated(0.5, 0.5, 0)
     printed = paper_table("table2")
@@ -242,34 +261,40 @@ def test_golden_numbers_of_table_2() -> None:
             rows = frame.index[(frame["reader"] == reader) & (frame["truth"] == kind)]
             right = np.arange(len(rows)) < round(len(rows) * printed.value(f"expert {reader}", kind) / 100)
             frame.loc[rows, "synthetic"] = right == (kind == "synthetic")
-    scores = score(frame)
-    assert scores["pooled"]["right"] == 138
-    table = next(table for table in ReaderStudy().tables(scores) if table.name == "table2")
+    scores = score_readings(frame)
+    assert scores.pooled.right == 138
+    table = next(table for table in ReaderStudy().tables(records_of(scores)) if table.name == "table2")
     ours = [[f"{share:.1f}%" for share in row[1:]] for row in table.rows]
     assert ours == list(printed.rows.values())
     assert [ours[0], ours[-1]] == [["46.0%", "54.0%", "50.0%"], ["46.0%", "46.0%", "46.0%"]]
     mean = accuracy(46, 100)
-    assert mean["p_chance"] == pytest.approx(0.13, abs=0.01)
-    assert (round(100 * mean["low"], 1), round(100 * mean["high"], 1)) == (36.6, 55.7)
-    assert accuracy(138, 300)["p_chance"] == pytest.approx(0.020, abs=0.003)
-    assert accuracy(46, 100)["low"] == proportion_confint(46, 100, method="wilson")[0]
-
-
-def test_detection_is_signal_detection_theory() -> None:
-    truth = np.repeat([True, False], 100)
-    said = np.concatenate([np.arange(100) < 84, np.arange(100) < 16])
-    found = detection(said, truth)
-    assert found["d_prime"] == pytest.approx(2 * stats.norm.ppf(84.5 / 101))
-    assert found["criterion"] == pytest.approx(0, abs=1e-9)
-    assert (found["sensitivity"], found["specificity"]) == (0.84, 0.84)
+    assert mean.p_chance == pytest.approx(0.13, abs=0.01)
+    assert (round(100 * mean.low, 1), round(100 * mean.high, 1)) == (36.6, 55.7)
+    assert accuracy(138, 300).p_chance == pytest.approx(0.020, abs=0.003)
+    assert accuracy(46, 100).low == proportion_confint(46, 100, method="wilson")[0]
 
 
 def test_simulated_readers_are_told_apart() -> None:
-    chance, good, biased = (score(simulated(*p, seed)) for seed, p in enumerate([(0.5, 0.5), (0.8, 0.2), (0.9, 0.9)]))
-    assert chance["pooled"]["low"] < 0.5 < chance["pooled"]["high"]
-    assert good["pooled"]["low"] > 0.7
-    assert not good["pooled"]["at_chance"]
-    assert good["model"]["discrimination_low"] > 1.5
-    assert abs(chance["model"]["discrimination"]) < 0.6
-    assert biased["model"]["bias_low"] > 1
-    assert good["fleiss_kappa"] > 0.2 > abs(chance["fleiss_kappa"])
+    chance, good, biased = (
+        score_readings(simulated(*p, seed)) for seed, p in enumerate([(0.5, 0.5), (0.8, 0.2), (0.9, 0.9)])
+    )
+    assert chance.pooled.low < 0.5 < chance.pooled.high
+    assert good.pooled.low > 0.7
+    assert not good.at_chance
+    assert good.model is not None
+    assert chance.model is not None
+    assert biased.model is not None
+    assert good.model.discrimination.low > 1.5
+    assert abs(chance.model.discrimination.value) < 0.6
+    assert biased.model.bias.low > 1
+    assert good.between.value > 0.2 > abs(chance.between.value)
+
+
+def test_an_images_origin_stands_with_the_numbers() -> None:
+    records = records_of(score_readings(simulated(0.5, 0.5, 0)), cohort="phantom-aud", method="pcgm")
+    assert {given.row for given in records} == {"", "pcgm"}
+    assert "phantom scans" in ReaderStudy().tables(records)[0].title
+
+
+def test_the_study_keeps_the_contract() -> None:
+    assert isinstance(ReaderStudy(), ReadingStudy)

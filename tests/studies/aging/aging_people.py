@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.cohort.phantom.roster import Visit
-from pcgm_bench.cohort.phantom.roster import aging_study
+from pcgm_bench.cohort.phantom.roster import ageing_study
+from pcgm_bench.contracts import Evidence
 from pcgm_bench.contracts import Measurement
+from pcgm_bench.contracts import Row
+from pcgm_bench.contracts import RowKind
+from pcgm_bench.metrics.aging_agreement import AgingAgreement
+from pcgm_bench.metrics.aging_skill import AgingSkill
+from pcgm_bench.metrics.aging_slope import AgingSlope
+from pcgm_bench.metrics.ventricle_nmse import VentricleNMSE
+from pcgm_bench.metrics.ventricle_pearson import VentriclePearson
 from pcgm_bench.studies.aging import AgingStudy
+from pcgm_bench.studies.aging.study import CONTROLS
 
 STUDY = AgingStudy()
+METRICS = {
+    metric.record.name: metric() for metric in (AgingSlope, AgingSkill, AgingAgreement, VentricleNMSE, VentriclePearson)
+}
+KINDS = {**CONTROLS, "noise": RowKind.CONTROL}
 RATES = {"adol": 0.010, "old": 0.035, "hiv": 0.030}
 READING = 0.005
 
@@ -20,7 +35,7 @@ class Simulated:
     """The aging phantom without images: planned volumes, read with 0.5 % noise; generators that work on volumes."""
 
     def __init__(self, seed: int) -> None:
-        self.visits = aging_study(seed)
+        self.visits = ageing_study(seed)
         self.rng = np.random.default_rng(seed)
         self.table = pd.DataFrame(
             [
@@ -65,3 +80,12 @@ class Simulated:
                 start = real[visit.person.subject, visit.session]
                 volume = start * np.exp(times * rate * years + spread * self.rng.standard_normal())
             self.measurements.append(self.measured(row, index, do["age"], volume))
+
+    def evidence(self, measurements: Sequence[Measurement] | None = None) -> Evidence:
+        """All rows, methods first, in the order in which they were added; of these measurements, or of all."""
+        names = list(dict.fromkeys(m.row for m in self.measurements if m.row != "real"))
+        ordered = [name for name in names if name not in KINDS] + [name for name in names if name in KINDS]
+        rows = [Row("real", RowKind.REAL)]
+        rows += [Row(name, KINDS.get(name, RowKind.METHOD), name) for name in ordered]
+        measured = self.measurements if measurements is None else measurements
+        return Evidence(measured, self.table, rows, quick=True, metrics=METRICS)
