@@ -159,7 +159,8 @@ class ToyStudy(Study):
         for row in evidence.rows:
             volumes = [m.volumes["frontal"] for m in evidence.measurements if m.row == row.name]
             if volumes:
-                records.append(Record(row.name, row.kind, "frontal", float(np.mean(volumes)), n=len(volumes), unit="mL"))
+                mean_volume = float(np.mean(volumes))
+                records.append(Record(row.name, row.kind, "frontal", mean_volume, n=len(volumes), unit="mL"))
         records += image_records(evidence)
         if evidence.refitter is not None:
             records.append(Record("", RowKind.REAL, "replicates", evidence.replicates))

@@ -77,10 +77,13 @@ def main() -> None:
     except Exception as error:
         if DEBUG:
             raise
+        from pcgm_bench.contracts import PluginError
         from pcgm_bench.contracts import UserError
 
         if isinstance(error, UserError):
             _fail(_line(error), 2)
+        if isinstance(error, PluginError):
+            _fail(_line(error), 1)
         where = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
         text = f"{type(error).__name__}: {_line(error)}{where}"
         _fail(f"{text}; this is a bug of pcgm-bench or of a plugin: run `pcgm-bench --debug ...` and report it", 1)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Annotated
 
 import typer
 
 from pcgm_bench.cli import options
+
+if TYPE_CHECKING:
+    from pcgm_bench.contracts import ReadingStudy
 
 reader = typer.Typer(
     help="Let people tell made brains from real ones: write a blinded study, score the answers.", no_args_is_help=True
@@ -41,14 +45,13 @@ def export(
     viewer of NIfTI files. The key's SHA-256 is printed and stands beside the cases: keep it, it proves that the key
     was not changed afterwards.
     """
-    from pcgm_bench import registry
     from pcgm_bench.runner.reader_pools import pools
     from pcgm_bench.store import RunFolder
 
     place = options.home_folder(home)
     folder = RunFolder.find(place, run)
-    study = registry.get("studies", "reader")()
-    theirs, ours, origin = pools(folder, place, study.case, row, real)
+    study = _reader_study()
+    theirs, ours, origin = pools(folder, place, row, real)
     made = study.export(
         theirs, ours, out, origin, readers=readers, cases=cases, rule=rule, repeats=repeats, catch=catch, seed=seed
     )
@@ -69,14 +72,15 @@ def score(
 
     Sheets that are incomplete, double, or of another study are refused by name.
     """
-    from pcgm_bench import registry
     from pcgm_bench.board.paper import reference_tables
     from pcgm_bench.cli.printing import console
+    from pcgm_bench.results.scores import Scores
+    from pcgm_bench.results.scores import write_scores
     from pcgm_bench.store import atomic
 
-    study = registry.get("studies", "reader")()
-    scores = study.score(key, sheets, seed)
-    tables = [*study.tables(scores), *reference_tables("reader")]
+    study = _reader_study()
+    records = study.score(key, sheets, seed)
+    tables = [*study.tables(records), *reference_tables("reader")]
     printer = console()
     for table in tables:
         printer.print(table.rich())
@@ -85,5 +89,18 @@ def score(
         for table in tables:
             atomic.write_text(out / f"{table.name}.csv", table.csv())
             atomic.write_text(out / f"{table.name}.md", table.markdown() + "\n")
-        atomic.write_json(out / "scores.json", scores)
+        scores = Scores(
+            scored_by="", study=study.name, study_version=study.version, is_phantom=False, records=list(records)
+        )
+        write_scores(out / "scores.json", scores)
         print(f"scores: {out}")
+
+
+def _reader_study() -> ReadingStudy:
+    from pcgm_bench import registry
+    from pcgm_bench.contracts import ReadingStudy
+
+    study = registry.get("studies", "reader")()
+    if not isinstance(study, ReadingStudy):
+        raise options.user_error("the study 'reader' is not one that people carry out; uninstall its package")
+    return study

@@ -46,10 +46,9 @@ from pcgm_bench.contracts.metric import VisitMetric
 from pcgm_bench.contracts.metric import Visits
 from pcgm_bench.contracts.metric import VolumeMetric
 from pcgm_bench.contracts.metric import VolumeTables
-from pcgm_bench.contracts.old import BoardEntry
-from pcgm_bench.contracts.old import Plot
 from pcgm_bench.contracts.plot import DosesPlot
 from pcgm_bench.contracts.plot import EffectsPlot
+from pcgm_bench.contracts.plot import Plot
 from pcgm_bench.contracts.plot import TrajectoriesPlot
 from pcgm_bench.contracts.plot import Trajectory
 from pcgm_bench.contracts.reading import ReaderCase
@@ -58,7 +57,6 @@ from pcgm_bench.contracts.record import Record
 from pcgm_bench.contracts.record import Row
 from pcgm_bench.contracts.record import RowKind
 from pcgm_bench.contracts.scan import Intervention
-from pcgm_bench.contracts.scan import Intervention as Do
 from pcgm_bench.contracts.scan import Progress
 from pcgm_bench.contracts.scan import Scan
 from pcgm_bench.contracts.scan import Segmentation
@@ -77,7 +75,6 @@ from pcgm_bench.contracts.study import Study
 
 __all__ = [
     "BandMetric",
-    "BoardEntry",
     "Card",
     "ChainEstimate",
     "ChangeMetric",
@@ -86,7 +83,6 @@ __all__ = [
     "CohortRequest",
     "CohortSource",
     "Context",
-    "Do",
     "DosesPlot",
     "EffectsPlot",
     "Estimate",

@@ -8,9 +8,9 @@ from pathlib import Path
 from pcgm_bench import registry
 from pcgm_bench.contracts import DosesPlot
 from pcgm_bench.contracts import EffectsPlot
+from pcgm_bench.contracts import Plot
 from pcgm_bench.contracts import ReadingStudy
 from pcgm_bench.contracts import TrajectoriesPlot
-from pcgm_bench.contracts.plot import Plot
 from pcgm_bench.plugin_guard import WrongReturn
 from pcgm_bench.plugin_guard import guarded
 from pcgm_bench.report.canvas import NothingToDrawError

@@ -16,9 +16,9 @@ def calling(plugin: Plugin, doing: str, passing: type[UserError] = UserError) ->
     """As `pcgm_bench.plugin_guard.guarded`, but some errors that the user can mend pass as they are.
 
     Studies, cohorts and segmenters are asked about the user's own data: a cohort that is too small, a label map that is
-    missing; any `UserError` of theirs is the user's. A generator, a metric or an extractor that raises `UserError` is at
-    fault itself, and only its row or number is missing; there, `DamagedFileError` alone passes: the plugin has read a
-    stored file that is not what was stored.
+    missing. Any `UserError` of theirs is the user's. A generator, a metric or an extractor that raises `UserError` is
+    at fault itself, and only its row or number is missing. There, `DamagedFileError` alone passes: the plugin has read
+    a stored file that is not what was stored.
 
     Args:
         plugin: whose code runs.

@@ -20,7 +20,6 @@ from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import UserError
 from pcgm_bench.contracts import silent
-from pcgm_bench.plugin_guard import WrongReturn
 from pcgm_bench.plugin_guard import guarded
 from pcgm_bench.runner.generators import find_generator
 from pcgm_bench.runner.request import MethodRequest
@@ -29,6 +28,7 @@ from pcgm_bench.runner.resolve import open_cohort
 from pcgm_bench.runner.resolve import open_ruler
 from pcgm_bench.runner.row_work import act
 from pcgm_bench.runner.row_work import checked
+from pcgm_bench.runner.row_work import draw
 from pcgm_bench.runner.segmentation import Ruler
 from pcgm_bench.runner.segmentation import segment_cohort
 from pcgm_bench.runner.threads import pinned_threads
@@ -127,10 +127,7 @@ def sample(request: MethodRequest, n: int, out: Path, progress: Progress = silen
         paths = []
         for index in range(n):
             with spec.guarded(f"drawing brain {index + 1}"):
-                drawn = next(iter(generator.sample(1, request.seed, first=index)), None)
-                if drawn is None:
-                    raise WrongReturn("sample gave nothing")
-                image = checked(drawn, pattern)
+                image = draw(generator, request.seed, index, pattern)
             paths.append(out / f"sample-{index + 1:03d}_T1w.nii.gz")
             atomic.write_nifti(paths[-1], image, frame.affine)
             progress("sample", index + 1, n)

@@ -162,7 +162,7 @@ class PrivacySets:
         retest = (held_out[self._twice], second) if second is not None else None
         estimate = metric.measure(TrainingSets(training, made, held_out[kept], retest, metric.space))
         sizes = {"n_training": len(training), "n_held_out": len(kept), "n_retest": len(self._twice)}
-        return dataclasses.replace(estimate, details={**estimate.details, **sizes})
+        return dataclasses.replace(estimate, note=learnt.who, details={**estimate.details, **sizes})
 
     def _training(self, cohort: str, people: tuple[str, ...]) -> tuple[SpaceFeatures, list[int]]:
         """Features of the training scans by space, and which of the held-out ones stand against them."""

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from pcgm_bench.contracts import ReaderCase
 from pcgm_bench.contracts import UserError
 from pcgm_bench.runner.image_folder import voxels
 from pcgm_bench.store import RunFolder
 
 
 def pools(
-    folder: RunFolder, home: Path, case: Callable[..., Any], row: str | None, real: Path | None
-) -> tuple[list[Any], list[Any], dict[str, Any]]:
+    folder: RunFolder, home: Path, row: str | None, real: Path | None
+) -> tuple[list[ReaderCase], list[ReaderCase], dict[str, str]]:
     """Real cases, made cases, and where they are from.
 
     Args:
         folder: the run.
         home: where embedded cohorts are kept.
-        case: makes a case of ``identity``, ``person`` and ``load``.
         row: whose images; the run's method without.
         real: folder of real images; the run's own cohort without.
 
@@ -38,8 +36,8 @@ def pools(
     if not theirs:
         raise UserError(f"{place}: no real scan *_T1w.nii.gz there; give their folder with --real DIR")
     origin = {"run": identity.key, "method": name, "study": identity.study, "cohort": identity.cohort}
-    return [_case(case, path) for path in theirs], [_case(case, path) for path in made], origin
+    return [_case(path) for path in theirs], [_case(path) for path in made], origin
 
 
-def _case(case: Callable[..., Any], path: Path) -> Any:
-    return case(path.name, path.name.split("_")[0], partial(voxels, path))
+def _case(path: Path) -> ReaderCase:
+    return ReaderCase(path.name, path.name.split("_")[0], partial(voxels, path))

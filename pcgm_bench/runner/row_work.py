@@ -81,6 +81,14 @@ class RowWork:
         return {"Name": card.title, "Version": card.version, "Description": text}
 
 
+def draw(generator: Generator, seed: int, number: int, pattern: Scan) -> np.ndarray:
+    """New brain ``number`` of a generator, as float32; raises as `checked`, or WrongReturn where there is none."""
+    image = next(iter(generator.sample(1, seed, first=number)), None)
+    if image is None:
+        raise WrongReturn("sample gave nothing")
+    return checked(image, pattern)
+
+
 def checked(image: np.ndarray, scan: Scan) -> np.ndarray:
     """The generator's image as float32.
 

@@ -195,6 +195,7 @@ class _Work:
             study=setup.request.study,
             study_version=str(setup.study.version),
             is_phantom=people.cohort.is_phantom,
+            rows={row.name: row.kind for row in setup.rows},
             skipped=missing | not_possible(evidence.images),
             warnings=[*people.cohort.notes, *remarks, *said],
             metrics={name: use.identity for name, use in evidence.uses.items()},

@@ -9,7 +9,7 @@ from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.fold_plan import ImageTask
 from pcgm_bench.runner.fold_plan import image_seed
 from pcgm_bench.runner.row_work import RowWork
-from pcgm_bench.runner.row_work import checked
+from pcgm_bench.runner.row_work import draw
 from pcgm_bench.store import ImageKey
 
 NOBODY = ImageKey("seed", "", "")
@@ -39,7 +39,7 @@ def _make(work: RowWork, generator: Generator, fold: FoldPlan, task: ImageTask, 
     wanted, seed = fold.wanted(task), image_seed(work.context.seed, work.row, NOBODY)
     if not work.folder.has_image(wanted):
         with work.making(f"brain {task.key.stem}"):
-            drawn = checked(next(iter(generator.sample(1, seed, first=task.index))), pattern)
+            drawn = draw(generator, seed, task.index, pattern)
         work.folder.write_image(wanted, drawn, pattern.affine)
     image = work.folder.read_image(task.key)
     nobody = Scan(task.key.subject, "", image, pattern.affine, float("nan"), "", "", description=SAMPLE)

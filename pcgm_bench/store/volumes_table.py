@@ -47,9 +47,7 @@ class StoredVolumes:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-def write_volumes(
-    path: Path, segmentation: Segmentation, asked: Mapping[str, float], files: Mapping[str, str]
-) -> None:
+def write_volumes(path: Path, segmentation: Segmentation, asked: Mapping[str, float], files: Mapping[str, str]) -> None:
     """Write the table; floats whole. Raises as `atomic.write_text`.
 
     Args:

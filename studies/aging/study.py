@@ -41,7 +41,7 @@ from pcgm_bench.studies.aging.trajectories import trajectories
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pcgm_bench.contracts.plot import Plot
+    from pcgm_bench.contracts import Plot
     from pcgm_bench.tables import Table
 
 CONTROLS: Mapping[str, RowKind] = {

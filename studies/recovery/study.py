@@ -50,7 +50,7 @@ from pcgm_bench.studies.recovery.tables import all_tables
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pcgm_bench.contracts.plot import Plot
+    from pcgm_bench.contracts import Plot
     from pcgm_bench.tables import Table
 
 ORACLE = "oracle"

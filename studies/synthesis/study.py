@@ -37,7 +37,7 @@ from pcgm_bench.studies.synthesis.tables import regions_ln_d
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pcgm_bench.contracts.plot import Plot
+    from pcgm_bench.contracts import Plot
     from pcgm_bench.tables import Table
 
 FLOOR = "other-half"

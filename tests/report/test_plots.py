@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 from pcgm_bench import registry
 from pcgm_bench.contracts import DosesPlot
 from pcgm_bench.contracts import EffectsPlot
+from pcgm_bench.contracts import Plot
 from pcgm_bench.contracts import PluginError
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import RowKind
 from pcgm_bench.contracts import Study
 from pcgm_bench.contracts import TrajectoriesPlot
 from pcgm_bench.contracts import Trajectory
-from pcgm_bench.contracts.plot import Plot
 from pcgm_bench.registry import Plugin
 from pcgm_bench.report.canvas import NothingToDrawError
 from pcgm_bench.report.doses import doses_figure

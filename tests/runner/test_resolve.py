@@ -102,9 +102,7 @@ def test_images_cannot_take_a_name_of_the_run(
     assert not elsewhere.exists()
 
 
-def test_rows_that_share_a_folder_are_refused(
-    home: Path, toys: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_that_share_a_folder_are_refused(home: Path, toys: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     original = fakes_studies.ToyStudy.rows
 
     def rows(self: fakes_studies.ToyStudy, method: str) -> list[Row]:

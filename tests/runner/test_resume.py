@@ -82,7 +82,7 @@ def test_kill_9_and_resume_gives_the_same_bytes(tmp_path: Path, toys: list[str])
         command = [sys.executable, "-c", KILLED, str(killed)]
         environment = {**os.environ, "PYTHONPATH": f"{TESTS}:{TESTS.parent}:{os.environ.get('PYTHONPATH', '')}"}
         with subprocess.Popen(command, env=environment, cwd=tmp_path) as process:
-            until(lambda enough=enough: count(killed) >= enough or process.poll() is not None)  # noqa: B023
+            until(lambda enough=enough: count(killed) >= enough or process.poll() is not None)
             assert process.poll() is None, "it ended before it could be killed"
             process.send_signal(signal.SIGKILL)
         assert enough <= count(killed) < 3 * IMAGES
