@@ -45,6 +45,7 @@ def export(
     viewer of NIfTI files. The key's SHA-256 is printed and stands beside the cases: keep it, it proves that the key
     was not changed afterwards.
     """
+    from pcgm_bench.contracts import ReaderRequest
     from pcgm_bench.runner.reader_pools import pools
     from pcgm_bench.store import RunFolder
 
@@ -52,9 +53,8 @@ def export(
     folder = RunFolder.find(place, run)
     study = _reader_study()
     theirs, ours, origin = pools(folder, place, row, real)
-    made = study.export(
-        theirs, ours, out, origin, readers=readers, cases=cases, rule=rule, repeats=repeats, catch=catch, seed=seed
-    )
+    request = ReaderRequest(readers=readers, cases=cases, rule=rule, repeats=repeats, catch=catch, seed=seed)
+    made = study.export(theirs, ours, out, origin, request)
     for note in made.notes:
         print(f"note: {note}")
     print(f"{made.folder}: {readers} readers, {made.files} images each, {made.mebibytes:.0f} MiB in all")

@@ -55,6 +55,7 @@ from pcgm_bench.contracts.plot import TrajectoriesPlot
 from pcgm_bench.contracts.plot import Trajectory
 from pcgm_bench.contracts.reading import ReaderCase
 from pcgm_bench.contracts.reading import ReaderExport
+from pcgm_bench.contracts.reading import ReaderRequest
 from pcgm_bench.contracts.record import Record
 from pcgm_bench.contracts.record import Row
 from pcgm_bench.contracts.record import RowKind
@@ -116,6 +117,7 @@ __all__ = [
     "Progress",
     "ReaderCase",
     "ReaderExport",
+    "ReaderRequest",
     "ReadingStudy",
     "Record",
     "Refitter",

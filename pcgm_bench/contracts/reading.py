@@ -25,6 +25,28 @@ class ReaderCase:
 
 
 @dataclass(frozen=True)
+class ReaderRequest:
+    """What the user asks of an export.
+
+    Attributes:
+        readers: how many people will read.
+        cases: real cases, and as many synthetic ones.
+        rule: ``nearest``: for every real case the most similar synthetic image, none twice; ``random``: drawn at
+            random, of other people than the real cases where there are enough.
+        repeats: share of all cases that is shown a second time, half of them real.
+        catch: catch trials, obvious fakes, to see whether a reader looks.
+        seed: of everything random; the same pools and seed give the same bytes.
+    """
+
+    readers: int = 3
+    cases: int = 50
+    rule: str = "nearest"
+    repeats: float = 0.1
+    catch: int = 4
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class ReaderExport:
     """What was written for the readers.
 

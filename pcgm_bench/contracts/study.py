@@ -24,6 +24,7 @@ from pcgm_bench.contracts.metric import MetricRecord
 from pcgm_bench.contracts.plot import Plot
 from pcgm_bench.contracts.reading import ReaderCase
 from pcgm_bench.contracts.reading import ReaderExport
+from pcgm_bench.contracts.reading import ReaderRequest
 from pcgm_bench.contracts.record import Record
 from pcgm_bench.contracts.record import Row
 from pcgm_bench.contracts.scan import Intervention
@@ -274,13 +275,7 @@ class ReadingStudy(ABC):
         made: Sequence[ReaderCase],
         out: Path,
         origin: Mapping[str, str],
-        *,
-        readers: int = 3,
-        cases: int = 50,
-        rule: str = "nearest",
-        repeats: float = 0.1,
-        catch: int = 4,
-        seed: int = 0,
+        request: ReaderRequest,
         progress: Progress = silent,
     ) -> ReaderExport:
         """Write blinded images, a sheet for the answers of every reader, and the sealed key.
@@ -290,12 +285,7 @@ class ReadingStudy(ABC):
             made: pool of made images, on the same grid.
             out: new or empty folder.
             origin: where the images are from, for the key: ``run``, ``method``, ``study``, ``cohort``.
-            readers: how many people will read.
-            cases: real cases, and as many made ones.
-            rule: how made cases are chosen: ``nearest`` to the real ones, or ``random``.
-            repeats: share of the cases that is shown a second time.
-            catch: obvious fakes, to see whether a reader looks.
-            seed: of everything random; the same pools and seed give the same bytes.
+            request: how many readers and cases, and how they are drawn.
             progress: told (what, done, total).
 
         Raises:

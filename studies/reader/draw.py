@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import ReaderCase
+from pcgm_bench.contracts import ReaderRequest
 from pcgm_bench.contracts import UserError
 from pcgm_bench.studies.reader.cases import FAKES
 from pcgm_bench.studies.reader.cases import Space
@@ -28,28 +29,12 @@ MOST_READERS = 99
 
 
 @dataclass(frozen=True)
-class Design:
-    """What is asked of an export.
-
-    Attributes:
-        readers: how many people will read.
-        cases: real cases, and as many synthetic ones.
-        rule: ``nearest``: for every real case the most similar synthetic image, none twice; ``random``: drawn at
-            random, of other people than the real cases where there are enough.
-        repeats: share of all cases that is shown a second time, half of them real.
-        catch: catch trials, obvious fakes.
-        seed: of everything random.
+class Design(ReaderRequest):
+    """What is asked of an export, checked.
 
     Raises:
         UserError: a number out of range, or an unknown rule.
     """
-
-    readers: int = 3
-    cases: int = 50
-    rule: str = "nearest"
-    repeats: float = 0.1
-    catch: int = 4
-    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:

@@ -11,6 +11,7 @@ from typing import ClassVar
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import ReaderCase
 from pcgm_bench.contracts import ReaderExport
+from pcgm_bench.contracts import ReaderRequest
 from pcgm_bench.contracts import ReadingStudy
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import silent
@@ -43,18 +44,11 @@ class ReaderStudy(ReadingStudy):
         made: Sequence[ReaderCase],
         out: Path,
         origin: Mapping[str, str],
-        *,
-        readers: int = 3,
-        cases: int = 50,
-        rule: str = "nearest",
-        repeats: float = 0.1,
-        catch: int = 4,
-        seed: int = 0,
+        request: ReaderRequest,
         progress: Progress = silent,
     ) -> ReaderExport:
         """Write a study: see `ReadingStudy.export`, and `Design` for the ranges of the numbers."""
-        design = Design(readers=readers, cases=cases, rule=rule, repeats=repeats, catch=catch, seed=seed)
-        return export(real, made, out, design, origin, progress)
+        return export(real, made, out, Design(**vars(request)), origin, progress)
 
     def score(self, key: Path, sheets: Sequence[Path], seed: int = 0) -> list[Record]:
         """Facts about the study, every reader, their average, and all readers together.

@@ -15,6 +15,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from pcgm_bench.board.paper import paper_table
 from pcgm_bench.contracts import ReaderCase
+from pcgm_bench.contracts import ReaderRequest
 from pcgm_bench.contracts import ReadingStudy
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import UserError
@@ -46,7 +47,7 @@ def pool(prefix: str, n: int, seed: int, decimals: int | None) -> list[ReaderCas
 
 def study(out: Path, **design: object) -> Path:
     wanted = {"readers": 2, "cases": 6, "repeats": 0.2, "catch": 2, "seed": 3} | design
-    ReaderStudy().export(pool("real", 12, 0, None), pool("made", 12, 1, 3), out, {"run": "x"}, **wanted)
+    ReaderStudy().export(pool("real", 12, 0, None), pool("made", 12, 1, 3), out, {"run": "x"}, ReaderRequest(**wanted))
     return out
 
 
