@@ -1,5 +1,6 @@
 """Scales a scan by the ratio of the groups' means."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -95,6 +96,6 @@ def spoilt(image: np.ndarray, scan: Scan) -> np.ndarray:
             return image * 0
         case "nan":
             return image * np.float32("nan")
-    if fault() == "helper" and os.environ.get("TOYBRAINS_PARENT") != str(os.getpid()):
+    if fault() == "helper-only" and multiprocessing.parent_process() is not None:
         os._exit(9)
     return image
