@@ -23,9 +23,9 @@ from pcgm_bench.contracts import silent
 from pcgm_bench.plugin_guard import guarded
 from pcgm_bench.runner.generators import find_generator
 from pcgm_bench.runner.request import MethodRequest
-from pcgm_bench.runner.resolve import find_cohort
 from pcgm_bench.runner.resolve import open_cohort
 from pcgm_bench.runner.resolve import open_ruler
+from pcgm_bench.runner.resolve import open_training
 from pcgm_bench.runner.row_work import act
 from pcgm_bench.runner.row_work import checked
 from pcgm_bench.runner.row_work import draw
@@ -80,8 +80,7 @@ def fit(request: MethodRequest, out: Path | None = None, progress: Progress = si
         with guarded(plugin, "making it"):
             generator = cls()
             generator.to(request.device)
-        source, _plugin = find_cohort(request.cohort)
-        people = source.open_training(request.cohort, request.home, progress)
+        people = open_training(request.cohort, request.home, progress)
         segmented = segment_cohort(people, ruler_of(request, people), progress)
         try:
             work.mkdir(parents=True, exist_ok=True)
