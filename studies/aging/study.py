@@ -19,6 +19,7 @@ from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import Row
 from pcgm_bench.contracts import RowKind
 from pcgm_bench.contracts import Study
+from pcgm_bench.contracts import Visits
 from pcgm_bench.contracts import TrajectoriesPlot
 from pcgm_bench.results.estimates import directed
 from pcgm_bench.results.estimates import with_estimate
@@ -75,6 +76,7 @@ class AgingStudy(Study):
     reference: ClassVar[str] = "Li et al. 2025, section 4.3, Fig. 3"
     population: ClassVar[str] = "aging"
     metrics: ClassVar[tuple[str, ...]] = (OWN_NEAREST, *METRICS)
+    makes_inputs: ClassVar[frozenset[type]] = frozenset({Visits})
 
     def rows(self, method: str) -> list[Row]:
         """Real scans, the method, the ceiling, the other controls."""
@@ -89,6 +91,16 @@ class AgingStudy(Study):
     def interventions(self, table: pd.DataFrame) -> list[tuple[int, Intervention]]:
         """``(row of a baseline, {"age": age at a later visit})``, one a follow-up."""
         return list(groups.interventions(table))
+
+    def metric_input(self, kind: type, row: str, evidence: Evidence) -> Visits | None:
+        """The follow-up visits of everybody, as a row shows them; None for the row of real scans."""
+        measurements = [m for m in evidence.measurements if m.row == row]
+        if not measurements or evidence.row(row).kind is RowKind.REAL:
+            return None
+        real = visits.with_expected(
+            visits.real_visits(evidence.measurements, evidence.table), self.folds(evidence.table, evidence.seed)
+        )
+        return Visits(visits.with_made(real, measurements))
 
     def score(self, evidence: Evidence) -> list[Record]:
         """Group by group: people, rows by both rules, comparisons; then everybody by the paper's rule; trajectories.

@@ -89,7 +89,7 @@ def score_requests(responses: Responses, metrics: Mapping[str, Metric[Any]], see
         dosed = [region for region in regions if responses.is_dosed(region)]
         if not dosed:
             continue
-        changes = _table(responses, dosed)
+        changes = changes_table(responses, dosed)
         asked = changes[changes[[f"asked_{region}" for region in dosed]].notna().any(axis=1)]
         tables = {"effectiveness": asked, "minimality": asked, "dose-response": changes}
         whole = {name: _metric(metrics, name)(table, seed=seed) for name, table in tables.items()}
@@ -161,7 +161,7 @@ def requests_table(records: Sequence[Record]) -> Table | None:
     )
 
 
-def _table(responses: Responses, regions: Sequence[str]) -> pd.DataFrame:
+def changes_table(responses: Responses, regions: Sequence[str]) -> pd.DataFrame:
     """Requests of these regions and of nothing, as the metrics want them: mL before, asked for and after."""
     mine = responses.at(np.isin(responses.regions, [*regions, ""]))
     after = mine.before * np.exp(mine.changes / 100)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import ClassVar
 
+from pcgm_bench.contracts import Changes
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import DosesPlot
 from pcgm_bench.contracts import Evidence
@@ -80,6 +81,7 @@ class RecoveryStudy(Study):
     needs: ClassVar[frozenset[Job]] = frozenset({Job.REGIONS})
     population: ClassVar[str] = "aud"
     metrics: ClassVar[tuple[str, ...]] = (OWN_NEAREST, *single_requests.METRICS)
+    makes_inputs: ClassVar[frozenset[type]] = frozenset({Changes})
     null_metrics: ClassVar[tuple[str, ...]] = axioms.NULL_METRICS
     round_trip_metrics: ClassVar[tuple[str, ...]] = axioms.ROUND_TRIP_METRICS
     chain_regions: ClassVar[tuple[str, ...]] = MEASURED
@@ -112,6 +114,15 @@ class RecoveryStudy(Study):
             UserError: as `interventions`.
         """
         return [(row, list(requests)) for row, requests in chains_of(dealt_requests(table), quick)]
+
+    def metric_input(self, kind: type, row: str, evidence: Evidence) -> Changes | None:
+        """Every request of a row, the null ones included; None for the row of real scans."""
+        factual = {(m.subject, m.session): m.volumes for m in evidence.measurements if m.row == "real"}
+        responses = responses_of(evidence.measurements, row, factual)
+        dosed = [region for region in REGIONS if responses.is_dosed(region)]
+        if evidence.row(row).kind is RowKind.REAL or not dosed:
+            return None
+        return Changes(single_requests.changes_table(responses, dosed))
 
     def score(self, evidence: Evidence) -> list[Record]:
         """Row by row: overview, regions, doses; then the single requests and the axioms, line by line.
