@@ -55,13 +55,14 @@ def ruler_of(request: MethodRequest, cohort: Cohort | None = None) -> Ruler:
     return open_ruler(request.segmenter, options)
 
 
-def fit(request: MethodRequest, out: Path | None = None, progress: Progress = silent) -> Path:
+def fit(request: MethodRequest, out: Path | None = None, progress: Progress = silent, processes: int = 1) -> Path:
     """Train a generator on the training people of a cohort, and keep its weights.
 
     Args:
         request: the method and the people: an embedded cohort's training population, or a folder of scans.
         out: folder for the weights; ``<home>/weights/<method>`` without.
         progress: told (what, done, total).
+        processes: side by side, one a GPU, for a method that can share its batch.
 
     Returns:
         The folder of weights. Training keeps checkpoints beside it: the same call goes on from there.
@@ -86,7 +87,7 @@ def fit(request: MethodRequest, out: Path | None = None, progress: Progress = si
             work.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise atomic.cannot_write(work, error) from error
-        context = Context(request.seed, request.device, request.threads, progress, work=work)
+        context = Context(request.seed, request.device, request.threads, progress, work=work, processes=processes)
         with guarded(plugin, "training"):
             generator.fit(segmented, context)
         note = WeightsNote(
