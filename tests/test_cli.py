@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import conftest
+import toy_plugins
 import fakes
 import nibabel as nib
 import numpy as np
@@ -158,8 +158,8 @@ def test_users_mistake_is_one_line_and_exit_code_2(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    studies = {**conftest.TOYS["studies"], "read": "ReaderStudy", "board": "BoardStudy"}
-    monkeypatch.setitem(conftest.TOYS, "studies", studies)
+    studies = {**toy_plugins.TOYS["studies"], "read": "ReaderStudy", "board": "BoardStudy"}
+    monkeypatch.setitem(toy_plugins.TOYS, "studies", studies)
     monkeypatch.setattr(fakes, "ReaderStudy", ReaderStudy, raising=False)
     monkeypatch.setattr(fakes, "BoardStudy", type("BoardStudy", (fakes.ToyStudy,), {"board": None}), raising=False)
     outcome = call(arguments, capsys, monkeypatch)
@@ -190,7 +190,7 @@ def test_our_bug_is_exit_code_1_and_says_where(
 def test_list_check_reports_a_broken_plugin(
     toys: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(conftest.TOYS, "methods", {"shifter": "Shifter", "gone": "NotThere"})
+    monkeypatch.setitem(toy_plugins.TOYS, "methods", {"shifter": "Shifter", "gone": "NotThere"})
     assert call(["list", "methods"], capsys, monkeypatch).code == 0
     outcome = call(["list", "methods", "--check"], capsys, monkeypatch)
     assert outcome.code == 2

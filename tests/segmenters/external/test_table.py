@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import conftest
+import toy_plugins
 import fakes
 import numpy as np
 import pandas as pd
@@ -146,7 +146,7 @@ def test_no_table_is_no_table(tmp_path: Path) -> None:
 @pytest.fixture
 def with_table(toys: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(fakes, "TableSegmenter", TableSegmenter, raising=False)
-    monkeypatch.setitem(conftest.TOYS, "segmenters", {"toy": "ToySegmenter", "table": "TableSegmenter"})
+    monkeypatch.setitem(toy_plugins.TOYS, "segmenters", {"toy": "ToySegmenter", "table": "TableSegmenter"})
     return toys
 
 
@@ -155,8 +155,8 @@ def with_gate(with_table: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     study = type("GateStudy", (fakes.ToySampleStudy,), {"name": "toy-gate", "image_metrics": ("qc-gate",)})
     monkeypatch.setattr(fakes, "GateStudy", study, raising=False)
     monkeypatch.setattr(fakes, "QCGate", QCGate, raising=False)
-    monkeypatch.setitem(conftest.TOYS, "studies", {**conftest.TOYS["studies"], "toy-gate": "GateStudy"})
-    monkeypatch.setitem(conftest.TOYS, "metrics", {**conftest.TOYS["metrics"], "qc-gate": "QCGate"})
+    monkeypatch.setitem(toy_plugins.TOYS, "studies", {**toy_plugins.TOYS["studies"], "toy-gate": "GateStudy"})
+    monkeypatch.setitem(toy_plugins.TOYS, "metrics", {**toy_plugins.TOYS["metrics"], "qc-gate": "QCGate"})
 
 
 def made_images(home: Path, study: str, method: str) -> Path:
