@@ -10,20 +10,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-import toy_plugins
-import fakes
 import nibabel as nib
 import numpy as np
 import pytest
+from toy_registry import register
 from typer.testing import CliRunner
 
 from pcgm_bench import __version__
 from pcgm_bench.cli import main as cli
 from pcgm_bench.cli import options
+from pcgm_bench.cohort import grid
 from pcgm_bench.contracts import UserError
 from pcgm_bench.doctor import examine
 from pcgm_bench.progress import Reporter
-from pcgm_bench.studies.reader import ReaderStudy
+from pcgm_bench.store.weights import WeightsNote
+from pcgm_bench.store.weights import seal
 
 VERBS = ("run", "score", "counterfactual", "sample", "cohort", "fit", "leaderboard", "show", "list", "doctor")
 RUN = ["run", "--method", "shifter", "--study", "toy", "--cohort", "toy", "--segmenter", "toy"]
@@ -111,7 +112,6 @@ def test_run_then_show(
 def test_images_made_elsewhere_are_drawn_as_a_run_is(
     home: Path, toys: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pcgm_bench.runner.build.GIVEN", {})
     first = call(RUN, capsys, monkeypatch)
     (made,) = (home / "runs").glob("*/derivatives/shifter")
     there = ["--study", "toy", "--real", "toy", "--segmenter", "toy", "--workers", "1"]
@@ -135,12 +135,11 @@ def test_images_made_elsewhere_are_drawn_as_a_run_is(
         ([*RUN, "--home", "/proc/nowhere"], "cannot write"),
         (["show", "123abc"], "no such run"),
         (["leaderboard", "--study", "tory"], "unknown study 'tory'; did you mean toy?"),
-        (["leaderboard", "--study", "toy-samples"], "study toy-samples is never on the board"),
-        (["leaderboard", "--study", "board"], "`pcgm-bench run --method pcgm --study board` makes one"),
+        (["leaderboard", "--study", "toy"], "`pcgm-bench run --method pcgm --study toy` makes one"),
         (["leaderboard"], "`pcgm-bench run --method pcgm --study aud` makes one"),
         (["leaderboard", "--study", "read"], "people read it: `pcgm-bench reader score`"),
         (["score", "/no/such", "--study", "tory"], "unknown study 'tory'; did you mean toy?"),
-        (["score", "/no/such", "--study", "read"], "reader takes no images made elsewhere"),
+        (["score", "/no/such", "--study", "read"], "read is a study that people carry out"),
         (["score", "/no/such", "--study", "toy"], "/no/such: no such folder or manifest of images"),
         (["sample", "out", "--method", "shifter"], "shifter does not draw new brains"),
         (["counterfactual", "a.nii", "b.nii", "-m", "shifter", "--do", "AUD"], "write it as name=value"),
@@ -158,10 +157,7 @@ def test_users_mistake_is_one_line_and_exit_code_2(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    studies = {**toy_plugins.TOYS["studies"], "read": "ReaderStudy", "board": "BoardStudy"}
-    monkeypatch.setitem(toy_plugins.TOYS, "studies", studies)
-    monkeypatch.setattr(fakes, "ReaderStudy", ReaderStudy, raising=False)
-    monkeypatch.setattr(fakes, "BoardStudy", type("BoardStudy", (fakes.ToyStudy,), {"board": None}), raising=False)
+    register(monkeypatch, {"studies": {"read": "pcgm_bench.studies.reader:ReaderStudy"}})
     outcome = call(arguments, capsys, monkeypatch)
     assert outcome.code == 2
     last = outcome.err.splitlines()[-1]
@@ -171,16 +167,35 @@ def test_users_mistake_is_one_line_and_exit_code_2(
     assert outcome.out == ""
 
 
-def test_our_bug_is_exit_code_1_and_says_where(
+def test_a_plugins_failure_is_one_line_exit_code_1_and_the_other_rows(
     home: Path, toys: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def bug(*_arguments: object) -> None:
         raise ZeroDivisionError("nothing left")
 
     monkeypatch.setattr("fakes.Shifter.counterfactual", bug)
+    outcome = call([*RUN, "--workers", "1"], capsys, monkeypatch)
+    assert outcome.code == 1
+    last = outcome.err.splitlines()[-1]
+    where = "method 'shifter' (toys 1): making sub-000_ses-01_desc-cfAUD"
+    assert last.startswith(f"pcgm-bench: {where}: ZeroDivisionError: nothing left")
+    assert "Traceback" not in outcome.err
+    assert re.search(r"truth +. +94", outcome.out)
+    assert where in outcome.out
+
+
+def test_our_bug_is_exit_code_1_and_says_where(
+    home: Path, toys: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bug(*_arguments: object, **_options: object) -> None:
+        error = ZeroDivisionError("nothing left")
+        error.add_note("while counting")
+        raise error
+
+    monkeypatch.setattr("pcgm_bench.cli.carry_out.carry_out", bug)
     outcome = call(RUN, capsys, monkeypatch)
     assert outcome.code == 1
-    assert "ZeroDivisionError: nothing left (while shifter made sub-" in outcome.err
+    assert "ZeroDivisionError: nothing left (while counting); this is a bug of pcgm-bench" in outcome.err
     assert "Traceback" not in outcome.err
     with pytest.raises(ZeroDivisionError):
         call(["--debug", *RUN], capsys, monkeypatch)
@@ -190,20 +205,22 @@ def test_our_bug_is_exit_code_1_and_says_where(
 def test_list_check_reports_a_broken_plugin(
     toys: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(toy_plugins.TOYS, "methods", {"shifter": "Shifter", "gone": "NotThere"})
+    register(monkeypatch, {"methods": {"gone": "fakes:NotThere"}})
     assert call(["list", "methods"], capsys, monkeypatch).code == 0
     outcome = call(["list", "methods", "--check"], capsys, monkeypatch)
     assert outcome.code == 2
     assert "gone" in outcome.out
-    assert "BROKEN: AttributeError" in outcome.out
+    assert "BROKEN: while loading: AttributeError" in outcome.out
 
 
 def test_sample_writes_files(
     home: Path, toys: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("fakes.SHAPE", grid.grid("3mm").shape)
     weights = tmp_path / "weights"
     weights.mkdir()
     (weights / "level.txt").write_text("0.7")
+    seal(weights, WeightsNote(method="sampler"))
     out = tmp_path / "out"
     arguments = ["sample", str(out), "--method", "sampler", "-n", "2", "--weights", str(weights)]
     outcome = call(arguments, capsys, monkeypatch)

@@ -89,6 +89,7 @@ def main() -> None:
             _fail(_line(error), 2)
         if isinstance(error, PluginError):
             _fail(_line(error), 1)
+        # Python itself is asked: an exception has this attribute once a note was added.
         where = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
         text = f"{type(error).__name__}: {_line(error)}{where}"
         _fail(f"{text}; this is a bug of pcgm-bench or of a plugin: run `pcgm-bench --debug ...` and report it", 1)

@@ -26,9 +26,9 @@ from pcgm_bench.store import RunFolder
 
 def identity(method: str, **changes: Any) -> Identity:
     known: dict[str, Any] = {
-        "method": method, "generators": {method: f"1-{method}"}, "study": "not-installed", "study_version": "1",
+        "method": method, "generator": f"1-{method}", "study": "not-installed", "study_version": "1",
         "cohort": "lab", "cohort_hash": "c0", "segmenter": "unet-1", "seed": 0, "quick": False, "device": "cpu",
-        "threads": 1, "package": "0.2.0",
+        "threads": 1, "harness": "h0",
     }  # fmt: skip
     return Identity(**{**known, **changes})
 
@@ -87,11 +87,11 @@ REASONS = {
     "unfinished": "not scored yet",
     "nothing": "brings nothing to the leaderboard",
     "twice": "two numbers for one cell (row 'twice', column 'own scan nearest')",
-    "cut-scores": "scores.json: damaged",
+    "cut-scores": "scores.json: scores cannot be read",
     "cut-manifest": "manifest.json: damaged",
     "cut-run": "run.json",
-    "old-scores": "scores of schema 1, this version reads 2",
-    "direction-up": "scores.json: damaged",
+    "old-scores": "scores with no schema (0.1.0 wrote none); this version of pcgm-bench reads schema 2",
+    "direction-up": "scores.json: scores damaged or edited",
 }
 
 
@@ -120,7 +120,8 @@ def test_skipped_metrics_are_no_rows(home: Path) -> None:
     skipped = {"privacy (uncnn)": "nobody", "other (uncnn)": "nobody", "gone": "not made", "good (volumes)": "none"}
     known = {"near": "near-2", "other (uncnn)": "other-1"}
     gone = Record("gone", RowKind.CEILING, "a detail", reason="not made")
-    store(home, "good", [*near("good", 0.9), gone], skipped=skipped, metrics=known)
+    store(home, "good", [*near("good", 0.9), gone], skipped=skipped, metrics=known,
+          rows={"good": RowKind.METHOD, "gone": RowKind.CEILING})  # fmt: skip
     (run,) = from_home(home).results
     assert run.missing.keys() == {"gone", "good (volumes)"}
     assert run.unmeasured.keys() == {"privacy (uncnn)", "other (uncnn)"}

@@ -21,11 +21,11 @@ from pcgm_bench.cohort.phantom.draw import draw
 from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Scan
-from pcgm_bench.methods.controls.blind import BlurredCopy
-from pcgm_bench.methods.controls.blind import Noise
-from pcgm_bench.methods.controls.blind import OnePerson
-from pcgm_bench.methods.controls.blind import OtherHalf
-from pcgm_bench.methods.controls.blind import TrainingMean
+from pcgm_bench.methods.controls.unconditional import BlurredCopy
+from pcgm_bench.methods.controls.unconditional import Noise
+from pcgm_bench.methods.controls.unconditional import OnePerson
+from pcgm_bench.methods.controls.unconditional import OtherHalf
+from pcgm_bench.methods.controls.unconditional import TrainingMean
 
 PEOPLE, SEED, BLOCK, WIDTH = 60, 7, 4, 24
 VOXEL_ML = 0.216

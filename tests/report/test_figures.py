@@ -12,8 +12,8 @@ from PIL import Image
 from pcgm_bench.report.figures import counterfactual_figure
 from pcgm_bench.report.figures import example_figures
 from pcgm_bench.report.figures import overlay_figure
-from pcgm_bench.runner.scoring import Example
-from pcgm_bench.store import Unit
+from pcgm_bench.runner.examples import Example
+from pcgm_bench.store import ImageKey
 
 
 def test_a_figure_has_two_panels_a_counterfactual(tmp_path: Path) -> None:
@@ -39,8 +39,8 @@ def test_examples_are_drawn_once(tmp_path: Path) -> None:
 
     labels = np.full(factual.shape, 1028, np.int16)
     examples = [
-        Example(Unit("1", "", "cfAUD"), lambda: factual, lambda: labels, {"pcgm": load}),
-        Example(Unit("2", "", "cfAUD"), lambda: factual, lambda: labels, {}),
+        Example(ImageKey("1", "", "cfAUD"), lambda: factual, lambda: labels, {"pcgm": load}),
+        Example(ImageKey("2", "", "cfAUD"), lambda: factual, lambda: labels, {}),
     ]
     for _ in range(2):
         paths = example_figures(examples, tmp_path)

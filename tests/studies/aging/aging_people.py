@@ -9,7 +9,7 @@ import pandas as pd
 
 from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.cohort.phantom.roster import Visit
-from pcgm_bench.cohort.phantom.roster import ageing_study
+from pcgm_bench.cohort.phantom.roster import aging_study
 from pcgm_bench.contracts import Evidence
 from pcgm_bench.contracts import Measurement
 from pcgm_bench.contracts import Row
@@ -35,7 +35,7 @@ class Simulated:
     """The aging phantom without images: planned volumes, read with 0.5 % noise; generators that work on volumes."""
 
     def __init__(self, seed: int) -> None:
-        self.visits = ageing_study(seed)
+        self.visits = aging_study(seed)
         self.rng = np.random.default_rng(seed)
         self.table = pd.DataFrame(
             [
