@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from command_line import ADDED
 from command_line import ALONE
-from command_line import RUN
 from command_line import Command
 from command_line import Outcome
 from command_line import runs
@@ -77,15 +76,6 @@ def test_a_control_that_cannot_be_imported_is_a_missing_row(command: Command, ho
     assert "toy-copy,method 'toy-copy' (toy-brains 1.2): while loading: ModuleNotFoundError" in table(
         home, "skipped"
     ).replace('"', "")
-
-
-def test_a_helper_says_nothing_new_of_a_generator_that_fails_everywhere(
-    process: Callable[..., Outcome], home: Path
-) -> None:
-    done = process(*RUN, "--workers", "2", home=home, TOYBRAINS_FAULT="scan 17")
-    assert done.code == 1
-    assert re.fullmatch(METHOD + IMAGES["scan 17"], done.complaint)
-    assert "toy-copy,frontal" in table(home, "swap")
 
 
 # Other plugins.
