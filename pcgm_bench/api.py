@@ -114,6 +114,10 @@ def score(
     seed: int = 0,
     quick: bool = False,
     allow_missing: bool = False,
+    segmenter: str = "unet",
+    segmentations: Place = None,
+    metrics: Sequence[str] = (),
+    features: Sequence[str] = (),
     workers: int = 1,
     home: Place = None,
     progress: Progress = silent,
@@ -132,6 +136,10 @@ def score(
         seed: as in `run`.
         quick: the small phantom.
         allow_missing: score the images that are there.
+        segmenter: as in `run`.
+        segmentations: as in `run`.
+        metrics: as in `run`.
+        features: as in `run`.
         workers: as in `run`.
         home: as in `run`.
         progress: as in `run`.
@@ -147,6 +155,10 @@ def score(
         cohort=CohortRequest(real, tuple(maps), effect, mechanism, grid),
         seed=seed,
         quick=quick,
+        segmenter=segmenter,
+        segmentations=_path(segmentations),
+        metrics=tuple(metrics),
+        features=tuple(features),
         image_folder=ImageFolder(source, allow_missing),
     )
     return run_request(request, progress, workers)

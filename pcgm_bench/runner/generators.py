@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 
 from pcgm_bench import registry
@@ -16,6 +18,7 @@ from pcgm_bench.plugin_guard import WrongReturn
 from pcgm_bench.runner.calling import calling
 from pcgm_bench.store import digest
 from pcgm_bench.store.closure import code_digest
+from pcgm_bench.store.closure import dependencies
 from pcgm_bench.store.derivative_folder import DamagedFileError
 from pcgm_bench.store.weights import read_note
 
@@ -33,6 +36,7 @@ class GeneratorSpec:
         weights: its folder of weights; None where it needs none.
         adapts_slowly: see `Generator`.
         refit_replicates: likewise.
+        dependencies: distribution -> version, of what a third party's code imports from others.
         plugin: where it comes from; None for an image folder.
     """
 
@@ -44,6 +48,7 @@ class GeneratorSpec:
     weights: Path | None = None
     adapts_slowly: bool = False
     refit_replicates: int = 0
+    dependencies: Mapping[str, str] = field(default_factory=dict)
     plugin: registry.Plugin | None = None
 
     def open(self, device: str) -> Generator:
@@ -96,6 +101,8 @@ def find_generator(name: str, home: Path, weights: Path | None = None, of: str =
         weights=folder,
         adapts_slowly=cls.adapts_slowly,
         refit_replicates=cls.refit_replicates,
+        # Those of our own are in every environment.
+        dependencies={} if plugin.is_own else dependencies(cls),
         plugin=plugin,
     )
 

@@ -55,7 +55,7 @@ class Setup:
         specs: row -> its generator, of the rows that can run; real scans have none.
         skipped: row -> why it does not run.
         metrics: what is measured on images.
-        environment: libraries and processor of this process.
+        environment: libraries and processor of this process, with what the method imports besides.
     """
 
     request: RunRequest
@@ -130,7 +130,9 @@ def resolve(request: RunRequest) -> Setup:
     if not any(row.generator == request.method for row in rows if row.name in specs):
         raise UserError(f"{skipped.get(request.method, request.method)}: it cannot run {request.study}")
     metrics = open_metrics(study, plugin, request)
-    return Setup(request, study, plugin, rows, specs, skipped, metrics, Environment.current(request.device))
+    dependencies = next(spec.dependencies for spec in specs.values() if spec.name == request.method)
+    environment = Environment.current(request.device, dependencies)
+    return Setup(request, study, plugin, rows, specs, skipped, metrics, environment)
 
 
 def _rows(study: Study, plugin: registry.Plugin, method: str) -> list[Row]:

@@ -24,6 +24,7 @@ from pcgm_bench.store import Identity
 from pcgm_bench.store import RunFolder
 from pcgm_bench.store import digest
 from pcgm_bench.store.closure import code_digest
+from pcgm_bench.store.environment import Environment
 from pcgm_bench.store.identity import safe_filename
 
 
@@ -88,7 +89,7 @@ def basis_of(setup: Setup, cohort: Cohort, ruler: Ruler, row: Row) -> str:
             "seed": request.seed,
             "device": request.device.partition(":")[0],
             "threads": request.threads,
-            "environment": setup.environment.model_dump(mode="json"),
+            "environment": Environment.current(request.device, spec.dependencies).model_dump(mode="json"),
         }
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -116,8 +118,13 @@ def run(request: RunRequest, progress: Progress = silent, workers: int = 1) -> R
     setup = resolve(request)
     with pinned_threads(request.threads):
         people = find_people(setup, progress)
+        if request.image_folder is not None:
+            # Images that are refused leave no run behind.
+            segmented = segment_people(people, progress, _helped(people, workers, Step.SEGMENTATIONS))
+            plan_people(people, segmented, check=True)
         folder = RunFolder.open(request.home, identity_of(people.setup, people.cohort, people.ruler))
-        with folder.working(progress):
+        # What is finished can be read where nothing can be written.
+        with folder.working(progress) if os.access(folder.root, os.W_OK) else contextlib.nullcontext():
             session = start(people.setup, started, workers)
             work = _Work(people, folder, progress, workers)
             try:
@@ -157,8 +164,8 @@ class _Work:
     def carry_out(self) -> tuple[RunResult, bool]:
         """Make what is missing; returns the result and whether anything was."""
         people, setup = self.people, self.people.setup
-        cohort = segment_people(people, self.progress, self._helped(Step.SEGMENTATIONS))
-        folds, remarks = plan_people(people, cohort, check=True)
+        cohort = segment_people(people, self.progress, _helped(people, self.workers, Step.SEGMENTATIONS))
+        folds, remarks = plan_people(people, cohort, check=False)
         places = row_places(setup, people.cohort, people.ruler, folds, self.folder)
         self.places = {row: place.folder.root for row, place in places.items()}
         failed = self._images(cohort, places)
@@ -205,12 +212,6 @@ class _Work:
             tables = store_scores(self.folder, setup, scores)
         return RunResult(self.folder, scores, tables, self.made, shown, failure), True
 
-    def _helped(self, step: Step) -> Helped | None:
-        if self.workers < 2:
-            return None
-        plan = write_plan(self.people.setup)
-        return lambda waiting: local_helpers(self.workers, make_share, plan, step, waiting)
-
     def _images(self, cohort: SegmentedCohort, places: Mapping[str, RowPlace]) -> dict[str, str]:
         """Make every missing image; returns the rows that failed, and why."""
         wanted = {row: [request for fold in place.plans for request in fold.requests] for row, place in places.items()}
@@ -233,9 +234,9 @@ class _Work:
         make = partial(make_images, self.people, cohort, places, count=count, progress=self.progress)
         if sum(before.values()) < sum(map(len, wanted.values())):
             self.folder.check_environment(self.people.setup.environment)
-            if self.workers > 1:
-                plan = write_plan(self.people.setup)
-                with local_helpers(self.workers, make_share, plan, Step.IMAGES, count) as share:
+            helped = _helped(self.people, self.workers, Step.IMAGES)
+            if helped is not None:
+                with helped(count) as share:
                     make(share=share)
         failed = make(share=EVERYTHING)
         count()
@@ -278,6 +279,13 @@ class _Work:
         for row, place in places.items():
             measurements += image_measurements(row, job, cohort, place.plans, place.folder)
         return measurements
+
+
+def _helped(people: People, workers: int, step: Step) -> Helped | None:
+    """What starts processes that make shares of a step; None for one process."""
+    if workers < 2:
+        return None
+    return lambda waiting: local_helpers(workers, make_share, write_plan(people.setup), step, waiting)
 
 
 def _made_from(plans: Sequence[FoldPlan]) -> str:

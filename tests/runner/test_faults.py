@@ -205,6 +205,27 @@ def test_two_packages_that_claim_one_name(
         assert len(runs(home)) == number
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("real", "the name 'real' is reserved"),
+        ("toy-copy", "there is a registered method of that name"),
+        ("toy copy", "'toy copy' is no name"),
+        ("Toy-Copy", "'toy-copy' has the same folder"),
+    ],
+)
+def test_images_cannot_take_a_controls_name(
+    command: Command, home: Path, alone: tuple[Outcome, Path], name: str, said: str
+) -> None:
+    (images,) = alone[1].glob("runs/*/derivatives/toy-scale")
+    people = ("--real", "toy-people", "--segmenter", "toy-slabs", "--workers", "1", "--quiet")
+    done = command("score", str(images), "--study", "toy-swap", "--name", name, *people)
+    assert done.code == 2
+    assert said in done.complaint
+    assert not (home / "runs").exists()
+    assert command("score", str(images), "--study", "toy-swap", "--name", "mine", *people).code == 0
+
+
 # Weights.
 
 

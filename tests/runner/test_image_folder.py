@@ -97,6 +97,7 @@ def test_bad_files_are_named_before_anything_is_scored(
     with pytest.raises(UserError, match=message):
         run(of_folder(tmp_path / "b", folder))
     assert "score" not in toys
+    assert not (tmp_path / "b" / "runs").exists(), "a refused score leaves no run"
 
 
 def test_allow_missing_scores_the_rest_and_says_how_many(tmp_path: Path, toys: list[str]) -> None:

@@ -89,6 +89,25 @@ def test_the_same_package_at_another_place_is_the_same_run(
     assert tree_digest(home, but=TIMES) == before
 
 
+def test_another_version_of_what_the_package_imports_is_not_mixed_with_this_one(
+    command: Command, home: Path, edited: Path
+) -> None:
+    """The code of other packages is not followed: their version is compared."""
+    (edited / "lessnoise.py").write_text("LESS = 1.0\n")
+    info = edited / "lessnoise-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lessnoise\nVersion: 1.0\n")
+    (info / "RECORD").write_text("lessnoise.py,,\n")
+    edit(edited, "generator/parts/noise.py", "import numpy as np\n", "import numpy as np\nfrom lessnoise import LESS\n")
+    assert command(*QUICK, site=edited).code == 0
+    before = tree_digest(home, but=TIMES)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lessnoise\nVersion: 2.0\n")
+    done = command(*QUICK, site=edited)
+    assert done.code == 2
+    assert "begun with lessnoise 1.0, here lessnoise 2.0" in done.complaint
+    assert tree_digest(home, but=TIMES) == before
+
+
 def test_a_new_version_of_the_package_with_the_same_code_makes_nothing_anew(
     command: Command, home: Path, edited: Path
 ) -> None:
