@@ -19,8 +19,8 @@ from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import Row
 from pcgm_bench.contracts import RowKind
 from pcgm_bench.contracts import Study
-from pcgm_bench.contracts import Visits
 from pcgm_bench.contracts import TrajectoriesPlot
+from pcgm_bench.contracts import Visits
 from pcgm_bench.results.estimates import directed
 from pcgm_bench.results.estimates import with_estimate
 from pcgm_bench.studies.aging import groups

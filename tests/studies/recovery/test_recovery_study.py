@@ -20,8 +20,8 @@ from recovery_people import verdicts
 from scipy import stats
 
 from pcgm_bench.anatomy import LOBE_NAMES
-from pcgm_bench.cohort.phantom.make import Recipe
 from pcgm_bench.cohort.phantom.draw import anatomy_of
+from pcgm_bench.cohort.phantom.make import Recipe
 from pcgm_bench.contracts import DosesPlot
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import Job
