@@ -3,7 +3,7 @@
 #   TORCH=cpu    (default) the CPU build of torch, about 200 MB; TORCH=cuda: the CUDA build, about 3 GB
 #   TORCH_INDEX  package index to take torch from, if not the usual one
 #   PYTHON       Python 3.11 or newer to make .venv with
-#   TESTS        arguments for pytest: make test TESTS="tests/test_store.py -x"
+#   TESTS        arguments for pytest: make test TESTS="tests/store -x"
 
 PYTHON ?= python3
 VENV ?= .venv

@@ -1,11 +1,11 @@
-"""The toy plugins of `conftest`, with some others beside them or in their place."""
+"""The toy plugins of `toy_plugins`, with some others beside them or in their place."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import pytest
-from conftest import TOYS
+from toy_plugins import TOYS
 
 from pcgm_bench import registry
 from pcgm_bench.registry import Kind

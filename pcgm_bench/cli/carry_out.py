@@ -24,6 +24,7 @@ class Cluster:
         jobs: tasks of a step at most.
         partition: of SLURM.
         gpus_per_task: likewise.
+        constraint: features of a node.
         minutes: time limit of a task.
         memory: of a task.
     """
@@ -33,6 +34,7 @@ class Cluster:
     jobs: int = 4
     partition: str = ""
     gpus_per_task: int = 0
+    constraint: str = ""
     minutes: int = 240
     memory: str = "8GB"
 
@@ -73,6 +75,7 @@ def carry_out(request: RunRequest, workers: int | None, cluster: Cluster, *, qui
                     memory=cluster.memory,
                     partition=cluster.partition,
                     gpus_per_task=cluster.gpus_per_task,
+                    constraint=cluster.constraint,
                 )
                 executor = SlurmExecutor(
                     request.home, do_task, jobs=cluster.jobs, resources=resources, progress=progress

@@ -23,6 +23,9 @@ def fit(
     home: options.Home = None,
     device: options.Device = "cpu",
     threads: options.Threads = 1,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, help="Processes that share every batch: one a GPU.")
+    ] = 1,
     quiet: options.Quiet = False,
 ) -> None:
     """Train a generator on a cohort (the phantom gives its training controls), and keep its weights."""
@@ -41,5 +44,5 @@ def fit(
             device=options.device_name(device),
             threads=threads,
         )
-        folder = fit_it(request, out, progress)
+        folder = fit_it(request, out, progress, processes)
     print(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import Annotated
@@ -66,6 +67,10 @@ def _options(
 def main() -> None:
     """Entry point: exit code 0; 2 for the user's mistake; 1 for our bug; 130 for Ctrl-C."""
     keep_freed_memory()
+    # A helper process that failed, a task that was lost: said in a line, like everything else on stderr.
+    messages = logging.StreamHandler()
+    messages.setFormatter(logging.Formatter("pcgm-bench: %(message)s"))
+    logging.getLogger("pcgm_bench").addHandler(messages)
     try:
         app()
     except KeyboardInterrupt:
@@ -88,6 +93,8 @@ def main() -> None:
         where = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
         text = f"{type(error).__name__}: {_line(error)}{where}"
         _fail(f"{text}; this is a bug of pcgm-bench or of a plugin: run `pcgm-bench --debug ...` and report it", 1)
+    finally:
+        logging.getLogger("pcgm_bench").removeHandler(messages)
 
 
 def _line(error: BaseException) -> str:

@@ -48,6 +48,10 @@ ExecutorName = Annotated[str, typer.Option("--executor", help="local, or slurm: 
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="SLURM: tasks of a step at most.")]
 Partition = Annotated[str, typer.Option("--partition", help="SLURM: where to run.", show_default="the cluster's")]
 GpusPerTask = Annotated[int, typer.Option("--gpus-per-task", min=0, help="SLURM: graphics cards of a task.")]
+Constraint = Annotated[
+    str,
+    typer.Option("--constraint", help="SLURM: a feature that nodes must have.", show_default="none"),
+]
 Minutes = Annotated[int, typer.Option("--time", min=1, help="SLURM: minutes that a task may take.")]
 Memory = Annotated[str, typer.Option("--mem", help="SLURM: memory of a task.")]
 SegmenterName = Annotated[str, typer.Option("--segmenter", help="See `pcgm-bench list segmenters`.")]

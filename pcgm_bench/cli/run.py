@@ -34,6 +34,7 @@ def run(
     jobs: options.Jobs = 4,
     partition: options.Partition = "",
     gpus_per_task: options.GpusPerTask = 0,
+    constraint: options.Constraint = "",
     minutes: options.Minutes = 240,
     memory: options.Memory = "8GB",
     quiet: options.Quiet = False,
@@ -63,5 +64,5 @@ def run(
         metrics=options.added(metrics),
         features=options.added(features),
     )
-    cluster = Cluster(executor, shard, jobs, partition, gpus_per_task, minutes, memory)
+    cluster = Cluster(executor, shard, jobs, partition, gpus_per_task, constraint, minutes, memory)
     carry_out(request, workers, cluster, quiet=quiet)

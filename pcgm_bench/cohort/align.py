@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -25,6 +24,7 @@ from pcgm_bench.cohort.volume import read_volume
 from pcgm_bench.cohort.volume import skull_fault
 from pcgm_bench.contracts import UserError
 from pcgm_bench.file_hash import file_hash
+from pcgm_bench.store.parts import part_of
 
 VERSION = "1"
 """Part of every cache key: raise it when aligned images change."""
@@ -182,7 +182,7 @@ def _keep(path: Path, aligned: Aligned) -> None:
     np.savez_compressed(
         buffer, image=aligned.image, matrix=aligned.matrix, gain=aligned.gain, numbers=[aligned.scale, aligned.overlap]
     )
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(buffer.getvalue())

@@ -28,6 +28,10 @@ from pcgm_bench.anatomy import TISSUE_LABELS
 from pcgm_bench.anatomy import dk_label
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
+from pcgm_bench.store.parts import PART
+from pcgm_bench.store.parts import is_abandoned
+from pcgm_bench.store.parts import part_of
+from pcgm_bench.store.parts import remove
 
 BIDS_VERSION = "1.10.0"
 DSEG = "desc-aparcaseg_dseg"
@@ -78,7 +82,7 @@ class DatasetWriter:
             UserError: the folder is not empty, cannot be written, or the disk is too small.
         """
         self.folder = Path(folder).absolute()
-        self._part = self.folder.parent / f".{self.folder.name}.{os.getpid()}.part"
+        self._part = part_of(self.folder)
         self._name, self._tool, self._settings, self._readme = name, generated_by, dict(settings or {}), readme
         self._notes = {**COLUMN_NOTES, **(columns or {})}
         self._people: dict[str, dict[str, Any]] = {}
@@ -88,10 +92,9 @@ class DatasetWriter:
 
     def __enter__(self) -> DatasetWriter:
         """Make the hidden folder; sweeps what killed processes left beside the target."""
-        for left in self.folder.parent.glob(f".{self.folder.name}.*.part"):
-            number = left.name.split(".")[-2]
-            if number.isdigit() and not _is_alive(int(number)):
-                shutil.rmtree(left, ignore_errors=True)
+        for left in self.folder.parent.glob(f".{self.folder.name}.*{PART}"):
+            if is_abandoned(left):
+                remove(left)
         try:
             self._part.mkdir(parents=True)
         except OSError as error:
@@ -278,16 +281,6 @@ def _tsv(header: list[str], rows: list[dict[str, Any]]) -> bytes:
 
 def _json(content: Any) -> bytes:
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _cannot_write(folder: Path, error: OSError) -> UserError:

@@ -14,6 +14,8 @@ years. Raise `UserError` for anything the user can mend: the command line prints
 | cohort | `CohortSource` and `Cohort` | ``pcgm_bench.cohorts`` |
 """
 
+from pcgm_bench.anatomy import CHANNELS
+from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.contracts.cohort import Cohort
 from pcgm_bench.contracts.cohort import CohortRequest
 from pcgm_bench.contracts.cohort import CohortSource
@@ -73,8 +75,12 @@ from pcgm_bench.contracts.study import MetricUse
 from pcgm_bench.contracts.study import ReadingStudy
 from pcgm_bench.contracts.study import Refitter
 from pcgm_bench.contracts.study import Study
+from pcgm_bench.tables import Column
+from pcgm_bench.tables import Table
 
 __all__ = [
+    "CHANNELS",
+    "LOBE_NAMES",
     "BandMetric",
     "Card",
     "ChainEstimate",
@@ -83,6 +89,7 @@ __all__ = [
     "Cohort",
     "CohortRequest",
     "CohortSource",
+    "Column",
     "Context",
     "DosesPlot",
     "EffectsPlot",
@@ -123,6 +130,7 @@ __all__ = [
     "Segmenter",
     "SegmenterOptions",
     "Study",
+    "Table",
     "TrainingMetric",
     "TrainingScans",
     "TrainingSets",

@@ -55,6 +55,7 @@ class Context:
             controls whose card says ``needs_truth``.
         work: a folder of the generator's own, in which `Generator.fit` keeps checkpoints: the same training called
             again goes on from there.
+        processes: that `Generator.fit` may train in, side by side: one a GPU. The batch is shared among them.
     """
 
     seed: int = 0
@@ -63,6 +64,7 @@ class Context:
     progress: Progress = silent
     oracle: Callable[[Scan, Intervention, int], np.ndarray] | None = None
     work: Path | None = None
+    processes: int = 1
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from pcgm_bench.contracts import silent
 from pcgm_bench.plugin_guard import guarded
 from pcgm_bench.runner.generators import find_generator
 from pcgm_bench.runner.request import MethodRequest
-from pcgm_bench.runner.resolve import find_cohort
 from pcgm_bench.runner.resolve import open_cohort
 from pcgm_bench.runner.resolve import open_ruler
+from pcgm_bench.runner.resolve import open_training
 from pcgm_bench.runner.row_work import act
 from pcgm_bench.runner.row_work import checked
 from pcgm_bench.runner.row_work import draw
@@ -55,13 +55,14 @@ def ruler_of(request: MethodRequest, cohort: Cohort | None = None) -> Ruler:
     return open_ruler(request.segmenter, options)
 
 
-def fit(request: MethodRequest, out: Path | None = None, progress: Progress = silent) -> Path:
+def fit(request: MethodRequest, out: Path | None = None, progress: Progress = silent, processes: int = 1) -> Path:
     """Train a generator on the training people of a cohort, and keep its weights.
 
     Args:
         request: the method and the people: an embedded cohort's training population, or a folder of scans.
         out: folder for the weights; ``<home>/weights/<method>`` without.
         progress: told (what, done, total).
+        processes: side by side, one a GPU, for a method that can share its batch.
 
     Returns:
         The folder of weights. Training keeps checkpoints beside it: the same call goes on from there.
@@ -80,14 +81,13 @@ def fit(request: MethodRequest, out: Path | None = None, progress: Progress = si
         with guarded(plugin, "making it"):
             generator = cls()
             generator.to(request.device)
-        source, _plugin = find_cohort(request.cohort)
-        people = source.open_training(request.cohort, request.home, progress)
+        people = open_training(request.cohort, request.home, progress)
         segmented = segment_cohort(people, ruler_of(request, people), progress)
         try:
             work.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise atomic.cannot_write(work, error) from error
-        context = Context(request.seed, request.device, request.threads, progress, work=work)
+        context = Context(request.seed, request.device, request.threads, progress, work=work, processes=processes)
         with guarded(plugin, "training"):
             generator.fit(segmented, context)
         note = WeightsNote(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace
@@ -21,6 +22,7 @@ from pcgm_bench.contracts import RowKind
 from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import Study
 from pcgm_bench.contracts import UserError
+from pcgm_bench.runner import segmentation
 from pcgm_bench.runner.calling import calling
 from pcgm_bench.runner.generators import GeneratorSpec
 from pcgm_bench.runner.generators import find_generator
@@ -29,6 +31,7 @@ from pcgm_bench.runner.metric_uses import OpenMetrics
 from pcgm_bench.runner.metric_uses import open_metrics
 from pcgm_bench.runner.request import RunRequest
 from pcgm_bench.runner.segmentation import Ruler
+from pcgm_bench.runner.wrapped_cohort import coded
 from pcgm_bench.store import digest
 from pcgm_bench.store.closure import code_digest
 from pcgm_bench.store.environment import Environment
@@ -102,6 +105,8 @@ def resolve(request: RunRequest) -> Setup:
     study, plugin = find_study(request.study)
     if request.image_folder is not None:
         registry.check_name(request.method, "--name")
+    else:
+        registry.get("methods", request.method)  # before its rows are listed: its name may be reserved
     rows = tuple(_rows(study, plugin, request.method))
     if request.image_folder is not None:
         registry.check_name(request.method, "--name", [row.name for row in rows if row.name != request.method])
@@ -186,10 +191,17 @@ def find_cohort(request: CohortRequest) -> tuple[CohortSource, registry.Plugin |
 def open_cohort(request: CohortRequest, home: Path, seed: int, quick: bool, progress: Progress) -> Cohort:
     """A registered cohort (made if it is not there yet) or a folder of scans; raises as `find_cohort`."""
     source, plugin = find_cohort(request)
-    if plugin is None:
-        return source.open(request, home, seed, quick, progress)
-    with calling(plugin, "opening it"):
-        return source.open(request, home, seed, quick, progress)
+    with contextlib.nullcontext() if plugin is None else calling(plugin, "opening it"):
+        cohort = source.open(request, home, seed, quick, progress)
+    return coded(cohort, source)
+
+
+def open_training(request: CohortRequest, home: Path, progress: Progress) -> Cohort:
+    """The people to train on; raises as `find_cohort`, or UserError where there are none."""
+    source, plugin = find_cohort(request)
+    with contextlib.nullcontext() if plugin is None else calling(plugin, "opening its training people"):
+        cohort = source.open_training(request, home, progress)
+    return coded(cohort, source)
 
 
 def open_people(setup: Setup, progress: Progress) -> Cohort:
@@ -217,7 +229,9 @@ def open_ruler(name: str, options: SegmenterOptions) -> Ruler:
         segmenter = cls.open(options)
         identity = segmenter.identity
     environment = digest(Environment.current(options.device).model_dump(mode="json"))[:8]
-    return Ruler(segmenter, plugin, f"{identity}-{code_digest(cls)[:12]}-{environment}", options.home)
+    # The harness's own code too: it brings volumes into native mL, and says what is stored.
+    code = code_digest(cls, segmentation)[:12]
+    return Ruler(segmenter, plugin, f"{identity}-{code}-{environment}", options.home)
 
 
 def usable_rows(setup: Setup, cohort: Cohort, ruler: Ruler) -> Setup:

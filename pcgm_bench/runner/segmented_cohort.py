@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from pcgm_bench.contracts import Cohort
-from pcgm_bench.contracts import Intervention
-from pcgm_bench.contracts import Scan
-from pcgm_bench.contracts import Segmentation
 from pcgm_bench.runner.lazy_scan import LazyScan
 from pcgm_bench.runner.lazy_scan import lazy_scan
 from pcgm_bench.runner.lazy_scan import lazy_segmentation
+from pcgm_bench.runner.wrapped_cohort import WrappedCohort
 from pcgm_bench.store import DerivativeFolder
 from pcgm_bench.store import ImageKey
 from pcgm_bench.store import StoredVolumes
@@ -29,26 +24,20 @@ def keys_of(table: pd.DataFrame) -> list[ImageKey]:
 
 
 @dataclass
-class SegmentedCohort(Cohort):
+class SegmentedCohort(WrappedCohort):
     """A cohort with the measurements of its scans.
 
     Attributes:
-        source: the cohort itself.
         folder: where the segmentations are.
         stored: the numbers, one a row of the source's table.
         rows: which rows of the source this is, in order; a bootstrap sample repeats some.
         diagnosis: another diagnosis for each row of the source (labels permuted), or None.
     """
 
-    source: Cohort
     folder: DerivativeFolder
     stored: tuple[StoredVolumes, ...]
     rows: tuple[int, ...]
     diagnosis: tuple[str, ...] | None = None
-
-    def __post_init__(self) -> None:
-        self.name = self.source.name
-        self.is_phantom = self.source.is_phantom
 
     @property
     def table(self) -> pd.DataFrame:
@@ -62,29 +51,6 @@ class SegmentedCohort(Cohort):
     def content_hash(self) -> str:
         """Of the source, the rows and their labels."""
         return digest([self.source.content_hash, self.folder.root.name, self.rows, self.diagnosis])
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """The source's."""
-        return self.source.notes
-
-    @property
-    def planted(self) -> Mapping[str, float]:
-        """The source's."""
-        return self.source.planted
-
-    @property
-    def has_truth(self) -> bool:
-        """The source's."""
-        return self.source.has_truth
-
-    def oracle(self, scan: Scan, do: Intervention, seed: int | None) -> np.ndarray:
-        """The source's."""
-        return self.source.oracle(scan, do, seed)
-
-    def truth(self, scan: Scan, do: Intervention) -> Segmentation:
-        """The source's."""
-        return self.source.truth(scan, do)
 
     def __len__(self) -> int:
         return len(self.rows)

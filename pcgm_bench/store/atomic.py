@@ -21,7 +21,7 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
 from pcgm_bench.contracts import UserError
-from pcgm_bench.plain import plain_json
+from pcgm_bench.jsonable import jsonable
 from pcgm_bench.store.parts import part_of
 
 
@@ -60,7 +60,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Indented JSON with sorted keys; NaN and infinity become null. Raises as `write_bytes`, or TypeError."""
-    write_text(path, json.dumps(plain_json(content), indent=2, sort_keys=True, allow_nan=False) + "\n")
+    write_text(path, json.dumps(jsonable(content), indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

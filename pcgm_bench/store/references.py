@@ -58,9 +58,10 @@ class Names(ast.NodeVisitor):
     """Collects the names of a module, whose statements that are only constants have been removed.
 
     Attributes:
-        references: what import statements name, in any function or branch but ``if TYPE_CHECKING``.
+        references: what import statements name, in any function or branch but ``if TYPE_CHECKING`` and the
+            module's ``__getattr__``.
         bindings: name in the module -> where import statements take it from; several, if it is imported twice.
-        type_only: what is imported under ``if TYPE_CHECKING``.
+        on_demand: what is imported under ``if TYPE_CHECKING``, and what the module's ``__getattr__`` names.
         strings: string constants that may name a module: as they are, and relative to the module's package.
         is_open: it imports modules by names that are computed (outside ``__getattr__``), or lists packages.
     """
@@ -68,7 +69,7 @@ class Names(ast.NodeVisitor):
     def __init__(self, tree: ast.Module) -> None:
         self.references: set[Reference] = set()
         self.bindings: dict[str, list[Reference]] = {}
-        self.type_only: set[Reference] = set()
+        self.on_demand: set[Reference] = set()
         self.strings: set[Reference] = set()
         self.is_open = False
         self._tree = tree
@@ -84,9 +85,14 @@ class Names(ast.NodeVisitor):
             for origin in self.bindings.get(root, [])
         }
 
+    @property
+    def _named(self) -> set[Reference]:
+        """Where an import belongs; one in a module's ``__getattr__`` happens when somebody takes a name from it."""
+        return self.on_demand if self._in_getattr else self.references
+
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
-            self.references.add(Reference(0, alias.name))
+            self._named.add(Reference(0, alias.name))
             bound = alias.name if alias.asname else alias.name.split(".")[0]
             self._bind(alias.asname or bound, Reference(0, bound))
             self.is_open |= bound == "pkgutil"
@@ -94,7 +100,7 @@ class Names(ast.NodeVisitor):
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         for alias in node.names:
             reference = Reference(node.level, f"{node.module}.{alias.name}" if node.module else alias.name)
-            self.references.add(reference)
+            self._named.add(reference)
             self._bind(alias.asname or alias.name, reference)
             self.is_open |= node.module == "pkgutil"
 
@@ -105,7 +111,7 @@ class Names(ast.NodeVisitor):
         if not is_type_checking(node.test):
             self.generic_visit(node)
             return
-        self.type_only |= Names(ast.Module(node.body, [])).references
+        self.on_demand |= Names(ast.Module(node.body, [])).references
         for statement in node.orelse:
             self.visit(statement)
 
@@ -123,7 +129,7 @@ class Names(ast.NodeVisitor):
         if called & DYNAMIC_IMPORTS:
             first = node.args[0] if node.args else None
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                self.references |= {Reference(named.level, named.name, used=True) for named in _named(first)}
+                self._named.update(Reference(named.level, named.name, used=True) for named in _named(first))
             elif not self._in_getattr:
                 self.is_open = True
         self.generic_visit(node)
@@ -145,8 +151,9 @@ class Names(ast.NodeVisitor):
     def visit_Constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str):
             named = _named(node)
-            self.strings |= named
-            self.strings |= {Reference(1, reference.name) for reference in named if not reference.level}
+            strings = self.on_demand if self._in_getattr else self.strings
+            strings |= named
+            strings |= {Reference(1, reference.name) for reference in named if not reference.level}
 
 
 def _named(node: ast.Constant) -> set[Reference]:

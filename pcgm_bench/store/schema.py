@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pcgm_bench.contracts.errors import UserError
-from pcgm_bench.plain import plain_json
+from pcgm_bench.jsonable import jsonable
 from pcgm_bench.store import atomic
 from pcgm_bench.store.identity import digest
 
@@ -28,7 +28,7 @@ def write_versioned(path: Path, schema: int, content: Mapping[str, Any]) -> None
     Raises:
         UserError: the folder cannot be written to, or the disk is full.
     """
-    fields = plain_json(content)
+    fields = jsonable(content)
     atomic.write_json(path, {**fields, SCHEMA_FIELD: schema, CHECKSUM_FIELD: _checksum(fields, schema)})
 
 

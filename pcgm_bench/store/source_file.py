@@ -71,7 +71,7 @@ def _read(path: Path, _size: int, _mtime_ns: int) -> SourceFile:
         bindings=names.bindings,
         defined=frozenset(defined),
         has_getattr="__getattr__" in defined,
-        nameable=frozenset(names.type_only | names.strings),
+        nameable=frozenset(names.on_demand | names.strings),
         texts=frozenset(name.name for name in names.strings if not name.level),
         is_open=names.is_open,
     )

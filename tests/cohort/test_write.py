@@ -21,6 +21,7 @@ from pcgm_bench.cohort.write import DatasetWriter
 from pcgm_bench.cohort.write import check_target
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
+from pcgm_bench.store.parts import host
 
 G = grid("3mm")
 
@@ -103,9 +104,9 @@ def test_nothing_is_left_after_an_error(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_a_killed_process_are_swept(tmp_path: Path) -> None:
-    dead = tmp_path / ".cohort.4194999.part"
+    dead = tmp_path / f".cohort.{host()}-4194999.part"
     dead.mkdir()
-    alive = tmp_path / f".cohort.{os.getppid()}.part"
+    alive = tmp_path / f".cohort.{host()}-{os.getppid()}.part"
     alive.mkdir()
     write(tmp_path / "cohort")
     assert not dead.exists()

@@ -32,10 +32,10 @@ TESTS = Path(__file__).parent
 PATIENCE = 60.0
 KILLED = """
 import sys, time
-import conftest, fakes, toy_runs
+import fakes, toy_plugins, toy_runs
 from pathlib import Path
 from pcgm_bench import registry
-registry._found = conftest.toy_plugins
+registry._found = toy_plugins.toy_plugins
 quick = fakes.ToySegmenter.segment
 def segment(self, scan):
     time.sleep(0.03)

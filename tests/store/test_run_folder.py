@@ -49,7 +49,7 @@ def test_key_follows_everything_that_counts(change: dict[str, object]) -> None:
 
 
 def test_key_is_stable() -> None:
-    assert Identity.model_validate(IDENTITY.model_dump()).key == IDENTITY.key == "KEY"
+    assert Identity.model_validate(IDENTITY.model_dump()).key == IDENTITY.key == "02bef6afa8c4"
     assert IDENTITY.folder_name == f"pcgm--aud--phantom--seed0--{IDENTITY.key}"
 
 

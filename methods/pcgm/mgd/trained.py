@@ -41,11 +41,11 @@ class TrainedMGD(TrainedGenerator[MGD]):
         from pcgm_bench.methods.pcgm.mgd.fit.job import Job
         from pcgm_bench.methods.pcgm.mgd.fit.train import scan_bank
         from pcgm_bench.methods.pcgm.mgd.fit.train import schedule_for
-        from pcgm_bench.methods.pcgm.mgd.fit.train import train_networks
+        from pcgm_bench.methods.pcgm.mgd.fit.train import train_in_processes
 
         bank = scan_bank(cohort, self.config, context.progress)
         job = Job(bank, self.config, work, progress=context.progress)
-        train_networks(job, schedule_for(context, self.trained_networks))
+        train_in_processes(job, schedule_for(context, self.trained_networks), context.processes)
         return self.read(work, context.device)
 
     def read(self, folder: Path, device: str) -> MGD:

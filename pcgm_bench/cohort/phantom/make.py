@@ -27,6 +27,7 @@ from pcgm_bench.contracts import silent
 from pcgm_bench.process import WatchedContext
 from pcgm_bench.store.closure import code_digest
 from pcgm_bench.store.identity import digest
+from pcgm_bench.store.locks import locked
 
 WORKERS = 2
 
@@ -98,5 +99,7 @@ def ensure(recipe: Recipe, home: Path, progress: Progress = silent) -> PhantomCo
     name = digest([vars(recipe), code_digest(draw)])[:8]
     folder = home / "cohorts" / f"{recipe.name}-{name}"
     if not folder.is_dir():
-        make(folder, recipe, home, progress)
+        with locked(folder.parent / f".{folder.name}.lock", wait=True, progress=progress):
+            if not folder.is_dir():  # another process may have made it meanwhile
+                make(folder, recipe, home, progress)
     return PhantomCohort.open(folder, home)

@@ -8,11 +8,9 @@ Built in half a minute from those two, once, and cached.
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 from dataclasses import dataclass
 from functools import cache
-from hashlib import blake2b
 from pathlib import Path
 
 import nibabel as nib
@@ -23,6 +21,8 @@ from pcgm_bench.anatomy import DK_NUMBERS
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.anatomy import LOBE_OF
 from pcgm_bench.contracts import UserError
+from pcgm_bench.store.closure import code_digest
+from pcgm_bench.store.parts import part_of
 
 DATA = Path(__file__).parent / "data"
 CORNER = np.array([-84.0, -113.0, -79.0])
@@ -151,11 +151,11 @@ def load_template(home: Path | None = None) -> Template:
     """
     if home is None:
         return build_template()
-    source = Path(__file__).read_bytes() + (DATA / "desikan_killiany_mni.nii.gz").read_bytes()
-    folder = home / "template" / blake2b(source, digest_size=8).hexdigest()
+    # The code that builds it, and the data beside that code.
+    folder = home / "template" / code_digest(build_template)[:16]
     if not folder.is_dir():
         template = build_template()
-        part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+        part = part_of(folder)
         part.mkdir(parents=True)
         arrays = (template.hull, template.ventricle, template.outward, template.fields, template.parcel)
         for name, array in zip(ARRAYS, arrays, strict=True):

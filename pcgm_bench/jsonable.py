@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 
 
-def plain_json(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
     """The same as plain JSON: NaN and infinities are None, NumPy numbers and arrays plain, keys text.
 
-    >>> plain_json({1: (float("nan"), np.float64(0.5))})
+    >>> jsonable({1: (float("nan"), np.float64(0.5))})
     {'1': [None, 0.5]}
     """
     if isinstance(value, Mapping):
-        return {str(key): plain_json(item) for key, item in value.items()}
+        return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return plain_json(value.tolist())
+        return jsonable(value.tolist())
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain_json(item) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
+        return [jsonable(item) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
     if isinstance(value, np.generic):
-        return plain_json(value.item())
+        return jsonable(value.item())
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value

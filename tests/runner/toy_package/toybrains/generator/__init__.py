@@ -1,0 +1,6 @@
+"""Generators."""
+
+from toybrains.generator.copy import Copy
+from toybrains.generator.scale import Scale
+
+__all__ = ["Copy", "Scale"]
