@@ -48,9 +48,7 @@ def forget(package: str) -> None:
 
 
 @pytest.fixture
-def command(
-    home: Path, installed: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Command:
+def command(home: Path, installed: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
     """The command line in this process: what a plugin does wrong must not end it.
 
     It draws no figures: they take a second a run, and the runs in a process of their own draw them.
