@@ -18,6 +18,7 @@ import numpy as np
 from pcgm_bench.contracts import FeatureExtractor
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import UserError
+from pcgm_bench.contracts import silent
 from pcgm_bench.features.forward import one_thread
 from pcgm_bench.store.atomic import write_bytes
 from pcgm_bench.store.closure import code_digest
@@ -28,17 +29,13 @@ from pcgm_bench.store.identity import safe_filename
 CHECKSUM_LETTERS = 32
 
 
-def _silent(_what: str, _done: int, _total: int) -> None:
-    return None
-
-
 def features_of(
     images: Sequence[np.ndarray],
     extractor: FeatureExtractor,
     folder: Path,
     *,
     workers: int = 1,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> np.ndarray:
     """Features of every image; from ``folder`` if they are there, else computed and kept there.
 

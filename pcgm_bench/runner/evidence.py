@@ -57,7 +57,7 @@ def gather_evidence(people: People, made: Made, progress: Progress, workers: int
     setup, request = people.setup, people.setup.request
     folders = {row: place.folder for row, place in made.places.items()}
     plans = {row: place.plans for row, place in made.places.items()}
-    features = Features(request, workers, progress)
+    features = Features(request, setup.environment, workers, progress)
     with calling(setup.study_plugin, "choosing the real images"):
         held_out = list(setup.study.real_rows(made.cohort.table, request.seed))
     factual = [m for m in made.measurements if m.row == "real"]

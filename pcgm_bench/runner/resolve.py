@@ -22,6 +22,7 @@ from pcgm_bench.contracts import RowKind
 from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import Study
 from pcgm_bench.contracts import UserError
+from pcgm_bench.runner import segmentation
 from pcgm_bench.runner.calling import calling
 from pcgm_bench.runner.generators import GeneratorSpec
 from pcgm_bench.runner.generators import find_generator
@@ -230,7 +231,9 @@ def open_ruler(name: str, options: SegmenterOptions) -> Ruler:
         segmenter = cls.open(options)
         identity = segmenter.identity
     environment = digest(Environment.current(options.device).model_dump(mode="json"))[:8]
-    return Ruler(segmenter, plugin, f"{identity}-{code_digest(cls)[:12]}-{environment}", options.home)
+    # The harness's own code too: it brings volumes into native mL, and says what is stored.
+    code = code_digest(cls, segmentation)[:12]
+    return Ruler(segmenter, plugin, f"{identity}-{code}-{environment}", options.home)
 
 
 def usable_rows(setup: Setup, cohort: Cohort, ruler: Ruler) -> Setup:

@@ -22,10 +22,7 @@ from pcgm_bench.results.scores import Scores
 from pcgm_bench.results.scores import read_scores
 from pcgm_bench.results.scores import write_scores
 from pcgm_bench.results.select import select
-from pcgm_bench.runner import chains
-from pcgm_bench.runner import image_metrics
-from pcgm_bench.runner import measurements as measured
-from pcgm_bench.runner import privacy_sets
+from pcgm_bench.runner import evidence as evidence_room
 from pcgm_bench.runner.calling import calling
 from pcgm_bench.runner.metric_uses import OpenMetric
 from pcgm_bench.runner.privacy_sets import Learnt
@@ -72,7 +69,7 @@ def scored_by(setup: Setup, basis: Basis) -> str:
     own measuring does it; images are never made again for that.
     """
     request = setup.request
-    harness = code_digest(chains, image_metrics, measured, privacy_sets)
+    harness = code_digest(evidence_room, scored_by)
     return digest(
         {
             "basis": asdict(basis),

@@ -14,16 +14,13 @@ from pathlib import Path
 
 from pcgm_bench.contracts.errors import UserError
 from pcgm_bench.contracts.scan import Progress
+from pcgm_bench.contracts.scan import silent
 from pcgm_bench.store.atomic import cannot_write
 from pcgm_bench.store.parts import host
 
 
-def _silent(_what: str, _done: int, _total: int) -> None:
-    return None
-
-
 @contextmanager
-def locked(path: Path, *, wait: bool = False, progress: Progress = _silent) -> Iterator[None]:
+def locked(path: Path, *, wait: bool = False, progress: Progress = silent) -> Iterator[None]:
     """Hold a lock file while inside.
 
     The file says who holds it: host, process and since when. It stays when it is freed; only the lock on it counts.

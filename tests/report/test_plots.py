@@ -124,8 +124,8 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[RunFolder, Scores]
     plugin = Plugin("studies", "plots", f"{__name__}:PlotStudy", "plot-toys", "1.5")
     monkeypatch.setattr(registry, "_found", lambda kind: [plugin] if kind == "studies" else [])
     identity = Identity(
-        method="mine", generators={}, study="plots", study_version="1", cohort="lab", cohort_hash="c", segmenter="s",
-        seed=0, quick=True, device="cpu", threads=1, package="0",
+        method="mine", generator="g", study="plots", study_version="1", cohort="lab", cohort_hash="c", segmenter="s",
+        seed=0, quick=True, device="cpu", threads=1, harness="h",
     )  # fmt: skip
     folder = RunFolder.open(home, identity)
     records = [Record("mine", RowKind.METHOD, "d", 1.0)]

@@ -55,9 +55,6 @@ It is a function of a module, so that another process can import it. It raises `
 Missing = Callable[[Path, Step], int]
 """How many units of a step are not stored yet; any upper bound will do where that is not known yet."""
 
-Progress = Callable[[str, int, int], None]
-"""``progress(what, done, total)``."""
-
 
 class Executor(Protocol):
     """Makes the steps of a run: here, in processes beside this one, or as jobs of a scheduler."""

@@ -17,10 +17,11 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import UserError
+from pcgm_bench.contracts import silent
 from pcgm_bench.runner.executors.interface import DoStep
 from pcgm_bench.runner.executors.interface import Missing
-from pcgm_bench.runner.executors.interface import Progress
 from pcgm_bench.runner.executors.interface import Step
 from pcgm_bench.runner.executors.interface import tasks_of
 from pcgm_bench.runner.executors.slurm_queue import Queue
@@ -41,10 +42,6 @@ SETTLE_SECONDS = 20.0
 """A network file system may show another machine's file this much later."""
 
 log = logging.getLogger(__name__)
-
-
-def silent(_what: str, _done: int, _total: int) -> None:
-    """Progress that nobody sees."""
 
 
 @dataclass(frozen=True)

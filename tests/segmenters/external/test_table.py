@@ -159,4 +159,8 @@ def test_a_columns_name_says_whose_score_it_is(
     folder, key = DerivativeFolder(tmp_path / "row"), ImageKey("01", "01")
     folder.write_segmentation(key, segmentation, fakes.AFFINE)
     back = folder.read_volumes(key)
-    assert (dict(back.volumes), back.qc, dict(back.qc_parts)) == (segmentation.volumes, segmentation.qc, segmentation.qc_parts)
+    assert (dict(back.volumes), back.qc, dict(back.qc_parts)) == (
+        segmentation.volumes,
+        segmentation.qc,
+        segmentation.qc_parts,
+    )
