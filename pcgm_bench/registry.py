@@ -221,9 +221,12 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 def _found(kind: Kind) -> list[Plugin]:
     """One plugin an entry point; an entry listed twice by the same package (two metadata folders) counts once."""
     listed: dict[tuple[str, str], Plugin] = {}
+    # The metadata of a package is parsed each time that its name is asked for: once a package is enough.
+    known: dict[int, tuple[str, str]] = {}
     for entry in entry_points(group=f"pcgm_bench.{kind}"):
-        distribution = entry.dist.name if entry.dist else "unknown"
-        version = entry.dist.version if entry.dist else "?"
+        if id(entry.dist) not in known:
+            known[id(entry.dist)] = (entry.dist.name, entry.dist.version) if entry.dist else ("unknown", "?")
+        distribution, version = known[id(entry.dist)]
         listed.setdefault((entry.name, distribution), Plugin(kind, entry.name, entry.value, distribution, version))
     return list(listed.values())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
 
@@ -55,7 +56,7 @@ class Environment(BaseModel):
         kind = torch.device(device).type
         return cls(
             python=".".join(platform.python_version_tuple()[:2]),
-            packages={**_versions(), **(dependencies or {})},
+            packages={**dict(_versions()), **(dependencies or {})},
             instructions=torch.backends.cpu.get_cpu_capability(),
             device=kind,
             gpu=torch.cuda.get_device_name(device) if kind == "cuda" else "",
@@ -94,11 +95,12 @@ def must_match(stored: Environment, now: Environment, where: str) -> None:
         raise UserError(msg)
 
 
-def _versions() -> dict[str, str]:
-    versions = {}
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    versions = []
     for package in PACKAGES:
         try:
-            versions[package] = version(package)
+            versions.append((package, version(package)))
         except PackageNotFoundError:
             continue
-    return versions
+    return tuple(versions)

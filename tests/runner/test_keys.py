@@ -104,7 +104,7 @@ def test_another_version_of_what_the_package_imports_is_not_mixed_with_this_one(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lessnoise\nVersion: 2.0\n")
     done = command(*QUICK, site=edited)
     assert done.code == 2
-    assert "begun with lessnoise 1.0, here lessnoise 2.0" in done.complaint
+    assert "begun with lessnoise 1.0, here 2.0" in done.complaint
     assert tree_digest(home, but=TIMES) == before
 
 
