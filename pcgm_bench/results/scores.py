@@ -26,6 +26,7 @@ class Scores(BaseModel):
 
     Attributes:
         scored_by: hash of all that the scores depend on; see `pcgm_bench.runner.scoring`.
+        code: the part of it that is code.
         study: name of the study.
         study_version: its protocol's version.
         is_phantom: whether the people are simulated.
@@ -39,6 +40,7 @@ class Scores(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     scored_by: str
+    code: str = ""
     study: str
     study_version: str
     is_phantom: bool

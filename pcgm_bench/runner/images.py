@@ -84,4 +84,4 @@ def context_of(people: People, spec: GeneratorSpec, progress: Progress) -> Conte
 def _ruler_of(people: People, place: RowPlace) -> Ruler:
     if can_measure(people.setup, place.row, people.ruler):
         return people.ruler
-    return Ruler(NotMeasured(), NOT_MEASURED, "not-measured", people.ruler.home)
+    return Ruler(NotMeasured(), NOT_MEASURED, "not-measured", "", people.ruler.home)

@@ -233,7 +233,7 @@ def open_ruler(name: str, options: SegmenterOptions) -> Ruler:
     environment = digest(Environment.current(options.device).model_dump(mode="json"))[:8]
     # The harness's own code too: it brings volumes into native mL, and says what is stored.
     code = code_digest(cls, segmentation)[:12]
-    return Ruler(segmenter, plugin, f"{identity}-{code}-{environment}", options.home)
+    return Ruler(segmenter, plugin, f"{identity}-{code}", environment, options.home)
 
 
 def usable_rows(setup: Setup, cohort: Cohort, ruler: Ruler) -> Setup:

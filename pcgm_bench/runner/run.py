@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -54,8 +55,10 @@ from pcgm_bench.runner.rows import basis_of
 from pcgm_bench.runner.rows import identity_of
 from pcgm_bench.runner.rows import row_places
 from pcgm_bench.runner.scoring import Basis
+from pcgm_bench.runner.scoring import finished_elsewhere
 from pcgm_bench.runner.scoring import score
 from pcgm_bench.runner.scoring import scored_by
+from pcgm_bench.runner.scoring import scoring_code
 from pcgm_bench.runner.scoring import store_scores
 from pcgm_bench.runner.scoring import stored_scores
 from pcgm_bench.runner.scoring import study_tables
@@ -70,6 +73,8 @@ from pcgm_bench.runner.volume_rows import volume_row
 from pcgm_bench.store import RunFolder
 from pcgm_bench.store import digest
 from pcgm_bench.tables import Table
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -118,11 +123,16 @@ def run(request: RunRequest, progress: Progress = silent, workers: int = 1) -> R
     setup = resolve(request)
     with pinned_threads(request.threads):
         people = find_people(setup, progress)
+        identity = identity_of(people.setup, people.cohort, people.ruler)
+        stored = RunFolder.place(request.home, identity)
+        if (scores := finished_elsewhere(stored, people.setup)) is not None:
+            log.warning("%s: finished on another kind of processor; shown as it was stored", stored.root.name)
+            return RunResult(stored, scores, study_tables(setup.study, scores))
         if request.image_folder is not None:
             # Images that are refused leave no run behind.
             segmented = segment_people(people, progress, _helped(people, workers, Step.SEGMENTATIONS))
             plan_people(people, segmented, check=True)
-        folder = RunFolder.open(request.home, identity_of(people.setup, people.cohort, people.ruler))
+        folder = RunFolder.open(request.home, identity)
         # What is finished can be read where nothing can be written.
         with folder.working(progress) if os.access(folder.root, os.W_OK) else contextlib.nullcontext():
             session = start(people.setup, started, workers)
@@ -186,7 +196,8 @@ class _Work:
         )
         shown = examples(setup.study, cohort, folds, plans, folders, setup.request.seed)
         failure = failed.get(setup.request.method, "")
-        stamp = scored_by(setup, basis)
+        code = scoring_code(setup)
+        stamp = scored_by(code, basis)
         if (scores := stored_scores(self.folder, stamp)) is not None:
             with guarded(setup.study_plugin, "making its tables"):
                 tables = study_tables(setup.study, scores)
@@ -199,6 +210,7 @@ class _Work:
             said = list(setup.study.warnings(cohort.table, people.cohort))
         scores = Scores(
             scored_by=stamp,
+            code=code,
             study=setup.request.study,
             study_version=str(setup.study.version),
             is_phantom=people.cohort.is_phantom,

@@ -31,6 +31,7 @@ from pcgm_bench.runner.resolve import Setup
 from pcgm_bench.store import RunFolder
 from pcgm_bench.store import digest
 from pcgm_bench.store.closure import code_digest
+from pcgm_bench.store.environment import differences
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
 
@@ -62,25 +63,48 @@ def who_learnt(setup: Setup) -> dict[str, Learnt]:
     return {row.name: learnt_from(setup.specs[row.name], asked) for row in setup.image_rows}
 
 
-def scored_by(setup: Setup, basis: Basis) -> str:
-    """Hash of all that the scores depend on.
-
-    Scoring again is cheap, so any edit of the study, of a metric, of the statistics that they use, or of the harness's
-    own measuring does it; images are never made again for that.
+def scoring_code(setup: Setup) -> str:
+    """Hash of the code that scores, and of what it is told: the study, every metric with the statistics that it uses,
+    and the harness's own measuring.
     """
     request = setup.request
-    harness = code_digest(evidence_room, scored_by)
     return digest(
         {
-            "basis": asdict(basis),
             "study": [code_digest(type(setup.study)), str(setup.study.version)],
             "rows": [asdict(row) for row in setup.rows],
             "metrics": {metric.name: metric.source for metric in setup.metrics.everything},
-            "harness": harness,
+            "harness": code_digest(evidence_room, scoring_code),
             "seed": request.seed,
             "quick": request.quick,
         }
     )
+
+
+def scored_by(code: str, basis: Basis) -> str:
+    """Hash of all that the scores depend on.
+
+    Scoring again is cheap, so any edit of the study, of a metric, of the statistics that they use, or of the harness's
+    own measuring does it; images are never made again for that.
+
+    Args:
+        code: from `scoring_code`.
+        basis: what they are made from.
+    """
+    return digest({"basis": asdict(basis), "code": code})
+
+
+def finished_elsewhere(folder: RunFolder, setup: Setup) -> Scores | None:
+    """The scores of a run that was finished on another kind of processor, by the code and the libraries of today.
+
+    Nothing can be added to such a run, and nothing has to be: it is shown as it was stored. None for any other run.
+    """
+    if not (folder.environment_file.exists() and folder.scores_file.exists()):
+        return None
+    here, there = setup.environment, folder.environment
+    if here == there or differences(there.model_copy(update={"instructions": here.instructions}), here):
+        return None
+    scores = read_scores(folder.scores_file)
+    return scores if scores.code == scoring_code(setup) else None
 
 
 def stored_scores(folder: RunFolder, stamp: str) -> Scores | None:

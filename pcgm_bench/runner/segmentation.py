@@ -36,14 +36,21 @@ class Ruler:
     Attributes:
         segmenter: measures images.
         plugin: where it comes from.
-        digest: its identity, its code, and the libraries: names the folders of what it measured.
+        digest: its identity and its code: part of every run's key.
+        environment: hash of libraries and processor; with the digest, it names the folders of what was measured.
         home: where everything is kept.
     """
 
     segmenter: Segmenter
     plugin: Plugin
     digest: str
+    environment: str
     home: Path
+
+    @property
+    def place(self) -> str:
+        """Name of the folders of what it measured: what two environments measure is not mixed."""
+        return f"{safe_filename(self.digest)}-{self.environment}"
 
     def measure(self, scan: Scan, *, voxels: bool = False) -> Segmentation:
         """The segmentation of a scan, with volumes in the person's own mL (not of the head registered to the grid).
@@ -71,12 +78,12 @@ class Ruler:
     def _store(self) -> SegmentationStore | None:
         if not self.segmenter.depends_on_image_alone:
             return None
-        return SegmentationStore(self.home / "segmentations" / "by-content" / safe_filename(self.digest))
+        return SegmentationStore(self.home / "segmentations" / "by-content" / self.place)
 
 
 def segmentation_folder(cohort: Cohort, ruler: Ruler) -> DerivativeFolder:
     """``<home>/segmentations/<cohort>--<key>``, the key made of the cohort's content and the segmenter's digest."""
-    key = digest([cohort.content_hash, ruler.digest])[:12]
+    key = digest([cohort.content_hash, ruler.place])[:12]
     return DerivativeFolder(ruler.home / "segmentations" / f"{safe_filename(cohort.name)}--{key}")
 
 

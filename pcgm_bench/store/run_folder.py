@@ -93,16 +93,20 @@ class RunFolder:
         return self.root / "volumes" / safe_filename(row) / f"fold-{fold + 1}.json"
 
     @classmethod
+    def place(cls, home: Path, identity: Identity) -> RunFolder:
+        """Where this run is, or would be."""
+        return cls(home / "runs" / identity.folder_name)
+
+    @classmethod
     def open(cls, home: Path, identity: Identity) -> RunFolder:
         """The folder of this run, made if it is new.
 
         Raises:
             UserError: it cannot be written to, or holds another run.
         """
-        folder = cls(home / "runs" / identity.folder_name)
+        folder = cls.place(home, identity)
         if not folder.identity_file.exists():
-            content = identity.model_dump(mode="json", exclude={"schema_version"})
-            write_versioned(folder.identity_file, SCHEMA, content)
+            write_versioned(folder.identity_file, SCHEMA, identity.model_dump(mode="json"))
         if folder.identity != identity:
             raise UserError(f"{folder.root}: holds another run; {REMOVE}")
         return folder

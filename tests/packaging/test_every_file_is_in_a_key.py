@@ -12,7 +12,7 @@ from pcgm_bench.runner import evidence
 from pcgm_bench.runner import samples
 from pcgm_bench.runner import segmentation
 from pcgm_bench.runner import volume_rows
-from pcgm_bench.runner.scoring import scored_by
+from pcgm_bench.runner.scoring import scoring_code
 from pcgm_bench.store.closure import closure_files
 
 PACKAGE = Path(pcgm_bench.__file__).parent
@@ -29,7 +29,7 @@ OTHER_SIZES = ("methods/pcgm/mgd/paper.py", "methods/pcgm/cmg/voxels.py")
 def files_in_keys() -> set[Path]:
     """Of every plugin that ships, and of the harness where it makes images or measures them."""
     objects = [plugin.load() for kind in registry.KINDS for plugin in registry.plugins(kind) if plugin.is_own]
-    harness = [segmentation, evidence, counterfactuals, samples, volume_rows, scored_by, BidsSource]
+    harness = [segmentation, evidence, counterfactuals, samples, volume_rows, scoring_code, BidsSource]
     return {path.resolve() for thing in [*objects, *harness] for path in closure_files(thing)}
 
 

@@ -114,7 +114,7 @@ def axiom_table(result: RunResult) -> Table:
 
 
 def segmented(home: Path) -> SegmentedCohort:
-    ruler = Ruler(fakes_regions.RegionSegmenter(), TOY_SEGMENTER, "toy-1", home)
+    ruler = Ruler(fakes_regions.RegionSegmenter(), TOY_SEGMENTER, "toy-1", "", home)
     return segment_cohort(fakes_regions.RegionCohort(0), ruler, silent)
 
 
@@ -211,7 +211,7 @@ def test_shares_make_every_link_once(
     cohort = segmented(tmp_path)
     spec = find_generator("drifter", tmp_path)
     folds = for_row(plan_study(cohort, STUDY, 0, True), "basis", spec.card, STUDY)
-    ruler = Ruler(fakes_regions.RegionSegmenter(), TOY_SEGMENTER, "toy-1", tmp_path)
+    ruler = Ruler(fakes_regions.RegionSegmenter(), TOY_SEGMENTER, "toy-1", "", tmp_path)
 
     def made(name: str, *shares: Share) -> dict[str, str]:
         folder = DerivativeFolder(tmp_path / name)

@@ -25,7 +25,7 @@ from pcgm_bench.runner.segmented_cohort import SegmentedCohort
 
 @pytest.fixture
 def cohort(home: Path, toys: list[str]) -> SegmentedCohort:
-    ruler = Ruler(fakes.ToySegmenter(), registry.find("segmenters", "toy"), "toy", home)
+    ruler = Ruler(fakes.ToySegmenter(), registry.find("segmenters", "toy"), "toy", "", home)
     return segment_cohort(fakes.ToyCohort(0), ruler, silent)
 
 

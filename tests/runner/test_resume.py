@@ -278,3 +278,18 @@ def test_a_run_begun_in_another_environment_is_not_gone_on_with(home: Path, toys
     with pytest.raises(UserError, match=r"begun with torch 1\.0\.0, here .*are not mixed"):
         run(request(home))
     assert fakes.tree_digest(home, but=TIMES) == before
+
+
+def test_a_run_finished_on_another_processor_is_shown_as_it_was_stored(home: Path, toys: list[str]) -> None:
+    result = run(request(home))
+    path = result.folder.environment_file
+    fields = read_versioned(path, SCHEMA, "environment")
+    write_versioned(path, SCHEMA, {**fields, "instructions": "another"})
+    toys.clear()
+    before = fakes.tree_digest(home)
+    again = run(request(home))
+    assert (again.scores, again.made, toys) == (result.scores, 0, [])
+    assert fakes.tree_digest(home) == before
+    result.folder.scores_file.unlink()
+    with pytest.raises(UserError, match="processor instructions another, here"):
+        run(request(home))
