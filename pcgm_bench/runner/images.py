@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping
+from functools import partial
 
 from pcgm_bench import registry
 from pcgm_bench.contracts import Context
@@ -33,7 +34,7 @@ def make_images(
     cohort: SegmentedCohort,
     places: Mapping[str, RowPlace],
     share: Share = EVERYTHING,
-    count: Callable[[], object] = lambda: None,
+    count: Callable[[str], object] = lambda _row: None,
     progress: Progress = silent,
 ) -> dict[str, str]:
     """Make every missing image of a share of all rows, row by row.
@@ -43,7 +44,7 @@ def make_images(
         cohort: the same, segmented.
         places: rows with images.
         share: which of the images.
-        count: called after each.
+        count: called with the row after each.
         progress: told (what, done, total) by generators that take long.
 
     Returns:
@@ -64,7 +65,7 @@ def make_images(
             folder=place.folder,
             context=context_of(people, spec, progress),
             share=share,
-            count=count,
+            count=partial(count, name),
         )
         make = make_samples if people.setup.study.job is Job.SAMPLE else make_counterfactuals
         try:

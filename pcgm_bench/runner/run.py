@@ -232,10 +232,13 @@ class _Work:
         waiting = {row: list(requests) for row, requests in wanted.items()}
         what = "new brains" if self.people.setup.study.job is Job.SAMPLE else "counterfactuals"
 
-        def count() -> None:
+        def count(last: str = "") -> None:
+            """Look up to the row ``last``; "" looks at all, which after every image would take long."""
             for row, place in places.items():
                 # What is done stays done: it need not be looked at again.
                 waiting[row] = [request for request in waiting[row] if not place.folder.is_done(request)]
+                if row == last:
+                    break
             done = {row: len(wanted[row]) - len(waiting[row]) for row in places}
             self.made = sum(done.values()) - sum(before.values())
             for row, number in done.items():

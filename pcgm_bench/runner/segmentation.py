@@ -108,9 +108,12 @@ def segment_cohort(
     folder = segmentation_folder(cohort, ruler)
     wanted = [ImageRequest(key) for key in keys_of(cohort.table)]
     reported = [-1]
+    waiting = list(wanted)
 
     def count() -> int:
-        done = folder.count_done(wanted)
+        # What is done stays done: it need not be looked at again.
+        waiting[:] = [request for request in waiting if not folder.is_done(request)]
+        done = len(wanted) - len(waiting)
         if done != reported[0]:
             progress("segment scans", done, len(wanted))
         reported[0] = done
