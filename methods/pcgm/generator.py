@@ -33,6 +33,9 @@ from pcgm_bench.methods.pcgm.pgm.table import segmentation_of
 from pcgm_bench.methods.pcgm.pgm.table import volume_table
 from pcgm_bench.training.people import conditions_under
 
+LOBES = pd.Index(LOBE_NAMES)
+"""Made once: a bootstrap answers thousands of times."""
+
 
 class PCGM(TrainedMGD):
     """Li et al. 2025: probabilistic graph module, counterfactual mask generator, mask-guided diffusion.
@@ -79,9 +82,8 @@ class PCGM(TrainedMGD):
         Returns:
             The lobes of ``asked`` under their interventions, same order.
         """
-        lobes = list(LOBE_NAMES)
-        answer = linear_counterfactuals(train, asked, interventions, lobes)
-        return pd.DataFrame(answer, index=asked.index, columns=lobes)
+        answer = linear_counterfactuals(train, asked, interventions, LOBE_NAMES)
+        return pd.DataFrame(answer, index=asked.index, columns=LOBES)
 
     def counterfactual_volumes(self, scan: Scan, do: Intervention, seed: int) -> dict[str, float]:
         """Lobes (mL) of this person under ``do``: abduction, action, prediction.
