@@ -37,6 +37,10 @@ __all__ = ["counterfactual", "leaderboard", "list_methods", "metric", "run", "sc
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
 def __getattr__(name: str) -> Any:
     # Lazy, so that `pcgm-bench --help` does not wait for torch.
     if name in __all__:

@@ -213,8 +213,9 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     '; did you mean pcgm? There are: oracle, pcgm'
     """
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    meant = f"; did you mean {close[0]}?" if close else "."
+    lower = {known_name.lower(): known_name for known_name in names}
+    close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    meant = f"; did you mean {lower[close[0]]}?" if close else "."
     return f"{meant} There are: {', '.join(names) or 'none'}"
 
 

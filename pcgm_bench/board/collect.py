@@ -65,7 +65,7 @@ def result_of(folder: RunFolder) -> Result:
         is_phantom=scores.is_phantom,
         records=records,
         missing=missing,
-        kinds={row: kind for row, kind in scores.rows.items() if row in missing},
+        kinds={row.name: row.kind for row in scores.rows if row.name in missing},
         unmeasured=unmeasured,
         warnings=scores.warnings,
         provenance=provenance_of(manifest),

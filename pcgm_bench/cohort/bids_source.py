@@ -19,7 +19,7 @@ class BidsSource(CohortSource):
 
     name: ClassVar[str] = "BIDS folder"
     title: ClassVar[str] = "a folder of scans"
-    options: ClassVar[frozenset[str]] = frozenset({"maps"})
+    options: ClassVar[frozenset[str]] = frozenset({"maps", "grid"})
 
     def open(self, request: CohortRequest, home: Path, seed: int, quick: bool, progress: Progress) -> Cohort:
         """Read the folder ``request.name``; everybody in it, whatever ``seed`` and ``quick`` say.

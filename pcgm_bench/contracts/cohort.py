@@ -126,8 +126,9 @@ class CohortSource(ABC):
     Attributes:
         name: as registered.
         title: in words.
-        options: which of ``maps``, ``effect``, ``mechanism`` and ``population`` of a request it honours. Another one
-            that the user gives is an error, never ignored (a study's ``population`` is a wish, and may be ignored).
+        options: which of ``maps``, ``effect``, ``mechanism``, ``grid`` and ``population`` of a request it honours.
+            Another one that the user gives is an error, never ignored. A study's ``population`` is a wish and may be
+            ignored, and so may ``quick``.
     """
 
     name: ClassVar[str]

@@ -63,6 +63,9 @@ class MetricRecord:
         perfect: value of a perfect generator, in expectation; NaN where it depends on the data: read the floor.
         useless: value of a useless one; infinity where there is no bound, NaN where it depends on the data.
         rule: ``sound``, or ``paper``: as published, mistakes included. The two never share a column.
+
+    Raises:
+        ValueError: no such direction.
     """
 
     name: str
@@ -74,6 +77,10 @@ class MetricRecord:
     perfect: float
     useless: float
     rule: str = "sound"
+
+    def __post_init__(self) -> None:
+        if self.direction not in ("higher", "lower", "perfect"):
+            raise ValueError(f"{self.name}: direction {self.direction!r} is not higher, lower or perfect")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pydantic import ConfigDict
 from pydantic import ValidationError
 
 from pcgm_bench.contracts import Record
-from pcgm_bench.contracts import RowKind
+from pcgm_bench.contracts import Row
 from pcgm_bench.contracts import UserError
 from pcgm_bench.store.schema import read_versioned
 from pcgm_bench.store.schema import write_versioned
@@ -30,7 +30,7 @@ class Scores(BaseModel):
         study: name of the study.
         study_version: its protocol's version.
         is_phantom: whether the people are simulated.
-        rows: every row of the study, in the order of its tables, -> what it is.
+        rows: of the study, in the order of its tables, those without results too.
         skipped: row or metric -> why there is nothing of it.
         warnings: what not to believe, one line each.
         metrics: name in the records -> identity of the metric: what must be equal for two values to be compared.
@@ -44,7 +44,7 @@ class Scores(BaseModel):
     study: str
     study_version: str
     is_phantom: bool
-    rows: dict[str, RowKind] = {}
+    rows: list[Row] = []
     skipped: dict[str, str] = {}
     warnings: list[str] = []
     metrics: dict[str, str] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from pcgm_bench.runner.calling import calling
 from pcgm_bench.runner.request import RunRequest
 from pcgm_bench.store.closure import code_digest
 from pcgm_bench.store.derivative_folder import DamagedFileError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class OpenMetric:
                     raise WrongReturn(f"measure returned {type(estimate).__name__}, not an Estimate")
             return estimate
         except PluginError as error:
+            log.warning("%s", error)
             return Estimate(reason=str(error))
 
     def judging(self, score: str, threshold: float | None) -> OpenMetric:

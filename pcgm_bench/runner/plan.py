@@ -14,9 +14,7 @@ from pydantic import ValidationError
 from pcgm_bench.contracts import UserError
 from pcgm_bench.runner.request import RunRequest
 from pcgm_bench.runner.resolve import Setup
-from pcgm_bench.runner.rows import harness_digest
 from pcgm_bench.store import digest
-from pcgm_bench.store.closure import code_digest
 from pcgm_bench.store.schema import read_versioned
 from pcgm_bench.store.schema import write_versioned
 
@@ -27,7 +25,7 @@ _REQUEST = TypeAdapter(RunRequest)
 def write_plan(setup: Setup) -> Path:
     """Write the plan of a run, if it is not there; returns its file. Raises UserError where it cannot be written."""
     request = _REQUEST.dump_python(setup.request, mode="json")
-    content = {"request": request, "code": code_of(setup)}
+    content = {"request": request, "code": setup.code}
     path = setup.request.home / "plans" / f"{digest(content)[:16]}.json"
     if not path.exists():
         write_versioned(path, SCHEMA, content)
@@ -49,11 +47,5 @@ def check_code(setup: Setup, code: str, path: Path) -> None:
     Raises:
         UserError: a generator, the study or the harness is not what it was.
     """
-    if code_of(setup) != code:
+    if setup.code != code:
         raise UserError(f"{path}: the code has changed since this plan was made; give the run's command again")
-
-
-def code_of(setup: Setup) -> str:
-    """Hash of the code and weights that make a run's images."""
-    specs = {row: spec.digest for row, spec in setup.specs.items()}
-    return digest([specs, code_digest(type(setup.study)), harness_digest()])[:16]

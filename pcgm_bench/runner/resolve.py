@@ -26,6 +26,7 @@ from pcgm_bench.runner import segmentation
 from pcgm_bench.runner.calling import calling
 from pcgm_bench.runner.generators import GeneratorSpec
 from pcgm_bench.runner.generators import find_generator
+from pcgm_bench.runner.harness_code import harness_digest
 from pcgm_bench.runner.image_folder import image_folder_spec
 from pcgm_bench.runner.metric_uses import OpenMetrics
 from pcgm_bench.runner.metric_uses import open_metrics
@@ -66,6 +67,7 @@ class Setup:
     skipped: Mapping[str, str]
     metrics: OpenMetrics
     environment: Environment
+    code: str
 
     @property
     def image_rows(self) -> list[Row]:
@@ -103,6 +105,7 @@ def resolve(request: RunRequest) -> Setup:
         PluginError: a plugin that cannot be used.
     """
     study, plugin = find_study(request.study)
+    find_cohort(request.cohort)
     if request.image_folder is not None:
         registry.check_name(request.method, "--name")
     else:
@@ -132,7 +135,10 @@ def resolve(request: RunRequest) -> Setup:
     metrics = open_metrics(study, plugin, request)
     dependencies = next(spec.dependencies for spec in specs.values() if spec.name == request.method)
     environment = Environment.current(request.device, dependencies)
-    return Setup(request, study, plugin, rows, specs, skipped, metrics, environment)
+    ruler = registry.get("segmenters", request.segmenter)
+    digests = {row: spec.digest for row, spec in specs.items()}
+    code = digest([digests, code_digest(type(study), ruler), harness_digest()])[:16]
+    return Setup(request, study, plugin, rows, specs, skipped, metrics, environment, code)
 
 
 def _rows(study: Study, plugin: registry.Plugin, method: str) -> list[Row]:
@@ -182,7 +188,8 @@ def find_cohort(request: CohortRequest) -> tuple[CohortSource, registry.Plugin |
         source, plugin = BidsSource(), None
     else:
         raise UserError(f"no cohort and no folder is called {request.name!r}{registry.suggestion(request.name, names)}")
-    given = {"maps": request.maps, "effect": request.effect, "mechanism": request.mechanism}
+    grid = "" if request.grid == CohortRequest().grid else request.grid
+    given = {"maps": request.maps, "effect": request.effect, "mechanism": request.mechanism, "grid": grid}
     for option, value in given.items():
         if value and option not in source.options:
             flag = {"maps": "map"}.get(option, option)
@@ -195,7 +202,7 @@ def open_cohort(request: CohortRequest, home: Path, seed: int, quick: bool, prog
     source, plugin = find_cohort(request)
     with contextlib.nullcontext() if plugin is None else calling(plugin, "opening it"):
         cohort = source.open(request, home, seed, quick, progress)
-    return coded(cohort, source)
+    return coded(cohort, source, plugin)
 
 
 def open_training(request: CohortRequest, home: Path, progress: Progress) -> Cohort:
@@ -203,7 +210,7 @@ def open_training(request: CohortRequest, home: Path, progress: Progress) -> Coh
     source, plugin = find_cohort(request)
     with contextlib.nullcontext() if plugin is None else calling(plugin, "opening its training people"):
         cohort = source.open_training(request, home, progress)
-    return coded(cohort, source)
+    return coded(cohort, source, plugin)
 
 
 def open_people(setup: Setup, progress: Progress) -> Cohort:

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Row
-from pcgm_bench.runner import counterfactuals
-from pcgm_bench.runner import samples
-from pcgm_bench.runner import volume_rows
 from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.fold_plan import for_row
+from pcgm_bench.runner.harness_code import harness_digest
 from pcgm_bench.runner.resolve import Setup
 from pcgm_bench.runner.segmentation import Ruler
 from pcgm_bench.store import DerivativeFolder
 from pcgm_bench.store import Identity
 from pcgm_bench.store import RunFolder
 from pcgm_bench.store import digest
-from pcgm_bench.store.closure import code_digest
 from pcgm_bench.store.environment import Environment
 from pcgm_bench.store.identity import safe_filename
 
@@ -46,12 +42,6 @@ class RowPlace:
         """Images that are not done yet."""
         requests = [request for fold in self.plans for request in fold.requests]
         return len(requests) - self.folder.count_done(requests)
-
-
-@cache
-def harness_digest() -> str:
-    """Hash of the harness's code that calls generators and segmenters: seeds, folds, what is stored."""
-    return code_digest(counterfactuals, samples, volume_rows)[:16]
 
 
 def identity_of(setup: Setup, cohort: Cohort, ruler: Ruler) -> Identity:

@@ -77,7 +77,7 @@ from pcgm_bench.tables import Table
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunResult:
     """What came out of a run.
 
@@ -96,6 +96,12 @@ class RunResult:
     made: int = 0
     examples: Sequence[Example] = ()
     failure: str = ""
+
+    def __repr__(self) -> str:
+        """Short, for notebooks: what was run, and where it is."""
+        identity = self.folder.identity
+        numbers = len(self.scores.records)
+        return f"RunResult({identity.method} in {identity.study}, {numbers} numbers, {self.folder.root})"
 
     def to_frame(self) -> pd.DataFrame:
         """Every number of the run, one a row."""
@@ -214,7 +220,7 @@ class _Work:
             study=setup.request.study,
             study_version=str(setup.study.version),
             is_phantom=people.cohort.is_phantom,
-            rows={row.name: row.kind for row in setup.rows},
+            rows=list(setup.rows),
             skipped=missing | not_possible(evidence.images),
             warnings=[*people.cohort.notes, *remarks, *said],
             metrics={name: use.identity for name, use in evidence.uses.items()},

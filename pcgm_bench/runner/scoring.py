@@ -191,11 +191,13 @@ def study_tables(study: Study | ReadingStudy, scores: Scores) -> list[Table]:
     added = select(scores.records, group=ADDED)
     tables = list(study.tables([record for record in scores.records if record.group != ADDED]))
     if added:
-        title = "Metrics added to the study's, with 95 % interval"
+        title = "Metrics added to the study's; 95 % interval where the metric has one"
         headings = {record.column: record.column.removeprefix("added: ") for record in added}
         show = with_interval(".4g")
         tables.append(pivot(added, name="added-metrics", title=title, across="column", show=show, headings=headings))
     if scores.skipped:
-        rows = [[row, reason] for row, reason in sorted(scores.skipped.items())]
-        tables.append(Table("skipped", "Not run", [Column("row"), Column("reason")], rows))
+        order = {row.name: place for place, row in enumerate(scores.rows)}
+        names = sorted(scores.skipped, key=lambda name: (order.get(name, len(order)), name))
+        rows = [[name, scores.skipped[name]] for name in names]
+        tables.append(Table("skipped", "Not run", [Column("row or metric"), Column("reason")], rows))
     return tables

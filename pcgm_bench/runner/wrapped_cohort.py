@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,9 @@ from pcgm_bench.contracts import CohortSource
 from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
+from pcgm_bench.plugin_guard import WrongReturn
+from pcgm_bench.registry import Plugin
+from pcgm_bench.runner.calling import calling
 from pcgm_bench.store import digest
 from pcgm_bench.store.closure import code_digest
 
@@ -85,9 +90,27 @@ class CodedCohort(WrappedCohort):
 
     Attributes:
         code: hash of that code.
+        plugin: whose code it is, to name it where it fails; None for a BIDS folder.
     """
 
     code: str
+    plugin: Plugin | None = None
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The source's; raises PluginError where that fails."""
+        with self._guarded("giving its table"):
+            return self.source.table
+
+    def __getitem__(self, index: int) -> Scan:
+        with self._guarded(f"giving scan {index}"):
+            scan = self.source[index]
+            if not isinstance(scan, Scan):
+                raise WrongReturn(f"it gave {type(scan).__name__}, not a Scan")
+            return scan
+
+    def _guarded(self, doing: str) -> AbstractContextManager[None]:
+        return nullcontext() if self.plugin is None else calling(self.plugin, doing)
 
     @property
     def content_hash(self) -> str:
@@ -95,6 +118,6 @@ class CodedCohort(WrappedCohort):
         return digest([self.source.content_hash, self.code])
 
 
-def coded(cohort: Cohort, source: CohortSource) -> CodedCohort:
+def coded(cohort: Cohort, source: CohortSource, plugin: Plugin | None) -> CodedCohort:
     """A cohort as its source has opened it, with the code of both in its hash."""
-    return CodedCohort(cohort, code_digest(type(cohort), type(source)))
+    return CodedCohort(cohort, code_digest(type(cohort), type(source)), plugin)

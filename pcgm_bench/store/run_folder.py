@@ -176,7 +176,11 @@ class RunFolder:
         atomic.write_json(self.manifest_file, manifest.model_dump(mode="json"))
 
     def write_tables(self, texts: Sequence[tuple[str, str]]) -> None:
-        """Store tables ``(file name, content)``."""
+        """Store tables ``(file name, content)``; those of earlier scores go."""
+        names = {name for name, _text in texts}
+        for path in self.tables_folder.glob("*"):
+            if path.suffix in (".csv", ".md") and path.name not in names:
+                path.unlink(missing_ok=True)
         for name, text in texts:
             atomic.write_text(self.tables_folder / name, text)
 

@@ -23,7 +23,7 @@ class PhantomSource(CohortSource):
 
     name: ClassVar[str] = "phantom"
     title: ClassVar[str] = "simulated people with known truth"
-    options: ClassVar[frozenset[str]] = frozenset({"effect", "mechanism", "population"})
+    options: ClassVar[frozenset[str]] = frozenset({"effect", "mechanism", "population", "grid"})
 
     def open(self, request: CohortRequest, home: Path, seed: int, quick: bool, progress: Progress) -> PhantomCohort:
         """A study's cohort, made under ``home/cohorts`` if it is not there yet.
