@@ -17,14 +17,14 @@ from pcgm_bench.contracts import Metric
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import silent
-from pcgm_bench.runner import ImageFolder
-from pcgm_bench.runner import MethodRequest
-from pcgm_bench.runner import Person
-from pcgm_bench.runner import RunRequest
-from pcgm_bench.runner import RunResult
-from pcgm_bench.runner import run as run_request
+from pcgm_bench.runner.one_off import Person
 from pcgm_bench.runner.one_off import changed_image
 from pcgm_bench.runner.one_off import ruler_of
+from pcgm_bench.runner.request import ImageFolder
+from pcgm_bench.runner.request import MethodRequest
+from pcgm_bench.runner.request import RunRequest
+from pcgm_bench.runner.run import RunResult
+from pcgm_bench.runner.run import run as run_request
 from pcgm_bench.runner.threads import pinned_threads
 from pcgm_bench.store import default_home
 

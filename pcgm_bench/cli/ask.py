@@ -30,7 +30,7 @@ def ask(
     """
     from pcgm_bench.contracts import CohortRequest
     from pcgm_bench.progress import Reporter
-    from pcgm_bench.runner import write_interventions
+    from pcgm_bench.runner.interventions_csv import write_interventions
 
     request = CohortRequest(real, tuple(maps or ()), effect, mechanism, grid)
     with Reporter(quiet=quiet) as progress:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pcgm_bench.cli import options
 
 if TYPE_CHECKING:
-    from pcgm_bench.runner import RunRequest
+    from pcgm_bench.runner.request import RunRequest
 
 EXECUTORS = ("local", "slurm")
 
@@ -44,10 +44,10 @@ def carry_out(request: RunRequest, workers: int | None, cluster: Cluster, *, qui
     from pcgm_bench.cli.printing import print_run
     from pcgm_bench.progress import Reporter
     from pcgm_bench.report.run_figures import run_figures
-    from pcgm_bench.runner import default_workers
-    from pcgm_bench.runner import run
+    from pcgm_bench.runner.executors.local import default_workers
     from pcgm_bench.runner.plan import write_plan
     from pcgm_bench.runner.resolve import resolve
+    from pcgm_bench.runner.run import run
     from pcgm_bench.runner.tasks import do_task
     from pcgm_bench.runner.tasks import is_finished
     from pcgm_bench.runner.tasks import most_missing

@@ -33,9 +33,9 @@ def counterfactual(
     """Draw one person as they would be under another diagnosis, age or sex."""
     from pcgm_bench.contracts import CohortRequest
     from pcgm_bench.progress import Reporter
-    from pcgm_bench.runner import MethodRequest
-    from pcgm_bench.runner import Person
-    from pcgm_bench.runner import counterfactual as change
+    from pcgm_bench.runner.one_off import Person
+    from pcgm_bench.runner.one_off import counterfactual as change
+    from pcgm_bench.runner.request import MethodRequest
 
     asked = options.intervention(do)
     person = Person(age, options.sex(sex, "--sex "), diagnosis)

@@ -31,8 +31,8 @@ def fit(
     """Train a generator on a cohort (the phantom gives its training controls), and keep its weights."""
     from pcgm_bench.contracts import CohortRequest
     from pcgm_bench.progress import Reporter
-    from pcgm_bench.runner import MethodRequest
-    from pcgm_bench.runner import fit as fit_it
+    from pcgm_bench.runner.one_off import fit as fit_it
+    from pcgm_bench.runner.request import MethodRequest
 
     with Reporter(quiet=quiet) as progress:
         request = MethodRequest(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from pcgm_bench.runner import RunResult
+    from pcgm_bench.runner.run import RunResult
     from pcgm_bench.store import RunFolder
     from pcgm_bench.tables import Table
 

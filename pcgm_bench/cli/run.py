@@ -46,7 +46,7 @@ def run(
     from pcgm_bench.cli.carry_out import Cluster
     from pcgm_bench.cli.carry_out import carry_out
     from pcgm_bench.contracts import CohortRequest
-    from pcgm_bench.runner import RunRequest
+    from pcgm_bench.runner.request import RunRequest
 
     request = RunRequest(
         method=method,

@@ -25,8 +25,8 @@ def sample(
     """Draw new brains and write them as NIfTI."""
     from pcgm_bench.contracts import CohortRequest
     from pcgm_bench.progress import Reporter
-    from pcgm_bench.runner import MethodRequest
-    from pcgm_bench.runner import sample as sample_it
+    from pcgm_bench.runner.one_off import sample as sample_it
+    from pcgm_bench.runner.request import MethodRequest
 
     with Reporter(quiet=quiet) as progress:
         request = MethodRequest(

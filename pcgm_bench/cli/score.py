@@ -51,8 +51,8 @@ def score(
     from pcgm_bench.cli.carry_out import Cluster
     from pcgm_bench.cli.carry_out import carry_out
     from pcgm_bench.contracts import CohortRequest
-    from pcgm_bench.runner import ImageFolder
-    from pcgm_bench.runner import RunRequest
+    from pcgm_bench.runner.request import ImageFolder
+    from pcgm_bench.runner.request import RunRequest
 
     request = RunRequest(
         method=name or source.resolve().name.split(".")[0],

@@ -39,6 +39,9 @@ class Row:
         makes_images: False: only `Generator.counterfactual_volumes` is asked.
         fits_permuted: the generator adapts to labels that were permuted between people.
         asks_permuted: the people it is asked about carry the permuted labels too.
+
+    Raises:
+        ValueError: labels are permuted for a row with images; only rows of volumes can have that.
     """
 
     name: str
@@ -47,6 +50,10 @@ class Row:
     makes_images: bool = True
     fits_permuted: bool = False
     asks_permuted: bool = False
+
+    def __post_init__(self) -> None:
+        if self.makes_images and (self.fits_permuted or self.asks_permuted):
+            raise ValueError(f"row {self.name!r}: labels are permuted for rows without images only")
 
 
 @dataclass(frozen=True)

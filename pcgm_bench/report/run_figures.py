@@ -19,7 +19,7 @@ from pcgm_bench.report.effects import effects_figure
 from pcgm_bench.report.figures import example_figures
 from pcgm_bench.report.trajectories import trajectories_figure
 from pcgm_bench.results.scores import Scores
-from pcgm_bench.runner import RunResult
+from pcgm_bench.runner.run import RunResult
 from pcgm_bench.store import RunFolder
 
 

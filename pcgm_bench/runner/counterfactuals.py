@@ -14,6 +14,7 @@ from pcgm_bench.runner.fold_plan import ImageTask
 from pcgm_bench.runner.fold_plan import image_seed
 from pcgm_bench.runner.lazy_scan import LazyScan
 from pcgm_bench.runner.lazy_scan import lazy_segmentation
+from pcgm_bench.runner.plugin_code import check_unchanged
 from pcgm_bench.runner.row_work import RowWork
 from pcgm_bench.runner.row_work import act
 from pcgm_bench.runner.row_work import checked
@@ -76,6 +77,7 @@ def _make(
     if not work.folder.has_image(wanted):
         with work.making(task.key.stem):
             image = checked(generator.counterfactual(scan, asked_for, seed), scan)
+        check_unchanged()
         work.folder.write_image(wanted, image, scan.affine)
     # What is measured is what was stored, in the same memory order, whether this process or a killed one made it.
     image = work.folder.read_image(task.key)

@@ -16,9 +16,9 @@ from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import UserError
 from pcgm_bench.plugin_guard import WrongReturn
 from pcgm_bench.runner.calling import calling
+from pcgm_bench.runner.plugin_code import plugin_code
+from pcgm_bench.runner.plugin_code import plugin_dependencies
 from pcgm_bench.store import digest
-from pcgm_bench.store.closure import code_digest
-from pcgm_bench.store.closure import dependencies
 from pcgm_bench.store.derivative_folder import DamagedFileError
 from pcgm_bench.store.weights import read_note
 
@@ -96,13 +96,12 @@ def find_generator(name: str, home: Path, weights: Path | None = None, of: str =
         name=name,
         card=cls.card,
         origin=plugin.origin,
-        digest=digest([cls.card.version, plugin.origin.split()[0], code_digest(cls), content])[:24],
+        digest=digest([cls.card.version, plugin.origin.split()[0], plugin_code(plugin, cls), content])[:24],
         build=cls,
         weights=folder,
         adapts_slowly=cls.adapts_slowly,
         refit_replicates=cls.refit_replicates,
-        # Those of our own are in every environment.
-        dependencies={} if plugin.is_own else dependencies(cls),
+        dependencies=plugin_dependencies(plugin, cls),
         plugin=plugin,
     )
 

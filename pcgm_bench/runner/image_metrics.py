@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -129,14 +130,16 @@ def _of_features(
         return Estimate(reason=str(real if isinstance(real, PluginError) else made))
     if metric.metric.inputs is TrainingSets:
         return privacy.estimate(metric, row, fold, made, real)
-    return metric.measure(FeatureSets(real, made, metric.space))
+    # Copies: a metric may write into what it is given.
+    return metric.measure(FeatureSets(real.copy(), made.copy(), metric.space))
 
 
 def _of_volumes(metric: OpenMetric, tables: VolumeTables) -> Estimate:
     """What a metric says of two tables; or no value and why, where volumes are not there."""
     assert isinstance(metric.metric, VolumeMetric)
     reason = _lacking(metric.metric, (tables.real, tables.made))
-    return Estimate(reason=reason) if reason else metric.measure(tables)
+    own = replace(tables, real=tables.real.copy(), made=tables.made.copy())  # a metric may write into it
+    return Estimate(reason=reason) if reason else metric.measure(own)
 
 
 def _lacking(metric: VolumeMetric, tables: Sequence[pd.DataFrame]) -> str:

@@ -97,9 +97,10 @@ def lazy_scan(load: Callable[[], Scan], **known: Any) -> LazyScan:
             cache.append(load())
         return cache[0]
 
+    # Copies: a cohort may keep its arrays, and a plugin may write into what it is given.
     loaders = {
-        "image": lambda: loaded().image,
-        "affine": lambda: loaded().affine,
+        "image": lambda: np.array(loaded().image),
+        "affine": lambda: np.array(loaded().affine),
         "scale": lambda: loaded().scale,
     }
     return LazyScan.of(loaders, **known)

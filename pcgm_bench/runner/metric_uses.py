@@ -7,8 +7,10 @@ import logging
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pcgm_bench import registry
@@ -27,8 +29,9 @@ from pcgm_bench.contracts import VolumeTables
 from pcgm_bench.plugin_guard import WrongReturn
 from pcgm_bench.plugin_guard import guarded
 from pcgm_bench.runner.calling import calling
+from pcgm_bench.runner.plugin_code import plugin_code
+from pcgm_bench.runner.plugin_code import plugin_dependencies
 from pcgm_bench.runner.request import RunRequest
-from pcgm_bench.store.closure import code_digest
 from pcgm_bench.store.derivative_folder import DamagedFileError
 
 log = logging.getLogger(__name__)
@@ -43,12 +46,14 @@ class Space:
         extractor: computes the features.
         plugin: where it comes from.
         code: hash of its code.
+        dependencies: distribution -> version, of what it imports from others.
     """
 
     name: str
     extractor: FeatureExtractor
     plugin: registry.Plugin
     code: str
+    dependencies: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class OpenMetric:
         name: in the results: ``ms-ssim``, ``fid (uncnn)``.
         metric: the instance; one for all rows, since it may keep what it knows of the real images.
         plugin: where it comes from.
+        code: hash of its code.
+        dependencies: distribution -> version, of what it imports from others.
         space: registered feature space, or empty.
         space_identity: of that space's extractor, or empty.
         space_code: hash of its code, or empty.
@@ -69,6 +76,8 @@ class OpenMetric:
     name: str
     metric: Metric[Any]
     plugin: registry.Plugin
+    code: str
+    dependencies: Mapping[str, str]
     space: str = ""
     space_identity: str = ""
     space_code: str = ""
@@ -84,10 +93,14 @@ class OpenMetric:
                 except ValueError as error:  # by contract: data that it cannot use
                     return Estimate(reason=" ".join(str(error).split()))
                 if not isinstance(estimate, Estimate):
-                    raise WrongReturn(f"measure returned {type(estimate).__name__}, not an Estimate")
+                    raise WrongReturn(f"it returned {type(estimate).__name__}, not an Estimate")
+                numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n}
+                for name, number in numbers.items():
+                    if not isinstance(number, int | float | np.number):
+                        raise WrongReturn(f"the {name} of its Estimate is of type {type(number).__name__}, no number")
             return estimate
         except PluginError as error:
-            log.warning("%s", error)
+            _say(str(error))
             return Estimate(reason=str(error))
 
     def judging(self, score: str, threshold: float | None) -> OpenMetric:
@@ -109,7 +122,7 @@ class OpenMetric:
     @property
     def source(self) -> str:
         """Identity, package and code: what its values depend on."""
-        return f"{self.use.identity} {self.plugin.distribution} {code_digest(type(self.metric))} {self.space_code}"
+        return f"{self.use.identity} {self.plugin.distribution} {self.code} {self.space_code}"
 
 
 @dataclass(frozen=True)
@@ -138,6 +151,16 @@ class OpenMetrics:
     def everything(self) -> list[OpenMetric]:
         """All of them."""
         return [*self.rows, *self.study.values(), *self.nulls, *self.round_trips]
+
+    @property
+    def dependencies(self) -> dict[str, str]:
+        """Distribution -> version, of what third parties' metrics and feature spaces import from others."""
+        known: dict[str, str] = {}
+        for metric in self.everything:
+            known |= metric.dependencies
+        for space in self.spaces:
+            known |= space.dependencies
+        return known
 
     @property
     def uses(self) -> dict[str, MetricUse]:
@@ -189,7 +212,8 @@ def _metric(name: str, of: str, *, is_added: bool = False) -> OpenMetric:
     cls = plugin.load()
     with guarded(plugin, "making it"):
         metric: Metric[Any] = cls()
-    return OpenMetric(name, metric, plugin, is_added=is_added)
+    code, depends = plugin_code(plugin, cls), plugin_dependencies(plugin, cls)
+    return OpenMetric(name, metric, plugin, code, depends, is_added=is_added)
 
 
 def _in_space(metric: OpenMetric, space: Space) -> OpenMetric:
@@ -212,4 +236,10 @@ def _space(name: str, request: RunRequest, of: str) -> Space:
         identity = extractor.identity
     if not identity:
         raise UserError(f"feature space {name!r} has no identity; the package {plugin.origin} must give one")
-    return Space(name, extractor, plugin, code_digest(cls))
+    return Space(name, extractor, plugin, plugin_code(plugin, cls), plugin_dependencies(plugin, cls))
+
+
+@cache
+def _say(problem: str) -> None:
+    """Warn once of what a metric does wrong, however many rows it fails on."""
+    log.warning("%s", problem)

@@ -22,6 +22,7 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.contracts import silent
 from pcgm_bench.plugin_guard import guarded
 from pcgm_bench.runner.generators import find_generator
+from pcgm_bench.runner.plugin_code import plugin_code
 from pcgm_bench.runner.request import MethodRequest
 from pcgm_bench.runner.resolve import open_cohort
 from pcgm_bench.runner.resolve import open_ruler
@@ -33,7 +34,6 @@ from pcgm_bench.runner.segmentation import Ruler
 from pcgm_bench.runner.segmentation import segment_cohort
 from pcgm_bench.runner.threads import pinned_threads
 from pcgm_bench.store import atomic
-from pcgm_bench.store.closure import code_digest
 from pcgm_bench.store.environment import Environment
 from pcgm_bench.store.locks import locked
 from pcgm_bench.store.weights import WeightsNote
@@ -94,7 +94,7 @@ def fit(request: MethodRequest, out: Path | None = None, progress: Progress = si
             method=request.method,
             trained_on=request.cohort.name,
             grid=request.cohort.grid,
-            code=code_digest(cls),
+            code=plugin_code(plugin, cls),
             environment=Environment.current(request.device),
         )
 

@@ -27,7 +27,9 @@ def write_plan(setup: Setup) -> Path:
     request = _REQUEST.dump_python(setup.request, mode="json")
     content = {"request": request, "code": setup.code}
     path = setup.request.home / "plans" / f"{digest(content)[:16]}.json"
-    if not path.exists():
+    try:
+        read_plan(path)
+    except UserError:  # not there, or damaged
         write_versioned(path, SCHEMA, content)
     return path
 

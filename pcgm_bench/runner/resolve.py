@@ -30,6 +30,8 @@ from pcgm_bench.runner.harness_code import harness_digest
 from pcgm_bench.runner.image_folder import image_folder_spec
 from pcgm_bench.runner.metric_uses import OpenMetrics
 from pcgm_bench.runner.metric_uses import open_metrics
+from pcgm_bench.runner.plugin_code import plugin_code
+from pcgm_bench.runner.plugin_code import plugin_dependencies
 from pcgm_bench.runner.request import RunRequest
 from pcgm_bench.runner.segmentation import Ruler
 from pcgm_bench.runner.wrapped_cohort import coded
@@ -133,11 +135,13 @@ def resolve(request: RunRequest) -> Setup:
     if not any(row.generator == request.method for row in rows if row.name in specs):
         raise UserError(f"{skipped.get(request.method, request.method)}: it cannot run {request.study}")
     metrics = open_metrics(study, plugin, request)
-    dependencies = next(spec.dependencies for spec in specs.values() if spec.name == request.method)
-    environment = Environment.current(request.device, dependencies)
-    ruler = registry.get("segmenters", request.segmenter)
+    ruler = registry.find("segmenters", request.segmenter)
+    spec = next(spec for spec in specs.values() if spec.name == request.method)
+    depends = {**spec.dependencies, **metrics.dependencies, **plugin_dependencies(plugin, type(study))}
+    environment = Environment.current(request.device, {**depends, **plugin_dependencies(ruler, ruler.load())})
     digests = {row: spec.digest for row, spec in specs.items()}
-    code = digest([digests, code_digest(type(study), ruler), harness_digest()])[:16]
+    codes = [plugin_code(plugin, type(study)), plugin_code(ruler, ruler.load())]
+    code = digest([digests, codes, harness_digest()])[:16]
     return Setup(request, study, plugin, rows, specs, skipped, metrics, environment, code)
 
 
@@ -237,9 +241,10 @@ def open_ruler(name: str, options: SegmenterOptions) -> Ruler:
     with calling(plugin, "opening it"):
         segmenter = cls.open(options)
         identity = segmenter.identity
-    environment = digest(Environment.current(options.device).model_dump(mode="json"))[:8]
+    now = Environment.current(options.device, plugin_dependencies(plugin, cls))
+    environment = digest(now.model_dump(mode="json"))[:8]
     # The harness's own code too: it brings volumes into native mL, and says what is stored.
-    code = code_digest(cls, segmentation)[:12]
+    code = digest([plugin_code(plugin, cls), code_digest(segmentation)])[:12]
     return Ruler(segmenter, plugin, f"{identity}-{code}", environment, options.home)
 
 

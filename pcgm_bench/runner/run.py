@@ -63,6 +63,7 @@ from pcgm_bench.runner.scoring import store_scores
 from pcgm_bench.runner.scoring import stored_scores
 from pcgm_bench.runner.scoring import study_tables
 from pcgm_bench.runner.scoring import who_learnt
+from pcgm_bench.runner.scoring import write_tables
 from pcgm_bench.runner.segmented_cohort import SegmentedCohort
 from pcgm_bench.runner.sessions import Started
 from pcgm_bench.runner.sessions import note_session
@@ -206,7 +207,7 @@ class _Work:
         stamp = scored_by(code, basis)
         if (scores := stored_scores(self.folder, stamp)) is not None:
             with guarded(setup.study_plugin, "making its tables"):
-                tables = study_tables(setup.study, scores)
+                tables = write_tables(self.folder, setup.study, scores)
             return RunResult(self.folder, scores, tables, self.made, shown, failure), self.made > 0
         self.folder.check_environment(setup.environment)
         made = Made(cohort, kept, measurements, missing, learnt, self._folds(cohort))

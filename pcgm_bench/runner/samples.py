@@ -8,6 +8,7 @@ from pcgm_bench.runner.fold_plan import SAMPLE
 from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.fold_plan import ImageTask
 from pcgm_bench.runner.fold_plan import image_seed
+from pcgm_bench.runner.plugin_code import check_unchanged
 from pcgm_bench.runner.row_work import RowWork
 from pcgm_bench.runner.row_work import draw
 from pcgm_bench.store import ImageKey
@@ -40,6 +41,7 @@ def _make(work: RowWork, generator: Generator, fold: FoldPlan, task: ImageTask, 
     if not work.folder.has_image(wanted):
         with work.making(f"brain {task.key.stem}"):
             drawn = draw(generator, seed, task.index, pattern)
+        check_unchanged()
         work.folder.write_image(wanted, drawn, pattern.affine)
     image = work.folder.read_image(task.key)
     nobody = Scan(task.key.subject, "", image, pattern.affine, float("nan"), "", "", description=SAMPLE)

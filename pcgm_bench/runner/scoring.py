@@ -25,6 +25,8 @@ from pcgm_bench.results.select import select
 from pcgm_bench.runner import evidence as evidence_room
 from pcgm_bench.runner.calling import calling
 from pcgm_bench.runner.metric_uses import OpenMetric
+from pcgm_bench.runner.plugin_code import check_unchanged
+from pcgm_bench.runner.plugin_code import plugin_code
 from pcgm_bench.runner.privacy_sets import Learnt
 from pcgm_bench.runner.privacy_sets import learnt_from
 from pcgm_bench.runner.resolve import Setup
@@ -70,7 +72,7 @@ def scoring_code(setup: Setup) -> str:
     request = setup.request
     return digest(
         {
-            "study": [code_digest(type(setup.study)), str(setup.study.version)],
+            "study": [plugin_code(setup.study_plugin, type(setup.study)), str(setup.study.version)],
             "rows": [asdict(row) for row in setup.rows],
             "metrics": {metric.name: metric.source for metric in setup.metrics.everything},
             "harness": code_digest(evidence_room, scoring_code),
@@ -177,12 +179,23 @@ ADDED = "added metric"
 
 
 def store_scores(folder: RunFolder, setup: Setup, scores: Scores) -> list[Table]:
-    """Store the scores last, after their tables; returns the tables."""
-    tables = study_tables(setup.study, scores)
+    """Store the scores last, after their tables; returns the tables.
+
+    Raises:
+        UserError: code was edited while they were made.
+    """
+    check_unchanged()
+    tables = write_tables(folder, setup.study, scores)
+    write_scores(folder.scores_file, scores)
+    return tables
+
+
+def write_tables(folder: RunFolder, study: Study, scores: Scores) -> list[Table]:
+    """Write the tables of scores where they are not there, or were edited; returns them."""
+    tables = study_tables(study, scores)
     texts = [(f"{table.name}.csv", table.csv()) for table in [*tables, long_table(scores.records)]]
     texts += [(f"{table.name}.md", table.markdown() + "\n") for table in tables]
     folder.write_tables(texts)
-    write_scores(folder.scores_file, scores)
     return tables
 
 

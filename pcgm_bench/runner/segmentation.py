@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from pcgm_bench import __version__
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Progress
@@ -63,12 +65,14 @@ class Ruler:
             PluginError: the segmenter fails; names the scan.
         """
         store = self._store()
+        # A segmenter may write into what it is given; the image that names the file must not change.
+        given = dataclasses.replace(scan, image=np.array(scan.image), affine=np.array(scan.affine))
         before = None if store is None or voxels else store.read(scan.image, scan.affine)
         if before is not None:
             return in_native_ml(before, scan)
         name = f"{scan.key}_desc-{scan.description}" if scan.description else scan.key
         with calling(self.plugin, f"segmenting {name}"):
-            segmentation = self.segmenter.segment(scan)
+            segmentation = self.segmenter.segment(given)
             if not isinstance(segmentation, Segmentation):
                 raise TypeError(f"segment returned {type(segmentation).__name__}, not a Segmentation")
         if store is not None:

@@ -50,7 +50,9 @@ def volume_row(
     for number, fold in enumerate(folds):
         context.progress(f"volumes, {row.name}", number, len(folds))
         path = folder.volumes_file(row.name, number)
-        basis = digest([fold.basis, sorted(fold.train), [task.key.stem for task in fold.tasks]])
+        tasks = [[task.key.stem, sorted((name, str(value)) for name, value in task.do.items())] for task in fold.tasks]
+        # The labels too: permuted ones are not in the names.
+        basis = digest([fold.basis, sorted(fold.train), tasks, train.content_hash, asked.content_hash])
         stored = read_versioned(path, SCHEMA, "volumes asked for") if path.exists() else {}
         if stored.get("basis") != basis:
             generator = generator or spec.open(context.device)

@@ -19,6 +19,7 @@ from pcgm_bench.contracts import Segmentation
 from pcgm_bench.plugin_guard import WrongReturn
 from pcgm_bench.registry import Plugin
 from pcgm_bench.runner.calling import calling
+from pcgm_bench.runner.plugin_code import plugin_code
 from pcgm_bench.store import digest
 from pcgm_bench.store.closure import code_digest
 
@@ -120,4 +121,7 @@ class CodedCohort(WrappedCohort):
 
 def coded(cohort: Cohort, source: CohortSource, plugin: Plugin | None) -> CodedCohort:
     """A cohort as its source has opened it, with the code of both in its hash."""
-    return CodedCohort(cohort, code_digest(type(cohort), type(source)), plugin)
+    code = code_digest(type(cohort), type(source))
+    if plugin is not None:
+        code = digest([code, plugin_code(plugin, type(source))])
+    return CodedCohort(cohort, code, plugin)

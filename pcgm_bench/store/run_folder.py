@@ -182,7 +182,9 @@ class RunFolder:
             if path.suffix in (".csv", ".md") and path.name not in names:
                 path.unlink(missing_ok=True)
         for name, text in texts:
-            atomic.write_text(self.tables_folder / name, text)
+            path = self.tables_folder / name
+            if not path.exists() or path.read_text() != text:
+                atomic.write_text(path, text)
 
     @contextmanager
     def working(self, progress: Progress = silent) -> Iterator[None]:

@@ -16,8 +16,8 @@ from pcgm_bench import registry
 from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import PluginError
 from pcgm_bench.contracts import silent
-from pcgm_bench.runner import run
 from pcgm_bench.runner.fold_plan import plan_folds
+from pcgm_bench.runner.run import run
 from pcgm_bench.runner.segmentation import Ruler
 from pcgm_bench.runner.segmentation import segment_cohort
 from pcgm_bench.runner.segmented_cohort import SegmentedCohort

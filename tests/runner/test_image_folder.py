@@ -16,12 +16,12 @@ from toy_runs import records_of
 from toy_runs import request
 
 from pcgm_bench.contracts import UserError
-from pcgm_bench.runner import ImageFolder
-from pcgm_bench.runner import run
 from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.fold_plan import ImageTask
 from pcgm_bench.runner.fold_plan import for_row
 from pcgm_bench.runner.image_folder import image_folder_spec
+from pcgm_bench.runner.request import ImageFolder
+from pcgm_bench.runner.run import run
 from pcgm_bench.store import ImageKey
 
 

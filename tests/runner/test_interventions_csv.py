@@ -15,8 +15,8 @@ from toy_runs import records_of
 
 from pcgm_bench.contracts import CohortRequest
 from pcgm_bench.contracts import silent
-from pcgm_bench.runner import run
-from pcgm_bench.runner import write_interventions
+from pcgm_bench.runner.interventions_csv import write_interventions
+from pcgm_bench.runner.run import run
 
 
 def ask(out: Path, home: Path, study: str = "toy", *, quick: bool = False) -> tuple[Path | None, int]:

@@ -13,10 +13,10 @@ import pytest
 from pcgm_bench.contracts import CohortRequest
 from pcgm_bench.contracts import PluginError
 from pcgm_bench.contracts import UserError
-from pcgm_bench.runner import MethodRequest
-from pcgm_bench.runner import fit
-from pcgm_bench.runner import sample
+from pcgm_bench.runner.one_off import fit
 from pcgm_bench.runner.one_off import named_grid
+from pcgm_bench.runner.one_off import sample
+from pcgm_bench.runner.request import MethodRequest
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from pcgm_bench.contracts import Row
 from pcgm_bench.contracts import RowKind
 from pcgm_bench.contracts import UserError
 from pcgm_bench.contracts import Visits
-from pcgm_bench.runner import ImageFolder
-from pcgm_bench.runner import run
+from pcgm_bench.runner.request import ImageFolder
+from pcgm_bench.runner.run import run
 
 
 def test_a_method_that_cannot_do_the_job(home: Path, toys: list[str]) -> None:

@@ -21,8 +21,8 @@ from toy_runs import records_of
 from toy_runs import request
 
 from pcgm_bench.contracts import UserError
-from pcgm_bench.runner import RunResult
-from pcgm_bench.runner import run
+from pcgm_bench.runner.run import RunResult
+from pcgm_bench.runner.run import run
 from pcgm_bench.store.parts import host
 from pcgm_bench.store.run_folder import SCHEMA
 from pcgm_bench.store.schema import read_versioned
@@ -41,7 +41,7 @@ def segment(self, scan):
     time.sleep(0.03)
     return quick(self, scan)
 fakes.ToySegmenter.segment = segment
-from pcgm_bench.runner import run
+from pcgm_bench.runner.run import run
 run(toy_runs.request(Path(sys.argv[1])))
 """
 

@@ -21,7 +21,7 @@ from pcgm_bench.contracts import CohortRequest
 from pcgm_bench.contracts import Evidence
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import RowKind
-from pcgm_bench.runner import run
+from pcgm_bench.runner.run import run
 from pcgm_bench.store import RunFolder
 
 ROWS = ["real", "shifter", "truth", "shifter (volumes)", "shifter (volumes, labels permuted)", "labels permuted"]

@@ -9,7 +9,7 @@ from toy_runs import derivatives
 from toy_runs import records_of
 from toy_runs import request
 
-from pcgm_bench.runner import run
+from pcgm_bench.runner.run import run
 
 COPIER = {"method": "copier", "study": "toy-samples"}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pcgm_bench.contracts import CohortRequest
 from pcgm_bench.contracts import Record
-from pcgm_bench.runner import ImageFolder
-from pcgm_bench.runner import RunRequest
-from pcgm_bench.runner import RunResult
+from pcgm_bench.runner.request import ImageFolder
+from pcgm_bench.runner.request import RunRequest
+from pcgm_bench.runner.run import RunResult
 
 TIMES = ("manifest.json", "lock")
 """Files that hold wall times and process state, not results."""

@@ -17,10 +17,10 @@ from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.contracts import Evidence
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import UserError
-from pcgm_bench.runner import ImageFolder
-from pcgm_bench.runner import RunRequest
-from pcgm_bench.runner import RunResult
-from pcgm_bench.runner import run
+from pcgm_bench.runner.request import ImageFolder
+from pcgm_bench.runner.request import RunRequest
+from pcgm_bench.runner.run import RunResult
+from pcgm_bench.runner.run import run
 from pcgm_bench.segmenters.external import qc_scores
 from pcgm_bench.store import DerivativeFolder
 from pcgm_bench.store import ImageKey
