@@ -158,9 +158,15 @@ def test_another_factual_scans_segmentation_is_refused(tmp_path: Path) -> None:
 
 
 def test_whether_an_image_is_done_reads_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, read = stored(tmp_path), Path.read_bytes
-    opened: list[str] = []
-    monkeypatch.setattr(Path, "read_bytes", lambda path: (opened.append(path.name), read(path))[1])
+    folder = stored(tmp_path)
+    read = Path.read_bytes
+
+    def only_small_files(path: Path) -> bytes:
+        assert path.suffix != ".gz"
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", only_small_files)
     assert folder.is_done(ImageRequest(KEY, "these people"))
     folder.read_volumes(KEY)
-    assert opened == []
+    with pytest.raises(AssertionError):
+        folder.read_image(KEY)
