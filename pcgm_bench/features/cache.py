@@ -2,8 +2,8 @@
 
 <folder>/<extractor's identity>-<digest of its code>/<hash of the image>.npy   ``(d,)`` float32, and a checksum
 
-The checksum of a file, 32 letters, follows the array, where NumPy does not read. A file that is damaged is computed
-again.
+The checksum of a file, 32 letters, follows the array, where NumPy does not read. It covers the names of the file and of
+the extractor's folder too. A file that is damaged, or of another image or extractor, is computed again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import UserError
 from pcgm_bench.contracts import silent
 from pcgm_bench.features.forward import one_thread
+from pcgm_bench.plugin_guard import WrongReturn
 from pcgm_bench.store.atomic import write_bytes
 from pcgm_bench.store.closure import code_digest
 from pcgm_bench.store.identity import KEY_LENGTH
@@ -56,6 +57,8 @@ def features_of(
 
     Raises:
         UserError: from the extractor, with the number of the image; or ``folder`` cannot be written to.
+        WrongReturn: what the extractor returned for an image is no array of finite real numbers, of shape ``(d,)``,
+            with the same d for every image; it is not kept.
         ValueError: there are no images.
     """
     if not len(images):
@@ -72,8 +75,11 @@ def features_of(
             missing[path] = number
         else:
             rows[path] = row
+    if len(lengths := sorted({len(row) for row in rows.values()})) > 1:
+        raise WrongReturn(f"extract returned {lengths[0]} features for one image and {lengths[-1]} for another")
     if missing:
-        rows |= _extract(images, list(missing.items()), extractor, workers if extractor.thread_safe else 1, progress)
+        threads = workers if extractor.thread_safe else 1
+        rows |= _extract(images, list(missing.items()), extractor, threads, progress, *lengths)
     return np.stack([rows[path] for path in paths])
 
 
@@ -83,30 +89,59 @@ def _extract(
     extractor: FeatureExtractor,
     workers: int,
     progress: Progress,
+    length: int | None = None,
 ) -> dict[Path, np.ndarray]:
-    """Compute and keep the features of some images, given by the file that is missing and their number."""
+    """Compute and keep the features of some images, given by the file that is missing and their number.
 
-    def keep(path: Path, number: int) -> np.ndarray:
+    Every row has ``length`` features; where it is None, as many as the first.
+    """
+
+    def keep(path: Path, number: int, length: int | None) -> np.ndarray:
         try:
-            row = extractor.extract(images[number])
+            row = _checked_row(extractor.extract(images[number]), length)
         except UserError as error:
             raise UserError(f"image {number + 1} of {len(images)}: {error}") from error
+        except WrongReturn as error:
+            raise WrongReturn(f"image {number + 1} of {len(images)}: {error}") from error
         buffer = io.BytesIO()
         np.save(buffer, row, allow_pickle=False)
-        write_bytes(path, buffer.getvalue() + digest(buffer.getvalue()).encode())
+        write_bytes(path, buffer.getvalue() + _checksum(path, buffer.getvalue()))
         return row
 
     had = len(images) - len(missing)
     paths, numbers = zip(*missing, strict=True)
     # The first alone: it builds the network, which the others share.
-    rows = [keep(paths[0], numbers[0])]
+    rows = [keep(paths[0], numbers[0], length)]
+    same = [len(rows[0])] * len(paths[1:])
     progress(f"{extractor.name} features", had + 1, len(images))
     # Threads, not processes: PyTorch computes outside the interpreter's lock, and nothing has to be sent.
     with one_thread(), ThreadPoolExecutor(workers) as pool:
-        for row in pool.map(keep, paths[1:], numbers[1:]):
+        for row in pool.map(keep, paths[1:], numbers[1:], same):
             rows.append(row)
             progress(f"{extractor.name} features", had + len(rows), len(images))
     return dict(zip(paths, rows, strict=True))
+
+
+def _checked_row(row: object, length: int | None) -> np.ndarray:
+    """A copy of an extractor's features, ``(d,)`` float32: it may use its own array again. Raises WrongReturn."""
+    if not isinstance(row, np.ndarray):
+        raise WrongReturn(f"extract returned {type(row).__name__}, not a NumPy array")
+    if row.dtype.kind not in "fiu":
+        raise WrongReturn(f"extract returned an array of type {row.dtype}, not of real numbers")
+    if row.ndim != 1 or not row.size:
+        raise WrongReturn(f"extract returned shape {row.shape}, not (d,)")
+    if length is not None and len(row) != length:
+        raise WrongReturn(f"extract returned {len(row)} features, and {length} for another image")
+    # Checked after the cast: 1e300 is infinite as float32.
+    with np.errstate(over="ignore"):
+        copy = np.array(row, np.float32)
+    if not np.isfinite(copy).all():
+        raise WrongReturn("extract returned NaN or infinite features")
+    return copy
+
+
+def _checksum(path: Path, array: bytes) -> bytes:
+    return digest([path.parent.name, path.name, digest(array)]).encode()
 
 
 def _digest(image: np.ndarray) -> str:
@@ -121,6 +156,6 @@ def _read(path: Path) -> np.ndarray | None:
     except OSError:
         return None
     array, checksum = content[:-CHECKSUM_LETTERS], content[-CHECKSUM_LETTERS:]
-    if digest(array).encode() != checksum:
+    if _checksum(path, array) != checksum:
         return None
     return np.load(io.BytesIO(array), allow_pickle=False)

@@ -102,11 +102,14 @@ def checked(image: np.ndarray, scan: Scan) -> np.ndarray:
         raise WrongReturn(f"the image has the type {image.dtype}; give floats, intensities as the scans have them")
     if image.shape != scan.image.shape:
         raise WrongReturn(f"the image has the shape {image.shape}, the scan has {scan.image.shape}")
-    if not np.isfinite(image).all():
+    # Checked after the cast: 1e300 is infinite as float32, and 1e-300 is zero.
+    with np.errstate(over="ignore"):
+        single = image.astype(np.float32)
+    if not np.isfinite(single).all():
         raise WrongReturn("the image has NaN or infinite voxels")
-    if not image.any():
+    if not single.any():
         raise WrongReturn("the image is zero everywhere")
-    return image.astype(np.float32)
+    return single
 
 
 def checked_volumes(volumes: object) -> dict[str, float]:

@@ -24,6 +24,7 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.store import atomic
 from pcgm_bench.store.identity import digest
 from pcgm_bench.store.image_key import ImageKey
+from pcgm_bench.store.volumes_table import MeasuredImage
 from pcgm_bench.store.volumes_table import StoredVolumes
 from pcgm_bench.store.volumes_table import read_volumes
 from pcgm_bench.store.volumes_table import write_volumes
@@ -130,11 +131,18 @@ class DerivativeFolder:
             fractions = segmentation.fractions.astype(np.float16)
             atomic.write_npz(self.path(key, FRACTIONS), {"fractions": fractions})
         files = {suffix: digest(self.path(key, suffix).read_bytes()) for suffix in written}
-        write_volumes(self.path(key, "volumes.tsv"), segmentation, asked or {}, files)
+        write_volumes(self.path(key, "volumes.tsv"), self._measured(key), segmentation, asked or {}, files)
 
     def read_volumes(self, key: ImageKey) -> StoredVolumes:
-        """The numbers of a done image; raises UserError where the file is damaged."""
-        return read_volumes(self.path(key, "volumes.tsv"), AGAIN)
+        """The numbers of a done image.
+
+        Raises:
+            DamagedFileError: the table is not the one that was stored for the image of this key.
+        """
+        try:
+            return read_volumes(self.path(key, "volumes.tsv"), self._measured(key), AGAIN)
+        except UserError as error:
+            raise DamagedFileError(str(error)) from error
 
     def read_fractions(self, key: ImageKey) -> np.ndarray:
         """``(12, X, Y, Z)`` float32 of an image stored with ``keep_fractions``.
@@ -155,6 +163,10 @@ class DerivativeFolder:
     def has_labels(self, key: ImageKey) -> bool:
         """Whether a done image has a label map; a table of volumes brings none."""
         return self.path(key, LABELS).exists()
+
+    def _measured(self, key: ImageKey) -> MeasuredImage:
+        """The image that is segmented. Its content is known from the note beside it: no image is read here."""
+        return MeasuredImage(key.stem, self._note(key).get("Content", ""))
 
     def _note(self, key: ImageKey) -> dict[str, str]:
         try:

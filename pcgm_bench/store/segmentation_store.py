@@ -2,6 +2,9 @@
 
 <root>/<ab>/<hash of the image>.npz     label map and volumes, and a checksum of 32 letters, where NumPy does not read
 
+The checksum covers the names of the file and of the root too: a file of another image, or of another segmenter, counts
+as none.
+
 The same image is segmented once: a copy of the input, a real scan in place of another person, and the true
 counterfactual that nine methods are compared with.
 """
@@ -43,13 +46,14 @@ class SegmentationStore:
         return self.root / name[:2] / f"{name}.npz"
 
     def read(self, image: np.ndarray, affine: np.ndarray) -> Segmentation | None:
-        """What was measured on the same image before; None where nothing was, or the file is damaged."""
+        """What was measured on the same image before; None where nothing was, or the file is damaged or another's."""
+        path = self.path(image, affine)
         try:
-            content = self.path(image, affine).read_bytes()
+            content = path.read_bytes()
         except OSError:
             return None
         archive, checksum = content[:-CHECKSUM_LETTERS], content[-CHECKSUM_LETTERS:]
-        if digest(archive).encode() != checksum:
+        if self._checksum(path, archive) != checksum:
             return None
         with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:
             labels, names, values = arrays["labels"], arrays["names"], arrays["values"]
@@ -67,5 +71,8 @@ class SegmentationStore:
         names, values = np.array(list(numbers)), np.array(list(numbers.values()), np.float64)
         buffer = io.BytesIO()
         np.savez_compressed(buffer, labels=labels, names=names, values=values)
-        archive = buffer.getvalue()
-        atomic.write_bytes(self.path(image, affine), archive + digest(archive).encode())
+        path, archive = self.path(image, affine), buffer.getvalue()
+        atomic.write_bytes(path, archive + self._checksum(path, archive))
+
+    def _checksum(self, path: Path, archive: bytes) -> bytes:
+        return digest([self.root.name, path.name, digest(archive)]).encode()

@@ -1,8 +1,8 @@
 """``volumes.tsv``: what a segmenter measured on one image, as a table of names, values and units.
 
 Its last lines have no value: ``content of dseg.nii.gz`` and the like give the hash of a file that belongs to the
-segmentation, in place of a unit, and ``checksum`` that of all lines above it. So a changed number, a lost line, or a
-label map that is not the one that was stored is not used.
+segmentation, in place of a unit, and ``checksum`` that of all lines above it and of the image that was measured. So a
+changed number, a lost line, a label map that is not the one that was stored, or the table of another image is not used.
 """
 
 from __future__ import annotations
@@ -27,6 +27,19 @@ NONE = "n/a"
 
 
 @dataclass(frozen=True)
+class MeasuredImage:
+    """Which image a table is of; the table's checksum covers it.
+
+    Attributes:
+        stem: of the image's key: ``sub-001_ses-01_desc-cfAUD``.
+        content: hash of the stored image file that was segmented; empty for a factual scan, which is not stored.
+    """
+
+    stem: str
+    content: str = ""
+
+
+@dataclass(frozen=True)
 class StoredVolumes:
     """A segmentation without its voxels.
 
@@ -47,11 +60,18 @@ class StoredVolumes:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-def write_volumes(path: Path, segmentation: Segmentation, asked: Mapping[str, float], files: Mapping[str, str]) -> None:
+def write_volumes(
+    path: Path,
+    image: MeasuredImage,
+    segmentation: Segmentation,
+    asked: Mapping[str, float],
+    files: Mapping[str, str],
+) -> None:
     """Write the table; floats whole. Raises as `atomic.write_text`.
 
     Args:
         path: the file.
+        image: which image was measured.
         segmentation: the numbers.
         asked: mL that the generator meant the image to have, by region.
         files: suffix of a file of the segmentation -> hash of its content.
@@ -62,19 +82,19 @@ def write_volumes(path: Path, segmentation: Segmentation, asked: Mapping[str, fl
     for name, value in values.items():
         lines.append(f"{name}\t{float(value)!r}\tmL\t{repr(float(asked[name])) if name in asked else NONE}")
     lines += [f"{CONTENT}{suffix}\t{NONE}\t{content}\t{NONE}" for suffix, content in files.items()]
-    atomic.write_text(path, "\n".join([*lines, _seal(lines)]) + "\n")
+    atomic.write_text(path, "\n".join([*lines, _seal(lines, image)]) + "\n")
 
 
-def read_volumes(path: Path, remedy: str) -> StoredVolumes:
+def read_volumes(path: Path, image: MeasuredImage, remedy: str) -> StoredVolumes:
     """The table again.
 
     Raises:
-        UserError: the file is not what `write_volumes` wrote; ends in the remedy.
+        UserError: the file is not what `write_volumes` wrote for this image; ends in the remedy.
     """
     try:
         *lines, seal = path.read_text().splitlines()
-        if seal != _seal(lines):
-            raise ValueError("not as it was written, or of 0.1.0")
+        if seal != _seal(lines, image):
+            raise ValueError("not as it was written, of another image, or of an older version")
         rows = [line.split("\t") for line in lines]
         if tuple(rows[0]) != HEADER:
             raise ValueError("unknown columns")
@@ -88,5 +108,5 @@ def read_volumes(path: Path, remedy: str) -> StoredVolumes:
         raise UserError(f"{path}: not a table of volumes ({error}); {remedy}") from error
 
 
-def _seal(lines: Sequence[str]) -> str:
-    return f"{CHECKSUM}\t{NONE}\t{digest(list(lines))}\t{NONE}"
+def _seal(lines: Sequence[str], image: MeasuredImage) -> str:
+    return f"{CHECKSUM}\t{NONE}\t{digest([list(lines), image.stem, image.content])}\t{NONE}"

@@ -29,6 +29,7 @@ from pcgm_bench.features.medicalnet import network
 from pcgm_bench.features.segmenter import SegmenterEncoder
 from pcgm_bench.features.uncnn import HAZE
 from pcgm_bench.features.uncnn import UncnnExtractor
+from pcgm_bench.plugin_guard import WrongReturn
 from pcgm_bench.segmenters.unet.atlas import ATLAS
 from pcgm_bench.segmenters.unet.atlas import load_atlas
 from pcgm_bench.segmenters.unet.network import build
@@ -342,6 +343,93 @@ def test_damaged_features_are_computed_again(tmp_path: Path, damage: Callable[[b
     assert path.read_bytes() == whole
     with pytest.raises(ValueError, match="at least one image"):
         features_of([], Counter(), tmp_path)
+
+
+def test_features_of_another_image_are_computed_again(tmp_path: Path) -> None:
+    first = features_of(images(2), Counter(), tmp_path)
+    one_path, other_path = tmp_path.rglob("*.npy")
+    contents = one_path.read_bytes(), other_path.read_bytes()
+    one_path.write_bytes(contents[1])
+    other_path.write_bytes(contents[0])
+    again = Counter()
+    assert np.array_equal(features_of(images(2), again, tmp_path), first)
+    assert again.calls == 2
+    assert (one_path.read_bytes(), other_path.read_bytes()) == contents
+
+
+def test_features_of_another_extractor_are_computed_again(tmp_path: Path) -> None:
+    other = Counter()
+    other.identity = "counter-2"
+    features_of(images(1), other, tmp_path)
+    (path,) = tmp_path.rglob("*.npy")
+    first = features_of(images(1), Counter(), tmp_path)
+    (own,) = set(tmp_path.rglob("*.npy")) - {path}
+    own.write_bytes(path.read_bytes())
+    again = Counter()
+    assert np.array_equal(features_of(images(1), again, tmp_path), first)
+    assert again.calls == 1
+
+
+class Returning(Counter):
+    """Returns what it is given, one for each call."""
+
+    def __init__(self, *returned: Any) -> None:
+        super().__init__()
+        self.returned = returned
+
+    def extract(self, image: np.ndarray) -> np.ndarray:
+        self.calls += 1
+        return self.returned[self.calls - 1]
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (np.zeros((1, 8), np.float32), r"image 1 of 1: extract returned shape \(1, 8\), not \(d,\)"),
+        (np.float32(1), "extract returned float32, not a NumPy array"),
+        (np.array(1.0), r"shape \(\), not"),
+        (np.zeros(0), r"shape \(0,\), not"),
+        (None, "extract returned NoneType"),
+        ([1.0, 2.0], "extract returned list"),
+        (torch.ones(2), "extract returned Tensor"),
+        (np.ones(2, np.complex64), "type complex64, not of real numbers"),
+        (np.array([1.0, None]), "type object"),
+        (np.array([1.0, np.nan]), "NaN or infinite"),
+        (np.array([1.0, 1e300]), "NaN or infinite"),
+    ],
+)
+def test_what_is_no_vector_of_features_is_refused_and_not_kept(tmp_path: Path, returned: Any, message: str) -> None:
+    with pytest.raises(WrongReturn, match=message):
+        features_of(images(1), Returning(returned), tmp_path)
+    assert not list(tmp_path.rglob("*.npy"))
+
+
+def test_every_image_has_the_same_number_of_features(tmp_path: Path) -> None:
+    two, three = np.ones(2, np.float32), np.ones(3, np.float32)
+    with pytest.raises(WrongReturn, match="image 2 of 2: extract returned 3 features, and 2 for another image"):
+        features_of(images(2), Returning(two, three), tmp_path)
+    assert len(list(tmp_path.rglob("*.npy"))) == 1
+    # Those that are kept count too, whichever call kept them.
+    with pytest.raises(WrongReturn, match="image 2 of 2: extract returned 3 features"):
+        features_of(images(2), Returning(three), tmp_path)
+    features_of(images(2)[1:], Returning(three), tmp_path)
+    with pytest.raises(WrongReturn, match="2 features for one image and 3 for another"):
+        features_of(images(2), Returning(), tmp_path)
+
+
+def test_an_extractor_may_use_its_array_again(tmp_path: Path) -> None:
+    class Reusing(Counter):
+        def __init__(self) -> None:
+            super().__init__()
+            self.row = np.empty(2, np.float32)
+
+        def extract(self, image: np.ndarray) -> np.ndarray:
+            self.row[:] = super().extract(image)
+            return self.row
+
+    assert np.array_equal(
+        features_of(images(4), Reusing(), tmp_path / "a"), features_of(images(4), Counter(), tmp_path / "b")
+    )
 
 
 def test_an_edited_extractor_computes_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.store import DerivativeFolder
 from pcgm_bench.store import ImageKey
 from pcgm_bench.store import ImageRequest
-from pcgm_bench.store import SegmentationStore
+from pcgm_bench.store.derivative_folder import DamagedFileError
 from pcgm_bench.store.image_key import description_of
 
 AFFINE = np.array([[3.0, 0, 0, -84], [0, 3, 0, -113], [0, 0, 3, -79], [0, 0, 0, 1]])
@@ -97,9 +97,6 @@ def test_what_is_not_what_was_stored_is_named(tmp_path: Path, suffix: str, how: 
         "probseg.npz": folder.read_fractions,
         "volumes.tsv": folder.read_volumes,
     }[suffix]
-    if (suffix, how) == ("volumes.tsv", "swap"):
-        # The table is whole, and does not belong to the label map beside it.
-        read = folder.read_labels
     with pytest.raises(UserError, match=r"sub-001_ses-01_desc-cfAUD_.*give the same command again"):
         read(KEY)
 
@@ -114,40 +111,62 @@ def test_volumes_from_a_table_bring_no_voxels(tmp_path: Path) -> None:
         folder.read_fractions(KEY)
 
 
-# By content.
+# Whole files of another image.
+
+OTHER = ImageKey("002", "01", "cfAUD")
+SEGMENTATION = ("volumes.tsv", "dseg.nii.gz", "probseg.npz")
 
 
-def test_an_image_is_known_again_by_its_voxels_and_its_place(tmp_path: Path) -> None:
-    store, written = SegmentationStore(tmp_path), segmentation()
-    assert store.read(image(), AFFINE) is None
-    store.write(image(), AFFINE, written)
-    back = store.read(image().astype(np.float32, order="F"), AFFINE)
-    assert back is not None
-    assert (dict(back.volumes), back.head_size, back.qc) == (dict(written.volumes), written.head_size, written.qc)
-    assert back.qc_parts == written.qc_parts
-    np.testing.assert_array_equal(back.labels, written.labels)
-    assert store.read(image(3), AFFINE) is None
-    assert store.read(image(), np.eye(4)) is None
-    assert store.read(image().reshape(5, 4, 6), AFFINE) is None
+def copy(source: DerivativeFolder, of: ImageKey, target: DerivativeFolder, to: ImageKey, *suffixes: str) -> None:
+    for suffix in suffixes:
+        target.path(to, suffix).write_bytes(source.path(of, suffix).read_bytes())
 
 
-def test_volumes_alone_are_known_again_too(tmp_path: Path) -> None:
-    store = SegmentationStore(tmp_path)
-    store.write(image(), AFFINE, Segmentation.of_volumes({"frontal": 1.0}, 2.0, float("nan")))
-    back = store.read(image(), AFFINE)
-    assert back is not None
-    assert (back.volumes, back.labels.size) == ({"frontal": 1.0}, 0)
+def refuses(folder: DerivativeFolder, key: ImageKey) -> None:
+    for read in (folder.read_volumes, folder.read_labels, folder.read_fractions):
+        with pytest.raises(DamagedFileError, match=rf"{key.stem}_volumes.tsv: .*of another image.*remove this file"):
+            read(key)
 
 
-@pytest.mark.parametrize("how", ["flip", "cut"])
-def test_a_damaged_entry_counts_as_none(tmp_path: Path, how: str) -> None:
-    store = SegmentationStore(tmp_path)
-    store.write(image(), AFFINE, segmentation())
-    path = store.path(image(), AFFINE)
-    whole = path.read_bytes()
-    for place in range(0, len(whole), 37):
-        content = bytearray(whole)
-        content[place] ^= 16
-        path.write_bytes(bytes(content) if how == "flip" else whole[:place])
-        back = store.read(image(), AFFINE)
-        assert back is None or dict(back.volumes) == dict(segmentation().volumes)
+@pytest.mark.parametrize("suffixes", [SEGMENTATION[:1], SEGMENTATION])
+def test_another_persons_segmentation_is_refused(tmp_path: Path, suffixes: tuple[str, ...]) -> None:
+    folder = stored(tmp_path)
+    # The same voxels: the person alone differs.
+    folder.write_image(ImageRequest(OTHER, "these people"), image(), AFFINE)
+    folder.write_segmentation(OTHER, segmentation(), AFFINE, keep_fractions=True)
+    folder.read_volumes(KEY)
+    copy(folder, OTHER, folder, KEY, *suffixes)
+    refuses(folder, KEY)
+    folder.read_volumes(OTHER)
+
+
+def test_another_rows_segmentation_of_the_same_key_is_refused(tmp_path: Path) -> None:
+    method, control = stored(tmp_path / "method"), DerivativeFolder(tmp_path / "control")
+    control.write_image(ImageRequest(KEY, "these people"), image(5), AFFINE)
+    control.write_segmentation(KEY, segmentation(), AFFINE, keep_fractions=True)
+    copy(control, KEY, method, KEY, *SEGMENTATION)
+    refuses(method, KEY)
+
+
+def test_another_factual_scans_segmentation_is_refused(tmp_path: Path) -> None:
+    folder, keys = DerivativeFolder(tmp_path), (ImageKey("001", "01"), ImageKey("002", "01"))
+    for key in keys:
+        folder.write_segmentation(key, segmentation(), AFFINE, keep_fractions=True)
+        folder.read_fractions(key)
+    copy(folder, keys[1], folder, keys[0], *SEGMENTATION)
+    refuses(folder, keys[0])
+
+
+def test_whether_an_image_is_done_reads_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = stored(tmp_path)
+    read = Path.read_bytes
+
+    def only_small_files(path: Path) -> bytes:
+        assert path.suffix != ".gz"
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", only_small_files)
+    assert folder.is_done(ImageRequest(KEY, "these people"))
+    folder.read_volumes(KEY)
+    with pytest.raises(AssertionError):
+        folder.read_image(KEY)
