@@ -13,10 +13,10 @@ constant in it that is the name of a module. Where a module imports by a compute
 names in other string constants and in configuration files (``_target_: deepkit.net.Net``) count too.
 
 A third party's plugin may reach code in ways that cannot be followed: it loads a file by its path, changes
-``sys.path``, or starts a process (`pcgm_bench.store.dynamic`). If one module of the closure does, all files of the distribution's
-top-level packages count: all modules, vendored code in folders that are no packages, data and documentation. If one
-module reads docstrings, the docstrings of all count. Data files of a third party always count, also those in a folder
-``weights``. These rules do not apply to pcgm-bench's own modules.
+``sys.path``, or starts a process (`pcgm_bench.store.dynamic`). If one module of the closure does, all files of the
+distribution's top-level packages count: all modules, vendored code in folders that are no packages, data and
+documentation. If one module reads docstrings, the docstrings of all count. Data files of a third party always count,
+also those in a folder ``weights``. These rules do not apply to pcgm-bench's own modules.
 """
 
 from __future__ import annotations

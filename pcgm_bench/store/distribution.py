@@ -49,7 +49,7 @@ class Territory:
         return module.name in self.tops or any(_inside(module, project) for project in self.projects)
 
     def beside(self, module: Module) -> set[str]:
-        """Names of the modules and packages next to a top-level module of an editable distribution; they belong to it."""
+        """Names of the modules and packages next to a top-level module of an editable distribution."""
         places = [module.file] if module.file and not module.is_package else list(module.folders)
         return {
             path.stem if path.is_file() else path.name

@@ -13,6 +13,7 @@ IMPORTERS = frozenset({"__import__", "find_spec", "import_module", "resolve_name
 """Functions that take a module's name. A direct call with one literal, full name is an ordinary import."""
 LOADERS = frozenset(
     {
+        "ConfigParser",
         "ExtensionFileLoader",
         "FileFinder",
         "LazyLoader",
@@ -73,7 +74,7 @@ LISTERS = frozenset({"entry_points", "iter_entry_points", "load_entry_point", "p
 MECHANISMS = IMPORTERS | LOADERS | RUNNERS | LISTERS
 WRAPPED = frozenset({"builtins", "importlib", "os", "sys"})
 """Modules that hold mechanisms: under another name, or passed on as a value, any of these may be taken from them."""
-PAIRS = frozenset({("sys", "path"), ("os", "system")})
+PAIRS = frozenset({("os", "system"), ("sys", "path"), ("torch", "hub")})
 """Mechanisms whose names are too common to count on their own: module, attribute."""
 DOCUMENTATION = frozenset({"__doc__", "getdoc", "getsource", "getsourcelines"})
 """Names by which code reads docstrings."""
