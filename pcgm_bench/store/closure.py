@@ -11,6 +11,12 @@ Names that are imported on demand: where a module has a ``__getattr__``, a name 
 from any module that the file can name. All of those count: the imports under its ``TYPE_CHECKING``, and every string
 constant in it that is the name of a module. Where a module imports by a computed name, its whole package counts. Full
 names in other string constants and in configuration files (``_target_: deepkit.net.Net``) count too.
+
+A third party's plugin may reach code in ways that cannot be followed: it loads a file by its path, changes
+``sys.path``, or starts a process (`pcgm_bench.store.dynamic`). If one module of the closure does, all files of the
+distribution's top-level packages count: all modules, vendored code in folders that are no packages, data and
+documentation. If one module reads docstrings, the docstrings of all count. Data files of a third party always count,
+also those in a folder ``weights``. These rules do not apply to pcgm-bench's own modules.
 """
 
 from __future__ import annotations
@@ -25,14 +31,17 @@ from types import ModuleType
 
 from pcgm_bench.contracts import UserError
 from pcgm_bench.store.distribution import OWN
+from pcgm_bench.store.distribution import all_files
 from pcgm_bench.store.distribution import content_digest
 from pcgm_bench.store.distribution import data_files
 from pcgm_bench.store.distribution import distributions
 from pcgm_bench.store.distribution import named_in
+from pcgm_bench.store.distribution import own_data_files
 from pcgm_bench.store.distribution import territory
 from pcgm_bench.store.identity import digest
 from pcgm_bench.store.modules import Module
 from pcgm_bench.store.modules import ModuleFinder
+from pcgm_bench.store.source_file import documented_digest
 from pcgm_bench.store.source_file import read_source
 
 Code = type | ModuleType | Callable[..., object]
@@ -56,7 +65,7 @@ def code_digest(*objects: Code, finder: ModuleFinder | None = None) -> str:
     """
     closure = Closure(objects, finder or ModuleFinder())
     names = sorted(_label(item) for item in objects)
-    sources = [[name, read_source(file).digest] for name, file in sorted(closure.files.items())]
+    sources = [[name, closure.source_digest(file, name)] for name, file in sorted(closure.files.items())]
     data = [[name, content_digest(file)] for name, file in sorted(closure.data.items())]
     return digest([names, sources, data])
 
@@ -83,6 +92,7 @@ class Closure:
     Attributes:
         modules: name -> module, all that count.
         outside: top-level packages that are imported and not followed.
+        is_whole: all files of the third parties' distributions count, because a module there is dynamic.
     """
 
     def __init__(self, objects: Iterable[Code], finder: ModuleFinder) -> None:
@@ -94,6 +104,8 @@ class Closure:
         self._finder = finder
         self.modules: dict[str, Module] = {}
         self.outside: set[str] = set()
+        self.is_whole = False
+        self._reads_docstrings = False
         self._seen: set[tuple[str, bool]] = set()
         self._asked: set[str] = set()
         starts = [_module_of(item, finder) for given in objects for item in _with_bases(given)]
@@ -107,6 +119,7 @@ class Closure:
                 self._read(self._waiting.pop())
             for path in self.data.values():
                 self._follow_known(named_in(path))
+            self._take_whole()
 
     @property
     def files(self) -> dict[str, Path]:
@@ -116,16 +129,45 @@ class Closure:
     @property
     def data(self) -> dict[str, Path]:
         """``package/file`` -> data file. Ours: of packages with a module in the closure. Others': of whole packages."""
-        packages = [module for module in self.modules.values() if module.is_package]
-        for top in self._territory.tops - {OWN}:
-            module = self._finder.find(top)
-            packages += [module] if module and module.is_package else []
+        ours = [module for module in self.modules.values() if module.is_package and _is_own(module)]
+        files = [(package, folder, own_data_files(folder)) for package in ours for folder in package.folders]
+        listed = all_files if self.is_whole else data_files
+        files += [(top, folder, listed(folder)) for top in self._tops() for folder in top.folders]
         return {
             f"{package.name}/{path.relative_to(folder).as_posix()}": path
-            for package in packages
-            for folder in package.folders
-            for path in data_files(folder, subpackages=package.name.split(".")[0] != OWN)
+            for package, folder, paths in files
+            for path in paths
+            if path.suffix != ".py"
         }
+
+    def source_digest(self, file: Path, name: str) -> str:
+        """Hash of one source file of the closure, with its docstrings where third-party code reads docstrings."""
+        documented = self._reads_docstrings and name.split(".")[0] != OWN
+        return documented_digest(file) if documented and file.suffix == ".py" else read_source(file).digest
+
+    def _tops(self) -> list[Module]:
+        """Top-level modules and packages of third parties that belong here."""
+        names = (self._territory.tops | {name.split(".")[0] for name in self.modules if "/" not in name}) - {OWN}
+        tops = [top for name in sorted(names) if (top := self._finder.find(name))]
+        if not self.is_whole:
+            return tops
+        names |= {name for top in tops for name in self._territory.beside(top)}
+        tops = [top for name in sorted(names - {OWN}) if (top := self._finder.find(name))]
+        return [top for top in tops if self._territory.holds(top)]
+
+    def _take_whole(self) -> None:
+        """Add every source file of the third parties' distributions, importable by name or not, if one is dynamic."""
+        sources = [read_source(module.file) for module in self.modules.values() if module.file and not _is_own(module)]
+        self._reads_docstrings = any(source.reads_docstrings for source in sources)
+        if self.is_whole or not any(source.is_dynamic for source in sources):
+            return
+        self.is_whole = True
+        for top in self._tops():
+            self._add(top)
+            for folder in top.folders:
+                for path in all_files(folder):
+                    if path.suffix == ".py":
+                        self._add(Module(f"{top.name}/{path.relative_to(folder).as_posix()}", path))
 
     def _add(self, module: Module) -> None:
         if module.name not in self.modules:
@@ -189,6 +231,10 @@ class Closure:
         self._asked.add(module.name)
         for reference in read_source(module.file).nameable:
             self._follow(reference.absolute(module.name, module.is_package), used=True)
+
+
+def _is_own(module: Module) -> bool:
+    return module.name.split(".")[0] == OWN
 
 
 def _with_bases(item: Code) -> list[Code]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,10 +20,11 @@ from pcgm_bench.store.modules import Module
 
 OWN = "pcgm_bench"
 """Our top-level package: part of every closure that reaches it."""
-CODE = frozenset({".py", ".pyc", ".pyo", ".pyi"})
+BYTECODE = frozenset({".pyc", ".pyo"})
+CODE = BYTECODE | {".py", ".pyi"}
 DOCUMENTATION = frozenset({".md", ".rst"})
 HASHED_ELSEWHERE = "weights"
-"""Folders of this name are left out: weights have a digest of their own."""
+"""In our own packages, folders of this name are left out: weights have a digest of their own."""
 CONFIGURATION = frozenset({".yaml", ".yml", ".json", ".toml", ".cfg", ".ini"})
 """Data files whose text may name a class to be imported, as Hydra's and MONAI's ``_target_`` does."""
 LONGEST = 2**20
@@ -45,6 +47,17 @@ class Territory:
     def holds(self, module: Module) -> bool:
         """Whether a top-level module belongs here."""
         return module.name in self.tops or any(_inside(module, project) for project in self.projects)
+
+    def beside(self, module: Module) -> set[str]:
+        """Names of the modules and packages next to a top-level module of an editable distribution."""
+        places = [module.file] if module.file and not module.is_package else list(module.folders)
+        return {
+            path.stem if path.is_file() else path.name
+            for place in places
+            if any(_inside(module, project) for project in self.projects)
+            for path in place.parent.iterdir()
+            if path.suffix == ".py" or (path / "__init__.py").exists()
+        }
 
 
 def territory(modules: list[Module]) -> Territory:
@@ -95,22 +108,41 @@ def _inside(module: Module, project: Path) -> bool:
     )
 
 
-def data_files(folder: Path, *, subpackages: bool) -> Iterator[Path]:
-    """Files of a package folder that are neither code, documentation nor weights, sorted.
+def own_data_files(folder: Path) -> Iterator[Path]:
+    """Data files of one of our packages, sorted: no code, documentation or weights, and nothing of the packages in it.
 
-    Args:
-        folder: of the package.
-        subpackages: also those of the packages in it; folders that are no package always count.
+    Folders that are no package count.
     """
+    for path in _walk(folder, lambda inner: inner.name != HASHED_ELSEWHERE and not (inner / "__init__.py").exists()):
+        if _is_data(path):
+            yield path
+
+
+def data_files(folder: Path) -> Iterator[Path]:
+    """Data files of a third party's package and of all folders in it, sorted: no code and no documentation."""
+    return (path for path in _walk(folder, lambda inner: True) if _is_data(path))
+
+
+def all_files(folder: Path) -> Iterator[Path]:
+    """All files of a third party's package and of all folders in it but bytecode, sorted."""
+    return (path for path in _walk(folder, lambda inner: True) if path.suffix not in BYTECODE)
+
+
+def _is_data(path: Path) -> bool:
+    return path.suffix not in CODE | DOCUMENTATION and path.name != "py.typed"
+
+
+def _walk(folder: Path, enter: Callable[[Path], bool]) -> Iterator[Path]:
+    """Files in a folder and in those folders of it that are entered, sorted; hidden ones and metadata are left out."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.name.startswith((".", "__pycache__")) or path.suffix in {".egg-info", ".dist-info"}:
             continue
         if path.is_dir():
             if path.is_symlink() and folder.resolve().is_relative_to(path.resolve()):
                 continue  # a link to a folder above: it would go round for ever
-            if path.name != HASHED_ELSEWHERE and (subpackages or not (path / "__init__.py").exists()):
-                yield from data_files(path, subpackages=subpackages)
-        elif path.is_file() and path.suffix not in CODE | DOCUMENTATION and path.name != "py.typed":
+            if enter(path):
+                yield from _walk(path, enter)
+        elif path.is_file():
             yield path
 
 

@@ -2,6 +2,7 @@
 
 The file is parsed, never imported. The hash is that of the normalised syntax tree: no comments, no formatting, no line
 numbers, and no string that stands alone as a statement (docstrings of modules, classes, functions and constants).
+`documented_digest` is the hash with those strings, for code that reads docstrings.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import field
 from functools import cache
 from pathlib import Path
 
+from pcgm_bench.store.dynamic import is_dynamic
+from pcgm_bench.store.dynamic import reads_docstrings
 from pcgm_bench.store.identity import digest
 from pcgm_bench.store.references import Names
 from pcgm_bench.store.references import Reference
@@ -33,6 +36,8 @@ class SourceFile:
         texts: those of the string constants that are full names: ``deepkit.net``.
         is_open: it imports modules by names that are computed (outside ``__getattr__``), or lists its package with
             ``pkgutil``: any module of its package may be meant.
+        is_dynamic: it can run code that its import statements do not name (`pcgm_bench.store.dynamic`).
+        reads_docstrings: it reads docstrings, so they may affect results.
     """
 
     digest: str
@@ -43,6 +48,8 @@ class SourceFile:
     nameable: frozenset[Reference] = frozenset()
     texts: frozenset[str] = frozenset()
     is_open: bool = False
+    is_dynamic: bool = False
+    reads_docstrings: bool = False
 
 
 def read_source(path: Path) -> SourceFile:
@@ -74,7 +81,24 @@ def _read(path: Path, _size: int, _mtime_ns: int) -> SourceFile:
         nameable=frozenset(names.on_demand | names.strings),
         texts=frozenset(name.name for name in names.strings if not name.level),
         is_open=names.is_open,
+        is_dynamic=is_dynamic(tree),
+        reads_docstrings=reads_docstrings(tree),
     )
+
+
+def documented_digest(path: Path) -> str:
+    """Hash of what a file does and of its docstrings; kept in the process as `read_source` is."""
+    status = path.stat()
+    return _documented_digest(path, status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _documented_digest(path: Path, size: int, mtime_ns: int) -> str:
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):
+        return _read(path, size, mtime_ns).digest
+    return digest(ast.dump(tree, include_attributes=False).encode())
 
 
 def normalise(tree: ast.Module) -> None:

@@ -66,6 +66,7 @@ def digest_after(plugin: Any, path: Path, text: str) -> str:
         "deepkit_core.py",  # another top-level module of the distribution
         "deepkit/config/net.yaml",  # data in a folder that is no package
         "deepkit/heads/linear.py",  # named in that YAML; its folder has no __init__
+        "deepkit/weights/net.safetensors",
     ],
 )
 def test_an_edit_changes_the_digest_of_a_plugin(deepkit: tuple[Any, Path], name: str) -> None:
@@ -75,9 +76,7 @@ def test_an_edit_changes_the_digest_of_a_plugin(deepkit: tuple[Any, Path], name:
     assert code_digest(plugin) == before
 
 
-@pytest.mark.parametrize(
-    "name", ["deepkit/types_only.py", "deepkit/unused.py", "deepkit/README.md", "deepkit/weights/net.safetensors"]
-)
+@pytest.mark.parametrize("name", ["deepkit/types_only.py", "deepkit/unused.py", "deepkit/README.md"])
 def test_what_the_plugin_does_not_run_is_left_out(deepkit: tuple[Any, Path], name: str) -> None:
     plugin, root = deepkit
     assert digest_after(plugin, root / name, "edited = 1\n") == code_digest(plugin)
@@ -125,7 +124,7 @@ TYPES = "from typing import TYPE_CHECKING\nif {}TYPE_CHECKING:\n    from lazykit
         (ON_DEMAND, "import lazykit.other", False),
         ("from lazykit import net as hidden\n", "from lazykit import hidden", True),
         (COMPUTED, "import lazykit", True),
-        (COMPUTED.replace("get(", "__getattr__("), "from lazykit import Net", False),
+        (COMPUTED.replace("get(", "__getattr__("), "from lazykit import Net", True),
         (f"NAMES = ['net']\n{COMPUTED.replace('get(', '__getattr__(')}", "from lazykit import Net", True),
         ("from importlib import import_module as load\nload('.net', __package__)\n", "import lazykit", True),
         ("TARGET = 'lazykit.net:f'\n", "import lazykit", True),
@@ -175,6 +174,92 @@ def test_an_editable_distribution_is_known_by_its_folder(tmp_path: Path, monkeyp
 def test_code_without_a_file_is_refused() -> None:
     with pytest.raises(UserError, match="its code is in no file"):
         code_digest(type("Typed", (), {"__module__": "typed_in_a_console"}))
+
+
+DYNAMIC = {
+    "alias": "import importlib\nf = importlib.import_module\nf('plug.ex' + 'tra.hidden')\n",
+    "renamed": "from importlib import import_module as load\n",
+    "relative": "from importlib import import_module\nimport_module('.hidden', package='plug.extra')\n",
+    "joined": "import importlib\nimportlib.import_module('plug.ex' + 'tra.hidden')\n",
+    "getattr": "import importlib\ngetattr(importlib, 'import_' + 'module')\n",
+    "__import__": "__import__('plug.' + 'extra')\n",
+    "file location": "from importlib.util import spec_from_file_location\n",
+    "loader": "from importlib.machinery import SourceFileLoader\n",
+    "exec": "def f(path):\n    exec(open(path).read())\n",
+    "eval": "def f(text):\n    return eval(text)\n",
+    "run_path": "import runpy\ndef f():\n    runpy.run_path('x')\n",
+    "run_module": "from runpy import run_module as r\n",
+    "subprocess": "import subprocess\n",
+    "Popen": "from subprocess import Popen\n",
+    "system": "import os\ndef f():\n    os.system('python x.py')\n",
+    "entry points": "from importlib.metadata import entry_points\n",
+    "pkgutil": "def f():\n    import pkgutil\n",
+    "sys.path": "import sys\nfrom pathlib import Path\nsys.path.insert(0, str(Path(__file__).parent / 'vendor'))\n",
+    "sys under another name": "import sys as s\ns.path.append('x')\n",
+}
+PLUG = {
+    "plug/__init__.py": "",
+    "plug/nets/__init__.py": "",
+    "plug/extra/__init__.py": "",
+    "plug/extra/hidden.py": "x = 1\n",
+    "plug/vendor-1/helper.py": "x = 1\n",
+    "plug/prompt.md": "x = 1\n",
+}
+
+
+def plug(root: Path, text: str) -> set[str]:
+    """Digests of a plugin whose module has this text: first as it is, then after an edit of each file in `PLUG`."""
+    write_files(root, PLUG | {"plug/nets/user.py": f"{text}class Plugin: ...\n"})
+    plugin = type("Plugin", (), {"__module__": "plug.nets.user"})
+    digests = {code_digest(plugin, finder=ModuleFinder([str(root)]))}
+    for name in ("plug/extra/hidden.py", "plug/vendor-1/helper.py", "plug/prompt.md"):
+        (root / name).write_text("edited = 1\n")
+        digests.add(code_digest(plugin, finder=ModuleFinder([str(root)])))
+        (root / name).write_text(PLUG[name])
+    return digests
+
+
+@pytest.mark.parametrize("mechanism", DYNAMIC)
+def test_all_files_of_a_plugin_with_a_dynamic_mechanism_count(tmp_path: Path, mechanism: str) -> None:
+    assert len(plug(tmp_path, DYNAMIC[mechanism])) == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "import importlib\nimportlib.import_module('plug.nets')\n",
+        "from importlib.util import find_spec\nfast = find_spec('plug') is not None\n",
+        "import os\nimport sys\nprint(os.path.join('a', 'b'), sys.platform)\n",
+        "def f(model):\n    return model.eval()\n",
+    ],
+)
+def test_without_a_dynamic_mechanism_unrelated_files_do_not_count(tmp_path: Path, text: str) -> None:
+    assert len(plug(tmp_path, text)) == 1
+
+
+def test_a_dynamic_editable_distribution_counts_what_lies_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, site = tmp_path / "project", tmp_path / "site"
+    write_files(project, {"dyn.py": "import subprocess\nclass Dyn: ...\n", "dyn_helper.py": "x = 1\n"})
+    note = f'{{"url": "{project.as_uri()}", "dir_info": {{"editable": true}}}}'
+    metadata = "Metadata-Version: 2.1\nName: dyn\nVersion: 1\n"
+    write_files(site, {"dyn-1.dist-info/METADATA": metadata, "dyn-1.dist-info/direct_url.json": note})
+    monkeypatch.syspath_prepend(site)
+    plugin = load(monkeypatch, project, "dyn", "Dyn")
+    assert {path.name for path in closure_files(plugin)} == {"dyn.py", "dyn_helper.py"}
+
+
+@pytest.mark.parametrize(("reader", "counts"), [("text = Prompt.__doc__\n", True), ("text = Prompt.name\n", False)])
+def test_docstrings_count_where_they_are_read(tmp_path: Path, reader: str, counts: bool) -> None:
+    prompt = 'class Prompt:\n    """A brain."""\n    name = 1\n'
+    write_files(tmp_path, {"doc/__init__.py": "", "doc/prompt.py": prompt})
+    write_files(tmp_path, {"doc/user.py": f"from doc.prompt import Prompt\n{reader}"})
+    plugin = type("Plugin", (), {"__module__": "doc.user"})
+    before = code_digest(plugin, finder=ModuleFinder([str(tmp_path)]))
+    (tmp_path / "doc/prompt.py").write_text(prompt.replace("brain", "smaller brain"))
+    assert (code_digest(plugin, finder=ModuleFinder([str(tmp_path)])) != before) is counts
 
 
 # Our own plugins
