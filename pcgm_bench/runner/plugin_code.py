@@ -8,7 +8,12 @@ process sees of a file is the only one that it accepts.
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
@@ -19,8 +24,16 @@ from pcgm_bench.store.closure import code_digest
 from pcgm_bench.store.closure import dependencies
 from pcgm_bench.store.source_file import read_source
 
-_FIRST: dict[Path, str] = {}
-"""File -> digest when this process first asked for it."""
+
+@dataclass(frozen=True)
+class _Read:
+    """A file as this process has read it: its digest, and what Python loaded of it (None: nothing yet)."""
+
+    digest: str
+    loaded: ModuleSpec | None
+
+
+_READ: dict[Path, _Read] = {}
 
 
 def plugin_code(plugin: Plugin, cls: type) -> str:
@@ -40,21 +53,49 @@ def plugin_dependencies(plugin: Plugin, cls: type) -> dict[str, str]:
 
 
 def watch(paths: Iterable[Path]) -> None:
-    """Accept these files as they are now, for as long as the process lives.
+    """Accept these files as they are now, until they are loaded anew.
 
     Raises:
-        UserError: one of them was edited since this process read it.
+        UserError: one of them was edited since this process loaded it.
     """
+    specs = _loaded_specs()
     for path in paths:
-        now = read_source(path).digest if path.exists() else ""
-        if _FIRST.setdefault(path, now) != now:
-            msg = f"{path}: edited since this process read it, which goes on with the older code"
-            raise UserError(f"{msg}; give the command again (in a notebook: restart the kernel)")
+        now = _Read(_digest(path), _spec_of(path, specs))
+        before = _READ.get(path, now)
+        if before.digest != now.digest and before.loaded is not None and before.loaded is now.loaded:
+            raise _edited(path)
+        _READ[path] = now
 
 
 def check_unchanged() -> None:
     """Raises UserError where any watched file was edited: nothing of this process may be stored any more."""
-    watch(tuple(_FIRST))
+    for path, read in _READ.items():
+        if _digest(path) != read.digest:
+            raise _edited(path)
+
+
+def _digest(path: Path) -> str:
+    return read_source(path).digest if path.exists() else ""
+
+
+def _edited(path: Path) -> UserError:
+    msg = f"{path}: edited since this process read it, which goes on with the older code"
+    return UserError(f"{msg}; give the command again (in a notebook: restart the kernel)")
+
+
+def _loaded_specs() -> dict[str, ModuleSpec]:
+    # Python itself is asked: it knows what it has loaded, and from where. A module that is loaded anew has a new spec.
+    modules = [module for module in tuple(sys.modules.values()) if isinstance(module, ModuleType)]
+    specs = [module.__spec__ for module in modules if module.__spec__ is not None]
+    return {os.path.realpath(spec.origin): spec for spec in specs if spec.has_location and spec.origin}
+
+
+def _spec_of(path: Path, specs: Mapping[str, ModuleSpec]) -> ModuleSpec | None:
+    """What Python loaded of a file; of a data file, the nearest package around it, which may have read it."""
+    if path.suffix == ".py":
+        return specs.get(os.path.realpath(path))
+    around = (specs.get(os.path.realpath(folder / "__init__.py")) for folder in path.parents)
+    return next((spec for spec in around if spec is not None), None)
 
 
 def _things(plugin: Plugin, cls: type) -> tuple[type | ModuleType, ...]:

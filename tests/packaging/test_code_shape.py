@@ -25,6 +25,7 @@ ASKED_OF_PYTHON = {
     "pcgm_bench/results/select.py": 1,  # a field of a dataclass by its name
     "pcgm_bench/runner/executors/local.py": 1,  # a function of `os` that not every platform has
     "pcgm_bench/runner/lazy_scan.py": 1,  # the fields of a dataclass
+    "pcgm_bench/runner/plugin_code.py": 1,  # what is loaded, and from which file
 }
 REASON = "Python itself is asked"
 NEAR = 6

@@ -85,9 +85,8 @@ def test_a_metric_that_raises_has_no_value_and_a_reason(command: Command, home: 
     done = command(*ALONE, fault="metric")
     assert done.code == 0
     (line,) = done.said
-    assert line == (
-        "pcgm-bench: metric 'toy-brightness' (toy-brains 1.2): measuring: RuntimeError: no number (toybrains/metric.py:24)"
-    )
+    reason = "measuring: RuntimeError: no number (toybrains/metric.py:24)"
+    assert line == f"pcgm-bench: metric 'toy-brightness' (toy-brains 1.2): {reason}"
     assert "toy-scale,frontal" in table(home, "swap")
     reason = r"metric 'toy-brightness' (toy-brains 1.2): measuring: RuntimeError: no number (toybrains/metric.py:"
     assert reason in table(home, "skipped")
