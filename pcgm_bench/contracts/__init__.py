@@ -1,8 +1,9 @@
 """The contracts of pcgm-bench: what a scan, a cohort, a generator, a segmenter, a metric and a study are.
 
-A plugin author reads this package and nothing else. All arrays are NumPy; a volume is ``(X, Y, Z)`` float32 on the
-cohort's grid, voxel axes in RAS+ order, affine in millimetres; volumes of anatomy are in millilitres (mL), ages in
-years. Raise `UserError` for anything the user can mend: the command line prints its message and exits with code 2.
+A plugin author reads this package and nothing else; names of regions and channels, and FreeSurfer's numbers for them,
+are in `pcgm_bench.anatomy`. All arrays are NumPy; a volume is ``(X, Y, Z)`` float32 on the cohort's grid, voxel axes in
+RAS+ order, affine in millimetres; volumes of anatomy are in millilitres (mL), ages in years. Raise `UserError` for
+anything the user can mend: the command line prints its message and exits with code 2.
 
 | to write a | subclass | and register it under |
 | --- | --- | --- |
@@ -12,6 +13,13 @@ years. Raise `UserError` for anything the user can mend: the command line prints
 | metric | `FeatureMetric`, `ImageMetric`, `VolumeMetric`, ... | ``pcgm_bench.metrics`` |
 | study | `Study` | ``pcgm_bench.studies`` |
 | cohort | `CohortSource` and `Cohort` | ``pcgm_bench.cohorts`` |
+
+An entry point in the package's ``pyproject.toml`` registers a class, under the name that its card or record has:
+
+    [project.entry-points."pcgm_bench.methods"]
+    brighten = "my_package.generator:Brighten"
+
+The harness hashes the code of a plugin, of everything that it imports in its own package, and the data files beside it.
 """
 
 from pcgm_bench.anatomy import CHANNELS
