@@ -13,6 +13,7 @@ from pathlib import Path
 from pcgm_bench import registry
 from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Generator
+from pcgm_bench.contracts import Job
 from pcgm_bench.contracts import UserError
 from pcgm_bench.plugin_guard import WrongReturn
 from pcgm_bench.runner.calling import calling
@@ -124,3 +125,10 @@ def find_weights(cls: type[Generator], plugin: registry.Plugin, home: Path, aske
         other = registry.find("methods", cls.weights_of, plugin.distribution)
         return find_weights(other.load(), other, home)
     return None
+
+
+def who_can(job: Job) -> str:
+    """End of an error line: the installed methods that list a job, controls aside."""
+    cards = [plugin.load().card for plugin in registry.plugins("methods") if not plugin.problem()]
+    names = [card.name for card in cards if job in card.jobs and not card.is_control]
+    return f"these can: {', '.join(sorted(names)) or 'none'}"

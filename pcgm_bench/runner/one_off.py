@@ -22,6 +22,7 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.contracts import silent
 from pcgm_bench.plugin_guard import guarded
 from pcgm_bench.runner.generators import find_generator
+from pcgm_bench.runner.generators import who_can
 from pcgm_bench.runner.plugin_code import plugin_code
 from pcgm_bench.runner.request import MethodRequest
 from pcgm_bench.runner.resolve import open_cohort
@@ -120,7 +121,7 @@ def sample(request: MethodRequest, n: int, out: Path, progress: Progress = silen
     with pinned_threads(request.threads):
         spec = find_generator(request.method, request.home, request.weights)
         if Job.SAMPLE not in spec.card.jobs:
-            raise UserError(f"{request.method} does not draw new brains; `pcgm-bench list methods` says who does")
+            raise UserError(f"{request.method} does not draw new brains; {who_can(Job.SAMPLE)}")
         if spec.card.is_control:
             raise UserError(f"{request.method} is a control: it needs the people of a study to draw from")
         generator = spec.open(request.device)
@@ -180,7 +181,7 @@ def changed_image(
     with pinned_threads(request.threads):
         spec = find_generator(request.method, request.home, request.weights)
         if Job.COUNTERFACTUAL not in spec.card.jobs or spec.card.needs_truth:
-            raise UserError(f"{request.method} cannot change a scan; `pcgm-bench list methods` says who can")
+            raise UserError(f"{request.method} cannot change a scan; {who_can(Job.COUNTERFACTUAL)}")
         scan, back = bids.load_scan(
             path, person.age, person.sex, person.diagnosis, home=request.home, grid=request.cohort.grid
         )
