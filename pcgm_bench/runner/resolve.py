@@ -107,7 +107,6 @@ def resolve(request: RunRequest) -> Setup:
         PluginError: a plugin that cannot be used.
     """
     study, plugin = find_study(request.study)
-    find_cohort(request.cohort)
     if request.image_folder is not None:
         registry.check_name(request.method, "--name")
     else:
@@ -134,6 +133,7 @@ def resolve(request: RunRequest) -> Setup:
             specs[row.name] = spec
     if not any(row.generator == request.method for row in rows if row.name in specs):
         raise UserError(f"{skipped.get(request.method, request.method)}: it cannot run {request.study}")
+    find_cohort(request.cohort)
     metrics = open_metrics(study, plugin, request)
     ruler = registry.find("segmenters", request.segmenter)
     spec = next(spec for spec in specs.values() if spec.name == request.method)

@@ -16,6 +16,7 @@ from pcgm_bench.board import collect
 from pcgm_bench.board.collect import from_home
 from pcgm_bench.cli.leaderboard import leaderboard
 from pcgm_bench.contracts import Record
+from pcgm_bench.contracts import Row
 from pcgm_bench.contracts import RowKind
 from pcgm_bench.contracts import UserError
 from pcgm_bench.results.scores import Scores
@@ -121,7 +122,7 @@ def test_skipped_metrics_are_no_rows(home: Path) -> None:
     known = {"near": "near-2", "other (uncnn)": "other-1"}
     gone = Record("gone", RowKind.CEILING, "a detail", reason="not made")
     store(home, "good", [*near("good", 0.9), gone], skipped=skipped, metrics=known,
-          rows={"good": RowKind.METHOD, "gone": RowKind.CEILING})  # fmt: skip
+          rows=[Row("good", RowKind.METHOD, "good"), Row("gone", RowKind.CEILING, "gone")])  # fmt: skip
     (run,) = from_home(home).results
     assert run.missing.keys() == {"gone", "good (volumes)"}
     assert run.unmeasured.keys() == {"privacy (uncnn)", "other (uncnn)"}

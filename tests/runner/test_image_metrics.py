@@ -45,7 +45,7 @@ def test_what_a_metric_lacks_is_said(tables: tuple[pd.DataFrame, ...], reason: s
 
 def test_data_that_a_metric_cannot_use_leave_it_without_a_value() -> None:
     table = pd.DataFrame({"insula": [7.0, float("nan")]})
-    metric = OpenMetric("refuses", Refuses(), Plugin("metrics", "refuses", "x:Refuses", "toys", "1"))
+    metric = OpenMetric("refuses", Refuses(), Plugin("metrics", "refuses", "x:Refuses", "toys", "1"), "", {})
     estimate = _of_volumes(metric, VolumeTables(table, table))
     assert np.isnan(estimate.value)
     assert estimate.reason == "insula of subject 02 is nan, not mL"
