@@ -20,7 +20,8 @@ def bf16_pays(device: str) -> bool:
 def tensor_threads(threads: int | None) -> Iterator[None]:
     """Give tensor operations this many threads while inside; None leaves the number as it is.
 
-    Bits depend on the order of a sum, and so on the number of threads.
+    Bits depend on this number: PyTorch takes another convolution with one thread than with two, and another order of
+    sums.
     """
     if threads is None:
         yield
@@ -28,6 +29,10 @@ def tensor_threads(threads: int | None) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
+    # Not set again where it is so already: threads that work side by side would undo each other's setting.
+    if before == threads:
+        yield
+        return
     torch.set_num_threads(threads)
     try:
         yield

@@ -7,8 +7,6 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from pcgm_bench import registry
 from pcgm_bench.board.label import label_of
 from pcgm_bench.board.privacy import shareable
@@ -21,7 +19,6 @@ from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import UserError
 from pcgm_bench.results.scores import Scores
 from pcgm_bench.results.scores import read_scores
-from pcgm_bench.store import Manifest
 from pcgm_bench.store import RunFolder
 
 
@@ -55,7 +52,7 @@ def result_of(folder: RunFolder) -> Result:
     scores = read_scores(folder.scores_file)
     if scores.study != identity.study:
         raise UserError(f"scores.json is of study {scores.study}; remove it and give the run's command again")
-    manifest = _manifest(folder)
+    manifest = folder.manifest
     records = _records(scores)
     missing, unmeasured = _skipped(scores, records, manifest.generators)
     if not missing and not any(record.row for record in records):
@@ -100,13 +97,6 @@ def _skipped(
 
     missing = {name: reason for name, reason in scores.skipped.items() if not is_metric(name)}
     return missing, {name: reason for name, reason in scores.skipped.items() if is_metric(name)}
-
-
-def _manifest(folder: RunFolder) -> Manifest:
-    try:
-        return folder.manifest
-    except ValidationError as error:
-        raise UserError(f"{folder.manifest_file}: damaged; remove it and give the run's command again") from error
 
 
 def _people(folder: RunFolder) -> set[str]:

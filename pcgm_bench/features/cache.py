@@ -19,8 +19,8 @@ from pcgm_bench.contracts import FeatureExtractor
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import UserError
 from pcgm_bench.contracts import silent
-from pcgm_bench.features.forward import one_thread
 from pcgm_bench.plugin_guard import WrongReturn
+from pcgm_bench.precision import tensor_threads
 from pcgm_bench.store.atomic import write_bytes
 from pcgm_bench.store.closure import code_digest
 from pcgm_bench.store.identity import KEY_LENGTH
@@ -115,7 +115,7 @@ def _extract(
     same = [len(rows[0])] * len(paths[1:])
     progress(f"{extractor.name} features", had + 1, len(images))
     # Threads, not processes: PyTorch computes outside the interpreter's lock, and nothing has to be sent.
-    with one_thread(), ThreadPoolExecutor(workers) as pool:
+    with tensor_threads(1), ThreadPoolExecutor(workers) as pool:
         for row in pool.map(keep, paths[1:], numbers[1:], same):
             rows.append(row)
             progress(f"{extractor.name} features", had + len(rows), len(images))

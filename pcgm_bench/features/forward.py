@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,6 +9,7 @@ from torch import nn
 
 from pcgm_bench.contracts import UserError
 from pcgm_bench.exact_kernels import exact_kernels
+from pcgm_bench.precision import tensor_threads
 
 
 def checked(image: np.ndarray) -> np.ndarray:
@@ -32,23 +30,6 @@ def checked(image: np.ndarray) -> np.ndarray:
 
 def features(net: nn.Module, volume: Tensor, device: str) -> np.ndarray:
     """``net`` applied to one volume ``(1, C, X, Y, Z)``, whose output ``(1, d)`` comes back as ``(d,)`` float32."""
-    with one_thread(), torch.inference_mode(), exact_kernels(device):
+    with tensor_threads(1), torch.inference_mode(), exact_kernels(device):
         vector = net(volume.to(device))[0].float().cpu()
     return np.ascontiguousarray(vector.numpy())
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One CPU thread while inside.
-
-    PyTorch takes another convolution with one thread than with two, and sums in another order: the bits differ.
-    """
-    before = torch.get_num_threads()
-    # Not set again where it is 1 already: threads that extract side by side would undo each other's setting.
-    if before != 1:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        if before != 1:
-            torch.set_num_threads(before)

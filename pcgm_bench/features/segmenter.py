@@ -19,7 +19,7 @@ from pcgm_bench.contracts import FeatureExtractor
 from pcgm_bench.contracts import UserError
 from pcgm_bench.features.forward import checked
 from pcgm_bench.features.forward import features
-from pcgm_bench.features.forward import one_thread
+from pcgm_bench.precision import tensor_threads
 from pcgm_bench.segmenters.unet.atlas_registration import head_of
 from pcgm_bench.segmenters.unet.network import Encoder
 from pcgm_bench.segmenters.unet.network import window
@@ -111,7 +111,7 @@ class SegmenterEncoder(FeatureExtractor):
         if any(side % 8 for side in image.shape):
             msg = f"segmenter features need a standard grid, sides dividing by 8, not {image.shape}"
             raise UserError(msg)
-        with one_thread():
+        with tensor_threads(1):
             levels = normalise(torch.from_numpy(image))
             part = levels[window(head_of(levels[None, None])[0, 0])][None, None].contiguous(
                 memory_format=torch.channels_last_3d

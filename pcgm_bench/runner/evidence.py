@@ -90,7 +90,7 @@ def gather_evidence(people: People, made: Made, progress: Progress, workers: int
 def _refitting(people: People, made: Made, progress: Progress) -> tuple[Refitter | None, int]:
     """What refits the method in the study's bootstrap, if the method is quick enough for it."""
     setup = people.setup
-    spec = next(spec for spec in setup.specs.values() if spec.name == setup.request.method)
+    spec = setup.method
     if Job.VOLUMES not in spec.card.jobs:
         return None, 0
     if spec.refit_replicates < 1:

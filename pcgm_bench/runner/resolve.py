@@ -18,7 +18,6 @@ from pcgm_bench.contracts import Job
 from pcgm_bench.contracts import PluginError
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import Row
-from pcgm_bench.contracts import RowKind
 from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import Study
 from pcgm_bench.contracts import UserError
@@ -70,6 +69,11 @@ class Setup:
     metrics: OpenMetrics
     environment: Environment
     code: str
+
+    @property
+    def method(self) -> GeneratorSpec:
+        """The method's generator, whichever of its rows can run."""
+        return next(spec for spec in self.specs.values() if spec.name == self.request.method)
 
     @property
     def image_rows(self) -> list[Row]:
@@ -278,8 +282,3 @@ def can_measure(setup: Setup, row: Row, ruler: Ruler) -> bool:
     """Whether the segmenter can measure a row's images; what was measured elsewhere is of an image folder only."""
     is_folder = setup.request.image_folder is not None and row.name == setup.request.method
     return is_folder or ruler.segmenter.reads_new_images
-
-
-def row_kinds(setup: Setup) -> dict[str, RowKind]:
-    """Row -> its kind."""
-    return {row.name: row.kind for row in setup.rows}

@@ -47,7 +47,7 @@ class RowPlace:
 def identity_of(setup: Setup, cohort: Cohort, ruler: Ruler) -> Identity:
     """What makes a run this run."""
     request = setup.request
-    method = next(spec for spec in setup.specs.values() if spec.name == request.method)
+    method = setup.method
     return Identity(
         method=request.method,
         generator=method.digest,

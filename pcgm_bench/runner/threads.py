@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from threadpoolctl import threadpool_limits
 
+from pcgm_bench.precision import tensor_threads
+
 
 @contextlib.contextmanager
 def pinned_threads(threads: int) -> Iterator[None]:
@@ -15,13 +17,6 @@ def pinned_threads(threads: int) -> Iterator[None]:
     if importlib.util.find_spec("torch") is None:
         yield
         return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        # NumPy's linear algebra too: a matrix inverse differs in its last digits between one thread and two.
-        with threadpool_limits(threads):
-            yield
-    finally:
-        torch.set_num_threads(before)
+    # NumPy's linear algebra too: a matrix inverse differs in its last digits between one thread and two.
+    with tensor_threads(threads), threadpool_limits(threads):
+        yield
