@@ -35,6 +35,7 @@ def features_of(
     extractor: FeatureExtractor,
     folder: Path,
     *,
+    code: str = "",
     workers: int = 1,
     progress: Progress = silent,
 ) -> np.ndarray:
@@ -48,6 +49,7 @@ def features_of(
         images: volumes ``(X, Y, Z)``, in any sequence that loads one when it is asked for.
         extractor: the feature space.
         folder: where features are kept, for all extractors.
+        code: hash of all code that the features depend on; without it, of what the extractor's class imports.
         workers: images at a time, each in a thread of its own; the features do not depend on it. An extractor that is
             not `FeatureExtractor.thread_safe` is called from one thread only.
         progress: told (what, done, total).
@@ -63,7 +65,7 @@ def features_of(
     """
     if not len(images):
         raise ValueError("features need at least one image")
-    home = folder / f"{safe_filename(extractor.identity)}-{code_digest(type(extractor))[:KEY_LENGTH]}"
+    home = folder / f"{safe_filename(extractor.identity)}-{(code or code_digest(type(extractor)))[:KEY_LENGTH]}"
     with ThreadPoolExecutor(workers) as pool:
         paths = list(pool.map(lambda number: home / f"{_digest(images[number])}.npy", range(len(images))))
     rows: dict[Path, np.ndarray] = {}

@@ -43,7 +43,12 @@ class Features:
             try:
                 with calling(space.plugin, "extracting features", DamagedFileError):
                     features[space.name] = features_of(
-                        images, space.extractor, folder, workers=self.workers, progress=self.progress
+                        images,
+                        space.extractor,
+                        folder,
+                        code=space.code,
+                        workers=self.workers,
+                        progress=self.progress,
                     )
             except PluginError as error:
                 features[space.name] = error
