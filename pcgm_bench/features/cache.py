@@ -21,13 +21,12 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.contracts import silent
 from pcgm_bench.plugin_guard import WrongReturn
 from pcgm_bench.precision import tensor_threads
-from pcgm_bench.store.atomic import write_bytes
 from pcgm_bench.store.closure import code_digest
 from pcgm_bench.store.identity import KEY_LENGTH
 from pcgm_bench.store.identity import digest
 from pcgm_bench.store.identity import safe_filename
-
-CHECKSUM_LETTERS = 32
+from pcgm_bench.store.sealed import read_sealed
+from pcgm_bench.store.sealed import write_sealed
 
 
 def features_of(
@@ -107,7 +106,7 @@ def _extract(
             raise WrongReturn(f"image {number + 1} of {len(images)}: {error}") from error
         buffer = io.BytesIO()
         np.save(buffer, row, allow_pickle=False)
-        write_bytes(path, buffer.getvalue() + _checksum(path, buffer.getvalue()))
+        write_sealed(path, buffer.getvalue(), path.parent.name)
         return row
 
     had = len(images) - len(missing)
@@ -142,10 +141,6 @@ def _checked_row(row: object, length: int | None) -> np.ndarray:
     return copy
 
 
-def _checksum(path: Path, array: bytes) -> bytes:
-    return digest([path.parent.name, path.name, digest(array)]).encode()
-
-
 def _digest(image: np.ndarray) -> str:
     image = np.ascontiguousarray(image, np.float32)
     return digest([list(image.shape), digest(image.tobytes())])
@@ -153,11 +148,5 @@ def _digest(image: np.ndarray) -> str:
 
 def _read(path: Path) -> np.ndarray | None:
     """Stored features; None if there are none, or they are not what was written."""
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    array, checksum = content[:-CHECKSUM_LETTERS], content[-CHECKSUM_LETTERS:]
-    if _checksum(path, array) != checksum:
-        return None
-    return np.load(io.BytesIO(array), allow_pickle=False)
+    array = read_sealed(path, path.parent.name)
+    return None if array is None else np.load(io.BytesIO(array), allow_pickle=False)

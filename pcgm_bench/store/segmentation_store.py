@@ -19,11 +19,11 @@ import numpy as np
 
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.contracts import Segmentation
-from pcgm_bench.store import atomic
 from pcgm_bench.store.identity import digest
+from pcgm_bench.store.sealed import read_sealed
+from pcgm_bench.store.sealed import write_sealed
 
 FACTS = ("head_size", "qc")
-CHECKSUM_LETTERS = 32
 PART = "qc_part "
 """Start of the name of a part's QC score."""
 
@@ -47,13 +47,8 @@ class SegmentationStore:
 
     def read(self, image: np.ndarray, affine: np.ndarray) -> Segmentation | None:
         """What was measured on the same image before; None where nothing was, or the file is damaged or another's."""
-        path = self.path(image, affine)
-        try:
-            content = path.read_bytes()
-        except OSError:
-            return None
-        archive, checksum = content[:-CHECKSUM_LETTERS], content[-CHECKSUM_LETTERS:]
-        if self._checksum(path, archive) != checksum:
+        archive = read_sealed(self.path(image, affine), self.root.name)
+        if archive is None:
             return None
         with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:
             labels, names, values = arrays["labels"], arrays["names"], arrays["values"]
@@ -64,15 +59,11 @@ class SegmentationStore:
         return Segmentation(nothing, labels, numbers, head_size, qc, parts)
 
     def write(self, image: np.ndarray, affine: np.ndarray, segmentation: Segmentation) -> None:
-        """Keep what was measured on an image. Raises as `atomic.write_bytes`."""
+        """Keep what was measured on an image. Raises as `write_sealed`."""
         parts = {f"{PART}{name}": value for name, value in segmentation.qc_parts.items()}
         numbers = {"head_size": segmentation.head_size, "qc": segmentation.qc, **parts, **segmentation.volumes}
         labels = np.ascontiguousarray(segmentation.labels, np.int16)
         names, values = np.array(list(numbers)), np.array(list(numbers.values()), np.float64)
         buffer = io.BytesIO()
         np.savez_compressed(buffer, labels=labels, names=names, values=values)
-        path, archive = self.path(image, affine), buffer.getvalue()
-        atomic.write_bytes(path, archive + self._checksum(path, archive))
-
-    def _checksum(self, path: Path, archive: bytes) -> bytes:
-        return digest([self.root.name, path.name, digest(archive)]).encode()
+        write_sealed(self.path(image, affine), buffer.getvalue(), self.root.name)
