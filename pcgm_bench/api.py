@@ -39,6 +39,8 @@ def run(
     maps: Sequence[str] = (),
     effect: str | None = None,
     mechanism: str | None = None,
+    scanner: str | None = None,
+    per_group: int | None = None,
     grid: str = "3mm",
     seed: int = 0,
     quick: bool = False,
@@ -62,6 +64,8 @@ def run(
         maps: where a BIDS folder keeps a column: ``diagnosis=group:depr/control``.
         effect: planted effect of a simulated cohort; None: its default.
         mechanism: how the effect moves the anatomy; None: its default.
+        scanner: what simulated people were scanned by; None: its default.
+        per_group: simulated people in each group; None: its default.
         grid: ``3mm``, ``2mm`` or ``1mm``.
         seed: of everything random.
         quick: few people: to see it work, not to believe it.
@@ -87,7 +91,7 @@ def run(
         method=method,
         study=study,
         home=_home(home),
-        cohort=CohortRequest(cohort, tuple(maps), effect, mechanism, grid),
+        cohort=CohortRequest(cohort, tuple(maps), effect, mechanism, grid, "", scanner, per_group),
         seed=seed,
         quick=quick,
         segmenter=segmenter,
@@ -110,6 +114,8 @@ def score(
     maps: Sequence[str] = (),
     effect: str | None = None,
     mechanism: str | None = None,
+    scanner: str | None = None,
+    per_group: int | None = None,
     grid: str = "3mm",
     seed: int = 0,
     quick: bool = False,
@@ -132,6 +138,8 @@ def score(
         maps: as in `run`.
         effect: as in `run`.
         mechanism: as in `run`.
+        scanner: as in `run`.
+        per_group: as in `run`.
         grid: as in `run`.
         seed: as in `run`.
         quick: the small phantom.
@@ -152,7 +160,7 @@ def score(
         method=name or source.resolve().name.split(".")[0],
         study=study,
         home=_home(home),
-        cohort=CohortRequest(real, tuple(maps), effect, mechanism, grid),
+        cohort=CohortRequest(real, tuple(maps), effect, mechanism, grid, "", scanner, per_group),
         seed=seed,
         quick=quick,
         segmenter=segmenter,

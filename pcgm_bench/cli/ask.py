@@ -19,6 +19,8 @@ def ask(
     quick: options.QuickPhantom = False,
     effect: options.Effect = None,
     mechanism: options.Mechanism = None,
+    scanner: options.Scanner = None,
+    per_group: options.PerGroup = None,
     grid: options.GridName = "3mm",
     home: options.Home = None,
     quiet: options.Quiet = False,
@@ -32,7 +34,7 @@ def ask(
     from pcgm_bench.progress import Reporter
     from pcgm_bench.runner.interventions_csv import write_interventions
 
-    request = CohortRequest(real, tuple(maps or ()), effect, mechanism, grid)
+    request = CohortRequest(real, tuple(maps or ()), effect, mechanism, grid, "", scanner, per_group)
     with Reporter(quiet=quiet) as progress:
         path, count = write_interventions(study, request, options.home_folder(home), seed, quick, out, progress)
     if path is None:

@@ -18,12 +18,13 @@ def make(
     out: Annotated[Path, typer.Argument(help="Folder for the BIDS derivative dataset; new or empty.")],
     effect: options.Effect = None,
     mechanism: options.Mechanism = None,
+    scanner: options.Scanner = None,
     seed: options.Seed = 0,
     grid: options.GridName = "3mm",
     population: Annotated[
         str, typer.Option("--population", help="aud, aging (with follow-up), synthesis or training.")
     ] = "aud",
-    per_group: Annotated[int, typer.Option("-n", "--per-group", min=2, help="People in each group.")] = 100,
+    per_group: options.PerGroup = None,
     longitudinal: Annotated[
         bool, typer.Option("--longitudinal", help="Further visits for half of the people of aud.")
     ] = False,
@@ -35,10 +36,10 @@ def make(
     from pcgm_bench.progress import Reporter
     from pcgm_bench.runner.resolve import find_cohort
 
-    request = CohortRequest(name, (), effect, mechanism, grid, population)
+    request = CohortRequest(name, (), effect, mechanism, grid, population, scanner, per_group)
     source, _plugin = find_cohort(request)
     with Reporter(quiet=quiet) as progress:
-        written = source.write(request, out, seed, per_group, longitudinal, progress, options.home_folder(home))
+        written = source.write(request, out, seed, longitudinal, progress, options.home_folder(home))
     print(f"{out}: {written.table['subject'].nunique()} people, {len(written)} scans")
 
 

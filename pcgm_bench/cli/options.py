@@ -94,6 +94,21 @@ Mechanism = Annotated[
     str | None,
     typer.Option("--mechanism", help="Which surface the phantom's losses move: pial or mixed.", show_default="pial"),
 ]
+Scanner = Annotated[
+    str | None,
+    typer.Option(
+        "--scanner",
+        help="What the phantom's people were scanned by: default, A (soft, noisy, little contrast), B (uneven, slight "
+        "motion), C (slices of 5 mm), or mix (half of each group by A, half by B).",
+        show_default="default",
+    ),
+]
+PerGroup = Annotated[
+    int | None,
+    typer.Option(
+        "-n", "--per-group", min=2, help="People in each group of the phantom.", show_default="100; 20 with --quick"
+    ),
+]
 GridName = Annotated[str, typer.Option("--grid", help="3mm, 2mm or 1mm.")]
 
 

@@ -7,15 +7,42 @@ from collections.abc import Collection
 from pcgm_bench.contracts import CohortRequest
 from pcgm_bench.contracts import UserError
 
+FLAGS = {
+    "maps": "--map",
+    "effect": "--effect",
+    "mechanism": "--mechanism",
+    "grid": "--grid",
+    "scanner": "--scanner",
+    "per_group": "--per-group",
+}
+"""Field of a request -> the option that sets it."""
+
+
+def given_options(request: CohortRequest) -> dict[str, str]:
+    """Field -> what the user gave, of the options that differ from what they are when nothing is said.
+
+    A population is not looked at: a study names the one that it is about, and that does not bind other people's scans.
+
+    >>> given_options(CohortRequest("my-folder", ("sex=gender", "age=years"), per_group=50))
+    {'maps': 'sex=gender age=years', 'per_group': '50'}
+    """
+    said = {
+        "maps": " ".join(request.maps),
+        "effect": request.effect,
+        "mechanism": request.mechanism,
+        "grid": None if request.grid == CohortRequest().grid else request.grid,
+        "scanner": request.scanner,
+        "per_group": request.per_group,
+    }
+    return {name: str(value) for name, value in said.items() if value}
+
 
 def refuse_others(request: CohortRequest, honoured: Collection[str]) -> None:
     """Refuse what a source of people cannot honour.
 
-    A population is not looked at: a study names the one that it is about, and that does not bind other people's scans.
-
     Args:
         request: what the user says about the people.
-        honoured: of ``maps``, ``effect`` and ``mechanism``.
+        honoured: fields of the request.
 
     Raises:
         UserError: something else is given; names the option.
@@ -24,8 +51,6 @@ def refuse_others(request: CohortRequest, honoured: Collection[str]) -> None:
     Traceback (most recent call last):
     pcgm_bench.contracts.errors.UserError: --effect null: my-folder has no such choice; leave the option out
     """
-    given = {"maps": " ".join(request.maps), "effect": request.effect, "mechanism": request.mechanism}
-    for name, value in given.items():
-        if value and name not in honoured:
-            option = "--map" if name == "maps" else f"--{name}"
-            raise UserError(f"{option} {value}: {request.name} has no such choice; leave the option out")
+    for name, value in given_options(request).items():
+        if name not in honoured:
+            raise UserError(f"{FLAGS[name]} {value}: {request.name} has no such choice; leave the option out")

@@ -110,6 +110,8 @@ class CohortRequest:
         mechanism: how a simulated effect moves the anatomy; None: the cohort's default.
         grid: ``3mm``, ``2mm`` or ``1mm``.
         population: of a simulated cohort; a study names the one that it is about. Empty: the cohort's default.
+        scanner: what simulated people were scanned by; None: the cohort's default.
+        per_group: simulated people in each group; None: the cohort's default.
     """
 
     name: str = "phantom"
@@ -118,6 +120,8 @@ class CohortRequest:
     mechanism: str | None = None
     grid: str = "3mm"
     population: str = ""
+    scanner: str | None = None
+    per_group: int | None = None
 
 
 class CohortSource(ABC):
@@ -126,9 +130,8 @@ class CohortSource(ABC):
     Attributes:
         name: as registered.
         title: in words.
-        options: which of ``maps``, ``effect``, ``mechanism``, ``grid`` and ``population`` of a request it honours.
-            Another one that the user gives is an error, never ignored. A study's ``population`` is a wish and may be
-            ignored, and so may ``quick``.
+        options: which fields of a request it honours, besides ``name``. Another one that the user gives is an error,
+            never ignored. A study's ``population`` is a wish and may be ignored, and so may ``quick``.
     """
 
     name: ClassVar[str]
@@ -163,7 +166,6 @@ class CohortSource(ABC):
         request: CohortRequest,
         out: Path,
         seed: int,
-        per_group: int,
         longitudinal: bool,
         progress: Progress,
         home: Path | None = None,
@@ -174,7 +176,6 @@ class CohortSource(ABC):
             request: as for `open`.
             out: a new or empty folder.
             seed: of the people.
-            per_group: people in each group.
             longitudinal: further visits for half of the people.
             progress: told (what, done, total).
             home: where material may be kept between calls; None: nowhere.

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from pcgm_bench import registry
 from pcgm_bench.cohort.bids_source import BidsSource
+from pcgm_bench.cohort.options import FLAGS
+from pcgm_bench.cohort.options import given_options
 from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import CohortRequest
@@ -196,12 +198,9 @@ def find_cohort(request: CohortRequest) -> tuple[CohortSource, registry.Plugin |
         source, plugin = BidsSource(), None
     else:
         raise UserError(f"no cohort and no folder is called {request.name!r}{registry.suggestion(request.name, names)}")
-    grid = "" if request.grid == CohortRequest().grid else request.grid
-    given = {"maps": request.maps, "effect": request.effect, "mechanism": request.mechanism, "grid": grid}
-    for option, value in given.items():
-        if value and option not in source.options:
-            flag = {"maps": "map"}.get(option, option)
-            raise UserError(f"--{flag}: the cohort {request.name!r} has no such option; leave it out")
+    for option in given_options(request):
+        if option not in source.options:
+            raise UserError(f"{FLAGS[option]}: the cohort {request.name!r} has no such option; leave it out")
     return source, plugin
 
 

@@ -30,14 +30,16 @@ def test_a_phantom_has_defaults_and_takes_every_choice(recipes: list[Recipe], tm
     source.open(CohortRequest(), tmp_path, 3, False, silent)
     source.open(CohortRequest(population="aging"), tmp_path, 3, True, silent)
     source.open(CohortRequest(effect="null", mechanism="mixed", grid="2mm"), tmp_path, 3, False, silent)
-    source.write(CohortRequest(population="training"), tmp_path, 3, 7, False, silent)
-    source.write(CohortRequest(), tmp_path, 3, 7, True, silent)
+    source.open(CohortRequest(scanner="mix", per_group=50), tmp_path, 3, True, silent)
+    source.write(CohortRequest(population="training", scanner="B"), tmp_path, 3, False, silent)
+    source.write(CohortRequest(per_group=7), tmp_path, 3, True, silent)
     source.open_training(CohortRequest(grid="2mm"), tmp_path, silent)
     assert recipes == [
         Recipe("aud", "demo", "pial", 3),
         Recipe("aging", "demo", "pial", 3, per_group=20),
         Recipe("aud", "null", "mixed", 3, "2mm"),
-        replace(Recipe.training(), per_group=7),
+        Recipe("aud", "demo", "pial", 3, per_group=50, scanner="mix"),
+        Recipe.training(scanner="B"),
         Recipe("aud", "demo", "pial", 3, per_group=7, longitudinal=True),
         Recipe.training("2mm"),
     ]
@@ -49,6 +51,8 @@ def test_a_phantom_has_defaults_and_takes_every_choice(recipes: list[Recipe], tm
     [
         (CohortRequest(population="ageing"), "unknown population 'ageing'"),
         (CohortRequest(effect="huge"), "unknown effect 'huge'"),
+        (CohortRequest(scanner="D"), "unknown scanner 'D'"),
+        (CohortRequest(population="aging", per_group=9), "--per-group 9: the population aging has a size of its own"),
         (CohortRequest(maps=("sex=gender",)), "--map sex=gender: phantom has no such choice"),
     ],
 )
@@ -57,7 +61,7 @@ def test_a_phantom_refuses_what_it_cannot_be(request_: CohortRequest, message: s
         PhantomSource().open(request_, tmp_path, 0, True, silent)
 
 
-@pytest.mark.parametrize("option", ["effect", "mechanism"])
+@pytest.mark.parametrize("option", ["effect", "mechanism", "scanner"])
 def test_a_folder_of_scans_refuses_what_only_a_phantom_can_be(option: str, tmp_path: Path) -> None:
     request = replace(CohortRequest(str(tmp_path), population="aud"), **{option: "null"})
     with pytest.raises(UserError, match=f"--{option} null"):

@@ -43,6 +43,8 @@ def test_unknown_names(home: Path, toys: list[str]) -> None:
         (CohortRequest("toy", maps=("age=years",)), "--map"),
         (CohortRequest("toy", effect="null"), "--effect"),
         (CohortRequest("toy", mechanism="pial"), "--mechanism"),
+        (CohortRequest("toy", scanner="A"), "--scanner"),
+        (CohortRequest("toy", per_group=5), "--per-group"),
     ],
 )
 def test_an_option_that_the_cohort_does_not_have_is_refused(

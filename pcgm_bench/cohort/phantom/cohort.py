@@ -20,9 +20,9 @@ from pcgm_bench.cohort.layout import Layout
 from pcgm_bench.cohort.phantom.anatomy import Anatomy
 from pcgm_bench.cohort.phantom.draw import anatomy_of
 from pcgm_bench.cohort.phantom.draw import noise_seed
+from pcgm_bench.cohort.phantom.draw import show
 from pcgm_bench.cohort.phantom.population import EFFECTS
 from pcgm_bench.cohort.phantom.recipe import Recipe
-from pcgm_bench.cohort.phantom.render import render
 from pcgm_bench.cohort.phantom.roster import Visit
 from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Scan
@@ -102,7 +102,7 @@ class PhantomCohort(BidsCohort):
         return Segmentation(anatomy.fractions, anatomy.labels, {**anatomy.volumes, **parcels}, head, 1.0)
 
     def oracle(self, scan: Scan, do: Intervention, seed: int | None) -> np.ndarray:
-        """The true counterfactual image: same exogenous anatomy and contrast, fresh noise.
+        """The true counterfactual image: same exogenous anatomy, contrast and scanner, fresh noise and motion.
 
         Args:
             scan: one of this cohort's.
@@ -110,4 +110,4 @@ class PhantomCohort(BidsCohort):
             seed: of the noise; None keeps the factual scan's own noise.
         """
         visit = self.visit(scan)
-        return render(self.anatomy(scan, do), visit.person.seed, noise_seed(visit, do, seed))
+        return show(self.recipe, visit, self.anatomy(scan, do), noise_seed(visit, do, seed))

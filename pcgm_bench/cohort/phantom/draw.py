@@ -94,4 +94,9 @@ def noise_seed(visit: Visit, do: Intervention, seed: int | None) -> int:
 def draw(recipe: Recipe, visit: Visit, home: Path | None) -> tuple[np.ndarray, Anatomy]:
     """The factual image ``(X, Y, Z)`` of a visit, and the anatomy that is on it."""
     anatomy = anatomy_of(recipe, visit, {}, home)
-    return render(anatomy, visit.person.seed, noise_seed(visit, {}, None)), anatomy
+    return show(recipe, visit, anatomy, noise_seed(visit, {}, None)), anatomy
+
+
+def show(recipe: Recipe, visit: Visit, anatomy: Anatomy, noise: int) -> np.ndarray:
+    """The image ``(X, Y, Z)`` of an anatomy as the visit's person and scanner show it, with a noise of that seed."""
+    return render(anatomy, visit.person.seed, noise, recipe.scanner_of(visit.person.subject))

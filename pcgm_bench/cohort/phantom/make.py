@@ -19,6 +19,7 @@ from pcgm_bench.cohort.phantom.draw import draw
 from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.cohort.phantom.roster import Visit
+from pcgm_bench.cohort.phantom.scanners import DEFAULT
 from pcgm_bench.cohort.phantom.template import load_template
 from pcgm_bench.cohort.write import DatasetWriter
 from pcgm_bench.cohort.write import bytes_needed
@@ -74,7 +75,8 @@ def make(out: Path, recipe: Recipe, home: Path | None = None, progress: Progress
         out, recipe.name, PHANTOM, settings=settings, readme=note, needed_bytes=bytes_needed(len(visits), voxels)
     ) as writer:
         for index, (visit, (image, anatomy)) in enumerate(zip(visits, _draw_all(recipe, visits, home), strict=True)):
-            writer.add(visit.scan(image, frame.affine), labels=anatomy.labels)
+            columns = {} if recipe.scanner == DEFAULT else {"scanner": recipe.scanner_name(visit.person.subject)}
+            writer.add(visit.scan(image, frame.affine), labels=anatomy.labels, columns=columns)
             truth.append(_truth_row(recipe, visit, anatomy))
             progress("make phantom", index + 1, len(visits))
         writer.table("truth.tsv", pd.DataFrame(truth))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.phantom.population import EFFECTS
@@ -12,10 +13,18 @@ from pcgm_bench.cohort.phantom.roster import aging_study
 from pcgm_bench.cohort.phantom.roster import aud_study
 from pcgm_bench.cohort.phantom.roster import synthesis_study
 from pcgm_bench.cohort.phantom.roster import training_controls
+from pcgm_bench.cohort.phantom.scanners import CHOICES
+from pcgm_bench.cohort.phantom.scanners import DEFAULT
+from pcgm_bench.cohort.phantom.scanners import MIX
+from pcgm_bench.cohort.phantom.scanners import SCANNERS
+from pcgm_bench.cohort.phantom.scanners import Scanner
+from pcgm_bench.cohort.phantom.scanners import deal
 from pcgm_bench.contracts import UserError
 
 MECHANISMS = ("pial", "mixed")
 POPULATIONS = ("aud", "aging", "synthesis", "training")
+FIXED_SIZE = ("aging", "training")
+"""Populations whose groups have sizes of their own."""
 VERSION = 1
 """Raised whenever the same recipe would give other voxels."""
 QUICK = 20
@@ -38,6 +47,7 @@ class Recipe:
         per_group: controls, and people with AUD.
         longitudinal: half of the people of ``aud`` get further visits.
         version: `VERSION` of the code that made it.
+        scanner: what people were scanned by (`scanners.SCANNERS`); ``mix``: half of them by one, half by another.
     """
 
     population: str = "aud"
@@ -48,12 +58,14 @@ class Recipe:
     per_group: int = 100
     longitudinal: bool = False
     version: int = VERSION
+    scanner: str = DEFAULT
 
     def __post_init__(self) -> None:
         for value, known, what in (
             (self.population, POPULATIONS, "population"),
             (self.effect, tuple(EFFECTS), "effect"),
             (self.mechanism, MECHANISMS, "mechanism"),
+            (self.scanner, CHOICES, "scanner"),
         ):
             if value not in known:
                 msg = f"unknown {what} {value!r}: use one of {', '.join(known)}"
@@ -76,16 +88,32 @@ class Recipe:
             return synthesis_study(self.seed, 2 * self.per_group)
         return aud_study(self.seed, self.per_group, longitudinal=self.longitudinal)
 
+    def scanner_name(self, subject: str) -> str:
+        """Which scanner a subject of the cohort was scanned by."""
+        return _dealt(self)[subject] if self.scanner == MIX else self.scanner
+
+    def scanner_of(self, subject: str) -> Scanner:
+        """The same as settings."""
+        return SCANNERS[self.scanner_name(subject)]
+
     @classmethod
-    def training(cls, grid: str = "3mm") -> Recipe:
+    def training(cls, grid: str = "3mm", scanner: str = DEFAULT) -> Recipe:
         """The training controls: people of a seed of their own, without a disease."""
-        return cls("training", "null", "pial", TRAINING_SEED, grid)
+        return cls("training", "null", "pial", TRAINING_SEED, grid, scanner=scanner)
 
     @property
     def name(self) -> str:
         """Folder name that tells what it is."""
+        scanner = "" if self.scanner == DEFAULT else f"-scanner{self.scanner}"
         if self.population == "training":
-            return f"phantom-training-{self.grid}"
+            return f"phantom-training-{self.grid}{scanner}"
         size = "" if self.population == "aging" and self.per_group != QUICK else f"-n{self.per_group}"
         visits = "-long" if self.longitudinal else ""
-        return f"phantom-{self.population}-{self.effect}-{self.mechanism}-seed{self.seed}-{self.grid}{size}{visits}"
+        people = f"{self.population}-{self.effect}-{self.mechanism}-seed{self.seed}"
+        return f"phantom-{people}-{self.grid}{size}{visits}{scanner}"
+
+
+@cache
+def _dealt(recipe: Recipe) -> dict[str, str]:
+    """Subject -> scanner, of a cohort from two scanners."""
+    return deal(recipe.visits())

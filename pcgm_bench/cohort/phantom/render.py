@@ -1,4 +1,4 @@
-"""From anatomy to a T1-weighted image: tissue means mixed by occupancy, bias field, Rician noise.
+"""From anatomy to a T1-weighted image: tissue means mixed by occupancy, bias field, and what the scanner adds.
 
 One grey-matter intensity a person (never one a lobe): else thinning and darkening of a lobe would look alike.
 """
@@ -9,38 +9,52 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from pcgm_bench.anatomy import CHANNELS
+from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.cohort.grid import EXTENT_MM
+from pcgm_bench.cohort.phantom.acquisition import acquire
 from pcgm_bench.cohort.phantom.anatomy import Anatomy
+from pcgm_bench.cohort.phantom.scanners import DEFAULT
+from pcgm_bench.cohort.phantom.scanners import SCANNERS
+from pcgm_bench.cohort.phantom.scanners import Scanner
 
-MEANS = {"background": 0.0, "csf": 0.22, "ventricles": 0.19, "white_matter": 1.0, "deep_grey": 0.80,
-         "cerebellum_brainstem": 0.78}  # fmt: skip
-GREY = 0.66
 SPREAD = 0.03
-BIAS = 0.08
-NOISE = 0.025
 TEXTURE = {"white_matter": 0.5, "deep_grey": 1.0, "cerebellum_brainstem": 1.3}
 """How much of the template's own detail each tissue shows; none in cortex, where it could pass for thickness."""
+CENTRE_SHARE = 0.35
+"""Radius of the bright middle over the grid's extent, where a scanner has one."""
 
 
-def render(anatomy: Anatomy, contrast_seed: int, noise_seed: int) -> np.ndarray:
+def render(anatomy: Anatomy, contrast_seed: int, noise_seed: int, scanner: Scanner = SCANNERS[DEFAULT]) -> np.ndarray:
     """A T1w image ``(X, Y, Z)`` float32, background near 0, white matter near 1.
 
     Args:
-        anatomy: what to show.
+        anatomy: what to show, on a standard grid.
         contrast_seed: the person's tissue intensities and bias field; a counterfactual keeps it.
-        noise_seed: the acquisition's noise; fresh for every visit and every counterfactual unless asked otherwise.
+        noise_seed: the acquisition's noise and motion; fresh for every visit and every counterfactual unless asked
+            otherwise.
+        scanner: what the person was scanned by; a counterfactual keeps it.
     """
     rng = np.random.default_rng([contrast_seed, 21])
-    means = np.array([*MEANS.values(), *([GREY] * 6)])
+    means = np.array([*scanner.means, *([scanner.grey] * (len(LOBE_NAMES) - 1))])
     wiggle = 1 + SPREAD * np.clip(rng.standard_normal(7), -2, 2)
     means *= np.concatenate([wiggle[:6], np.repeat(wiggle[6], 6)])
     image = np.tensordot(means, anatomy.fractions, 1)
     weights = sum(gain * anatomy.fractions[CHANNELS.index(name)] for name, gain in TEXTURE.items())
     image = image + weights * anatomy.texture
-    knots = ndi.gaussian_filter(rng.standard_normal((8, 8, 8)), 1.2)
-    bias = ndi.zoom(knots / knots.std(), [n / 8 for n in image.shape], order=1, grid_mode=True, mode="nearest")
-    image = image * np.exp(BIAS * bias / 1.5)
-    noise = np.random.default_rng([noise_seed, 22])
-    real, imaginary = (NOISE * noise.standard_normal(image.shape) for _ in range(2))
+    image = image * np.exp(_log_bias(scanner, image.shape, rng))
+    seen = acquire(image, scanner, EXTENT_MM[0] / image.shape[0], noise_seed)
     # Skull-stripped: the noise of the air around the head is gone with the skull.
     inside = anatomy.fractions[0] < 0.98
-    return (np.hypot(image + real, imaginary) * inside).astype(np.float32)
+    return (seen * inside).astype(np.float32)
+
+
+def _log_bias(scanner: Scanner, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Log of the uneven brightness over the grid."""
+    knots = ndi.gaussian_filter(rng.standard_normal((scanner.bias_knots,) * 3), 1.2 * scanner.bias_knots / 8)
+    zoom = [n / scanner.bias_knots for n in shape]
+    bias = ndi.zoom(knots / knots.std(), zoom, order=1, grid_mode=True, mode="nearest")
+    if not scanner.centre:
+        return scanner.bias * bias / 1.5
+    axes = np.meshgrid(*((np.arange(n) + 0.5) / n - 0.5 for n in shape), indexing="ij", sparse=True)
+    bright = np.exp(-sum(axis**2 for axis in axes) / (2 * CENTRE_SHARE**2))
+    return scanner.bias * bias / 1.5 + scanner.centre * (bright - 1)

@@ -10,12 +10,15 @@ from pcgm_bench.cohort.options import refuse_others
 from pcgm_bench.cohort.phantom.cohort import PhantomCohort
 from pcgm_bench.cohort.phantom.make import ensure
 from pcgm_bench.cohort.phantom.make import make
+from pcgm_bench.cohort.phantom.recipe import FIXED_SIZE
 from pcgm_bench.cohort.phantom.recipe import QUICK
 from pcgm_bench.cohort.phantom.recipe import Recipe
+from pcgm_bench.cohort.phantom.scanners import DEFAULT
 from pcgm_bench.cohort.phantom.training import DrawnTrainingScans
 from pcgm_bench.contracts import CohortRequest
 from pcgm_bench.contracts import CohortSource
 from pcgm_bench.contracts import Progress
+from pcgm_bench.contracts import UserError
 
 
 class PhantomSource(CohortSource):
@@ -23,23 +26,24 @@ class PhantomSource(CohortSource):
 
     name: ClassVar[str] = "phantom"
     title: ClassVar[str] = "simulated people with known truth"
-    options: ClassVar[frozenset[str]] = frozenset({"effect", "mechanism", "population", "grid"})
+    options: ClassVar[frozenset[str]] = frozenset({"effect", "mechanism", "population", "grid", "scanner", "per_group"})
 
     def open(self, request: CohortRequest, home: Path, seed: int, quick: bool, progress: Progress) -> PhantomCohort:
         """A study's cohort, made under ``home/cohorts`` if it is not there yet.
 
         ``aud``: 100 controls and 100 people with AUD, one visit each. ``aging``: `roster.aging_study`. ``synthesis``:
-        200 controls. When quick: 20 + 20, 20, and 40 people.
+        200 controls. When quick: 20 + 20, 20, and 40 people. With ``per_group`` that many in each group, quick or not.
 
         Raises:
-            UserError: an unknown population, effect, mechanism or grid, or ``maps``.
+            UserError: an unknown population, effect, mechanism, grid or scanner, or ``maps``.
         """
         recipe = _recipe(request, seed)
-        return ensure(replace(recipe, per_group=QUICK) if quick else recipe, home, progress)
+        few = quick and request.per_group is None
+        return ensure(replace(recipe, per_group=QUICK) if few else recipe, home, progress)
 
     def open_training(self, request: CohortRequest, home: Path, progress: Progress) -> PhantomCohort:
         """The 400 scans of training controls. They have no disease, so ``effect`` does not change them."""
-        return ensure(Recipe.training(request.grid), home, progress)
+        return ensure(_training(request), home, progress)
 
     def training_scans(self, grid: str, home: Path) -> DrawnTrainingScans:
         """The same 400 scans, each drawn when it is asked for."""
@@ -50,7 +54,6 @@ class PhantomSource(CohortSource):
         request: CohortRequest,
         out: Path,
         seed: int,
-        per_group: int,
         longitudinal: bool,
         progress: Progress,
         home: Path | None = None,
@@ -58,10 +61,9 @@ class PhantomSource(CohortSource):
         """Write a cohort into a new folder.
 
         Args:
-            request: population, effect, mechanism, grid.
+            request: population, effect, mechanism, grid, scanner, people in each group.
             out: a new or empty folder.
             seed: of the people; the training population has its own.
-            per_group: people in each group.
             longitudinal: further visits for half of the people of ``aud``.
             progress: told (what, done, total).
             home: keeps the phantom's template; None: it is built anew, and one process draws everybody.
@@ -69,14 +71,22 @@ class PhantomSource(CohortSource):
         Raises:
             UserError: as `open`, or the folder is not empty or cannot be written.
         """
-        recipe = replace(_recipe(request, seed), per_group=per_group, longitudinal=longitudinal)
-        return make(out, recipe, home, progress)
+        return make(out, replace(_recipe(request, seed), longitudinal=longitudinal), home, progress)
+
+
+def _training(request: CohortRequest) -> Recipe:
+    return Recipe.training(request.grid, request.scanner or DEFAULT)
 
 
 def _recipe(request: CohortRequest, seed: int) -> Recipe:
     refuse_others(request, PhantomSource.options)
+    if request.per_group is not None and request.population in FIXED_SIZE:
+        msg = (
+            f"--per-group {request.per_group}: the population {request.population} has a size of its own; leave it out"
+        )
+        raise UserError(msg)
     if request.population == "training":
-        return Recipe.training(request.grid)
+        return _training(request)
     default = Recipe()
     return replace(
         default,
@@ -85,4 +95,6 @@ def _recipe(request: CohortRequest, seed: int) -> Recipe:
         mechanism=request.mechanism or default.mechanism,
         seed=seed,
         grid=request.grid,
+        scanner=request.scanner or default.scanner,
+        per_group=default.per_group if request.per_group is None else request.per_group,
     )
