@@ -49,6 +49,7 @@ def run(
     weights: Place = None,
     metrics: Sequence[str] = (),
     features: Sequence[str] = (),
+    expect: str = "",
     device: str = "cpu",
     threads: int = 1,
     workers: int = 1,
@@ -74,6 +75,7 @@ def run(
         weights: folder of weights instead of the installed ones.
         metrics: registered metrics to add to the study's.
         features: registered feature spaces to add to the study's.
+        expect: what counts as right: ``aud`` or ``cohort`` in the aud study; empty: the study's choice.
         device: ``cpu`` or ``cuda``.
         threads: of a tensor operation; part of the run's key.
         workers: processes that make images side by side; no number depends on it.
@@ -101,6 +103,7 @@ def run(
         threads=threads,
         metrics=tuple(metrics),
         features=tuple(features),
+        expect=expect,
     )
     return run_request(request, progress, workers)
 
@@ -124,6 +127,7 @@ def score(
     segmentations: Place = None,
     metrics: Sequence[str] = (),
     features: Sequence[str] = (),
+    expect: str = "",
     workers: int = 1,
     home: Place = None,
     progress: Progress = silent,
@@ -148,6 +152,7 @@ def score(
         segmentations: as in `run`.
         metrics: as in `run`.
         features: as in `run`.
+        expect: as in `run`.
         workers: as in `run`.
         home: as in `run`.
         progress: as in `run`.
@@ -167,6 +172,7 @@ def score(
         segmentations=_path(segmentations),
         metrics=tuple(metrics),
         features=tuple(features),
+        expect=expect,
         image_folder=ImageFolder(source, allow_missing),
     )
     return run_request(request, progress, workers)

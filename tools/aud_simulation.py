@@ -1,16 +1,18 @@
 """The AUD study on volumes alone: ``python tools/aud_simulation.py``, phantom people without images.
 
 Every measurement is the planned volume times noise of the segmenter. A linear causal model stands in for a generator.
-Prints the oracle's ceiling and the sound rule's false positives.
+Prints the oracle's ceiling, how often right and cheating rows pass the verdict, and the sound rule's false positives.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +44,7 @@ from pcgm_bench.studies.aud.rows import rows_of
 from pcgm_bench.studies.aud.sample import LOBES
 from pcgm_bench.studies.aud.sample import sample_of
 from pcgm_bench.studies.aud.sample import visits_of
+from pcgm_bench.studies.aud.scoring import score_rows
 from pcgm_bench.studies.aud.sound_rule import sound_rule
 
 METHOD = "linear"
@@ -49,6 +52,8 @@ VOLUMES = f"{METHOD} (volumes)"
 FIT_PERMUTED = f"{METHOD} (volumes, labels permuted)"
 LEVELS = Levels(CONTROL, CASE)
 HEAD_NOISE = 0.005
+IMAGE_NOISE = 0.005
+"""What PCGM's images add to the volumes it asks for (log-s.d.; docs/results/aud.md)."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,12 @@ class Simulated:
 
 
 def simulate(
-    seed: int, per_group: int = 100, effect: str = "demo", measurement_noise: float = 0.01, image_noise: float = 0.0
+    seed: int,
+    per_group: int = 100,
+    effect: str = "demo",
+    measurement_noise: float = 0.01,
+    image_noise: float = 0.0,
+    dose: float = 1.0,
 ) -> Simulated:
     """Draw phantom people and measure them, really and counterfactually.
 
@@ -85,6 +95,7 @@ def simulate(
         effect: ``demo``, ``literature`` or ``null``.
         measurement_noise: log-s.d. of every measured lobe; fresh for the oracle's image.
         image_noise: log-s.d. that the stand-in's images add to the volumes it asks for.
+        dose: share of the change asked for that its images show: 0.5, 2 and 0 are cheats.
     """
     rng = np.random.default_rng([seed, 11])
     visits = aud_study(seed, per_group)
@@ -118,7 +129,7 @@ def simulate(
         ORACLE: (oracle, None),
         COPY: (real, None),
         RANDOM: (real[_somebody_else(table, rng)], None),
-        METHOD: (linear * np.exp(image_noise * rng.standard_normal(linear.shape)), None),
+        METHOD: (real * (linear / real) ** dose * np.exp(image_noise * rng.standard_normal(linear.shape)), None),
         VOLUMES: (linear, None),
         FIT_PERMUTED: (blind, None),
         ALL_PERMUTED: (nothing, fake),
@@ -227,13 +238,49 @@ def false_positives(
     return pd.DataFrame(lines).set_index("seed")
 
 
+def verdict_rates(
+    seeds: Iterable[int], rows: Sequence[str] = (ORACLE, METHOD, VOLUMES), replicates: int = 200, **options: Any
+) -> pd.DataFrame:
+    """Share of cohorts in which each row passes and fails; one line a row, with the part that failed most often."""
+    said: dict[str, list[tuple[str, str]]] = {row: [] for row in rows}
+    needed = {REAL, COPY, ORACLE, METHOD, VOLUMES}
+    for seed in seeds:
+        cohort = simulate(seed, **options)
+        some = [m for m in cohort.measurements if m.row in needed]
+        evidence = replace(cohort.evidence(seed), measurements=some, refitter=cohort.refitter, replicates=replicates)
+        scored = score_rows(evidence)
+        for row in rows:
+            verdict = scored.by_row[row].verdict
+            assert verdict is not None
+            said[row].append((verdict.outcome.value, verdict.reason))
+    lines = []
+    for row, verdicts in said.items():
+        words = [word for word, _ in verdicts]
+        why = Counter(reason.partition(":")[0] for word, reason in verdicts if word != "pass")
+        share = {word: words.count(word) / len(words) for word in ("pass", "inconclusive", "fail")}
+        lines.append({"row": row, **share, "why": "; ".join(f"{part} {n}" for part, n in why.most_common())})
+    return pd.DataFrame(lines).set_index("row")
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=10, help="demo cohorts 0 ... n - 1 for the ceiling")
     parser.add_argument("--null-cohorts", type=int, default=100, help="null cohorts 0 ... n - 1 for false positives")
     parser.add_argument("--replicates", type=int, default=300, help="of the bootstrap that refits the causal model")
+    parser.add_argument("--verdicts", type=int, default=0, help="cohorts for the rates of the verdict")
+    parser.add_argument("--first", type=int, default=1001, help="seed of the first cohort of --verdicts")
+    parser.add_argument("--per-group", type=int, default=100, help="people a group in --verdicts")
+    parser.add_argument("--effect", default="demo", help="planted effect in --verdicts")
+    parser.add_argument("--dose", type=float, default=1.0, help="share of what is asked that the stand-in's images do")
     options = parser.parse_args()
+    if options.verdicts:
+        seeds = range(options.first, options.first + options.verdicts)
+        size = {"per_group": options.per_group, "effect": options.effect, "dose": options.dose}
+        rates = verdict_rates(seeds, replicates=options.replicates, image_noise=IMAGE_NOISE, **size)
+        print(f"verdicts, {size}, {options.verdicts} cohorts from seed {options.first}")
+        print(rates.to_string())
+        return
     counts = ceiling(range(options.seeds))
     full = int((counts[list(COLUMNS)] == len(LOBES)).all(axis=1).sum())
     print(f"oracle, demo effect, 100 + 100: # correct by the paper rule; all columns 6/6 in {full} of {len(counts)}")

@@ -109,6 +109,15 @@ PerGroup = Annotated[
         "-n", "--per-group", min=2, help="People in each group of the phantom.", show_default="100; 20 with --quick"
     ),
 ]
+Expect = Annotated[
+    str,
+    typer.Option(
+        "--expect",
+        help="What counts as right in the aud study: aud (AUD's pattern of lobes), or cohort (what the cohort's own "
+        "real groups show).",
+        show_default="aud for the phantom and for patients called AUD, else cohort",
+    ),
+]
 GridName = Annotated[str, typer.Option("--grid", help="3mm, 2mm or 1mm.")]
 
 

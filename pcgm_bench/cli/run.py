@@ -23,6 +23,7 @@ def run(
     grid: options.GridName = "3mm",
     segmenter: options.SegmenterName = "unet",
     segmentations: options.Segmentations = None,
+    expect: options.Expect = "",
     qc_threshold: options.QCThreshold = None,
     metrics: options.AddedMetrics = None,
     features: options.AddedFeatures = None,
@@ -65,6 +66,7 @@ def run(
         threads=threads,
         metrics=options.added(metrics),
         features=options.added(features),
+        expect=expect,
     )
     cluster = Cluster(executor, shard, jobs, partition, gpus_per_task, constraint, minutes, memory)
     carry_out(request, workers, cluster, quiet=quiet)

@@ -36,6 +36,7 @@ def score(
     grid: options.GridName = "3mm",
     segmenter: options.SegmenterName = "unet",
     segmentations: options.Segmentations = None,
+    expect: options.Expect = "",
     qc_threshold: options.QCThreshold = None,
     metrics: options.AddedMetrics = None,
     features: options.AddedFeatures = None,
@@ -69,5 +70,6 @@ def score(
         image_folder=ImageFolder(source, allow_missing),
         metrics=options.added(metrics),
         features=options.added(features),
+        expect=expect,
     )
     carry_out(request, workers, Cluster(), quiet=quiet)

@@ -132,6 +132,8 @@ class Evidence:
         refitter: fits the method's causal model anew; None where it cannot be.
         replicates: most bootstrap replicates that the refitter can afford.
         progress: told (what, done, total).
+        expect: the pattern of results that the user wants held against (`Study.expectations`); empty: the study's own
+            choice.
     """
 
     measurements: Sequence[Measurement]
@@ -149,6 +151,7 @@ class Evidence:
     refitter: Refitter | None = None
     replicates: int = 0
     progress: Progress = silent
+    expect: str = ""
 
     def row(self, name: str) -> Row:
         """A row by its name; raises KeyError."""
@@ -174,6 +177,7 @@ class Study(ABC):
         null_metrics: metrics of nothing asked, again and again (see `chains`).
         round_trip_metrics: metrics of a change that is undone.
         chain_regions: regions that are looked at under null interventions.
+        expectations: patterns of results that a user may ask a row to be held against (``--expect``).
     """
 
     name: ClassVar[str]
@@ -189,6 +193,7 @@ class Study(ABC):
     null_metrics: ClassVar[tuple[str, ...]] = ()
     round_trip_metrics: ClassVar[tuple[str, ...]] = ()
     chain_regions: ClassVar[tuple[str, ...]] = ()
+    expectations: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def rows(self, method: str) -> Sequence[Row]:

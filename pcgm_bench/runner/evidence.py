@@ -84,6 +84,7 @@ def gather_evidence(people: People, made: Made, progress: Progress, workers: int
         refitter=refit,
         replicates=replicates,
         progress=progress,
+        expect=request.expect,
     )
 
 

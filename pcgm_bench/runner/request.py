@@ -64,6 +64,7 @@ class RunRequest(MethodRequest):
         image_folder: images made elsewhere, in place of a method.
         metrics: registered metrics to add to the study's.
         features: registered feature spaces to add to the study's.
+        expect: pattern of results to hold the rows against; see `Study.expectations`. Empty: the study's choice.
     """
 
     study: str
@@ -72,6 +73,7 @@ class RunRequest(MethodRequest):
     image_folder: ImageFolder | None = None
     metrics: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
+    expect: str = ""
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,9 @@ def resolve(request: RunRequest) -> Setup:
         PluginError: a plugin that cannot be used.
     """
     study, plugin = find_study(request.study)
+    if request.expect and request.expect not in study.expectations:
+        known = f"use {' or '.join(study.expectations)}" if study.expectations else f"study {request.study} has none"
+        raise UserError(f"--expect {request.expect}: no such pattern; {known}")
     if request.image_folder is not None:
         registry.check_name(request.method, "--name")
     else:

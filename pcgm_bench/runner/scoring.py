@@ -78,6 +78,7 @@ def scoring_code(setup: Setup) -> str:
             "harness": code_digest(evidence_room, scoring_code),
             "seed": request.seed,
             "quick": request.quick,
+            "expect": request.expect,
         }
     )
 

@@ -1,19 +1,17 @@
-"""How much of an effect comes back: a ratio of two effects, with a percentile interval."""
+"""How much of an effect comes back: a ratio of two effects, with Fieller's interval from a bootstrap of both."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from pcgm_bench.contracts import Estimate
-from pcgm_bench.statistics import bootstrap
+from pcgm_bench.statistics.fieller import fieller_ratio
 
 
 def recovery_ratio(
-    effect: float, target: float, drawn: np.ndarray, drawn_target: np.ndarray | float, n: int
+    effect: float, target: float, drawn: np.ndarray, drawn_target: np.ndarray | float, n: int, parameters: int
 ) -> Estimate:
-    """``effect / target`` with its 95 % percentile interval: a ratio is skewed, so that ``+- t * se`` does not hold.
-
-    Known failure: where replicates of the target change their sign, the interval need not hold the estimate.
+    """``effect / target`` with its 95 % interval; no estimate where the target is not told from 0.
 
     Args:
         effect: what was found.
@@ -21,9 +19,11 @@ def recovery_ratio(
         drawn: ``(replicates,)`` of the effect.
         drawn_target: the same replicates of the target, or the target itself where it is known.
         n: people.
+        parameters: of the regression behind the effects: variances are widened as in `bootstrap.standard_error`.
 
-    >>> recovery_ratio(0.4, 0.5, np.array([0.3, 0.4, 0.5]), 0.5, 20).value
+    >>> recovery_ratio(0.4, 0.5, np.array([0.3, 0.4, 0.5]), 0.5, 20, 5).value
     0.8
     """
-    low, high = bootstrap.percentiles(drawn / drawn_target)
-    return Estimate(float(effect / target), float(low), float(high), n)
+    both = np.stack([drawn, np.broadcast_to(drawn_target, drawn.shape)])
+    spread = np.cov(both) * n / max(n - parameters, 1)
+    return fieller_ratio(effect, target, spread[0, 0], spread[1, 1], spread[0, 1], max(n - parameters, 1), n)

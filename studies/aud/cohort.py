@@ -7,6 +7,7 @@ import pandas as pd
 
 from pcgm_bench.statistics.effects import detectable
 from pcgm_bench.statistics.matched_folds import find_levels
+from pcgm_bench.studies.aud.pattern import patients_called
 from pcgm_bench.studies.aud.sample import LOBES
 
 FEW = 100
@@ -52,9 +53,9 @@ def warnings(table: pd.DataFrame, is_phantom: bool) -> list[str]:
         return [*lines, "phantom cohort: every number here is about simulated anatomy"]
     lines.append("real cohort: there is no oracle, so error to the true counterfactual cannot be measured")
     lines.append("shipped weights were trained on phantoms: expect artefacts on real scans")
-    for name in _patients_called(table, levels.patient):
+    for name in patients_called(table, levels.patient):
         if name.upper() != "AUD":
-            lines.append(f"diagnosis {name!r} is not AUD: the expected pattern of lobes is not its pattern")
+            lines.append(f"diagnosis {name!r} is not AUD: right is what these real groups show (AUD's: --expect aud)")
     return lines
 
 
@@ -81,9 +82,3 @@ def _balance(controls: pd.DataFrame, patients: pd.DataFrame) -> list[str]:
             "the paper rule does not adjust for sex"
         )
     return lines
-
-
-def _patients_called(table: pd.DataFrame, patient: str) -> list[str]:
-    """What the cohort's own files call its patients: a map of columns may have renamed them."""
-    names = table["diagnosis_original"] if "diagnosis_original" in table else table["diagnosis"]
-    return sorted({str(name) for name in names[table["diagnosis"] == patient]})

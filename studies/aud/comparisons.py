@@ -9,9 +9,6 @@ import numpy as np
 from pcgm_bench.studies.aud.sample import LOBES
 from pcgm_bench.studies.aud.sample import Sample
 
-UNAFFECTED = "occipital"
-"""The lobe in which Sullivan et al. 2018 found no deficit."""
-
 ALPHA = 0.05
 
 BOUND_INDEPENDENT = 0.30
@@ -47,10 +44,6 @@ class Comparison:
     def bound(self) -> float:
         """The declared equivalence bound, in units of d."""
         return BOUND_PAIRED if self.same_people else BOUND_INDEPENDENT
-
-    def expects_effect(self, lobe: str) -> bool:
-        """Whether the diagnosis should make this lobe smaller here."""
-        return self.effect and lobe != UNAFFECTED
 
 
 COLUMNS: dict[str, Comparison] = {

@@ -24,6 +24,7 @@ from pcgm_bench.studies.aud.rows import ALL_PERMUTED
 from pcgm_bench.studies.aud.rows import COPY
 from pcgm_bench.studies.aud.rows import ORACLE
 from pcgm_bench.studies.aud.rows import RANDOM
+from pcgm_bench.studies.aud.verdict_tables import expected_words
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
@@ -57,13 +58,16 @@ def size_line(records: Iterable[Record]) -> str:
 
 def paper_overview(records: Sequence[Record]) -> Table:
     """Rows x columns: the paper's count of correct lobes."""
-    correct = {terms.correct(name): name for name in COLUMNS}
+    expect = terms.expect_of(records)
+    correct = {terms.correct(name, expect): name for name in COLUMNS}
+    wanted = "AUD's as published" if expect == terms.AUD else "what the real column shows"
     shown = [r for r in select(records, metric=[*correct, terms.WRONG_SIGNS]) if not r.reason]
     names = {metric: f"column {name}" for metric, name in correct.items()} | {terms.WRONG_SIGNS: "wrong signs"}
     flagged = Flagged.of(shown, lambda cell: names[cell.metric])
     notes = [
         "'# Correct' of 6 lobes: Student's t, head size regressed out, significant is p <= 0.05 / 6. The rule does not "
-        "look at signs; 'wrong signs' counts significant cells where AUD is not smaller.",
+        "look at signs; 'wrong signs' counts significant cells where the groups differ the wrong way round.",
+        f"Correct is {wanted}.",
         *(f"{name}: {c.title}." for name, c in COLUMNS.items()),
         size_line(records),
         *_missing_notes(records),
@@ -97,8 +101,8 @@ def _missing_notes(records: Iterable[Record]) -> list[str]:
 
 
 def sound_overview(records: Sequence[Record]) -> Table:
-    """Rows x columns: right / inconclusive / wrong lobes by the sound rule, the person, and the verdict."""
-    verdicts = {terms.SAME_PERSON: "same person", terms.VERDICT: "verdict"}
+    """Rows x columns: right / inconclusive / wrong lobes by the sound rule, and the verdict."""
+    verdicts = {terms.VERDICT: "verdict"}
     shown = [*_balances(records), *select(records, metric=list(verdicts))]
     across = [replace(record, metric=record.contrast or record.metric) for record in shown]
     names = {name: f"column {name}" for name in COLUMNS} | verdicts
@@ -113,7 +117,8 @@ def sound_overview(records: Sequence[Record]) -> Table:
         show=number,
         headings=heads,
         notes=[
-            "Lobes right / inconclusive / wrong; (!) goes by right less wrong.",
+            "Lobes right / inconclusive / wrong; (!) goes by right less wrong. The verdict's own table says why.",
+            f"Right is {expected_words(records)}.",
             *_row_notes(records),
             *flag_notes(flagged.above),
         ],

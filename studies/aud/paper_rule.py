@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 
 import numpy as np
 
@@ -13,11 +15,15 @@ from pcgm_bench.studies.aud.comparisons import ALPHA
 from pcgm_bench.studies.aud.comparisons import COLUMNS
 from pcgm_bench.studies.aud.comparisons import columns_of
 from pcgm_bench.studies.aud.comparisons import group
+from pcgm_bench.studies.aud.pattern import UNAFFECTED
 from pcgm_bench.studies.aud.sample import LOBES
 from pcgm_bench.studies.aud.sample import Sample
 
 THRESHOLD = ALPHA / len(LOBES)
 """Significant is p <= 0.05 / 6 (caption of Table 3)."""
+
+AFFECTED = tuple(lobe for lobe in LOBES if lobe != UNAFFECTED)
+"""Lobes that must differ by the paper's count; planted effects and other diagnoses do not change it."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class PaperColumn:
         p: lobe -> two-sided p; NaN where the lobe was not measured.
         difference: lobe -> mL, AUD-like minus control-like, head size taken out.
         correct: lobes, of six, whose significance is the expected one.
-        wrong_sign: significant lobes where AUD is not smaller, though it should be. The paper does not look at signs.
+        wrong_sign: significant lobes that differ the wrong way round. The paper does not look at signs.
         n: volumes compared, both groups together.
     """
 
@@ -44,6 +50,29 @@ class PaperColumn:
         return tuple(lobe for lobe in LOBES if self.p[lobe] <= THRESHOLD)
 
 
+@dataclass(frozen=True)
+class PaperPattern:
+    """Which lobes the paper's count wants significant, and which way; AUD's as published unless said otherwise.
+
+    Attributes:
+        affected: lobes that must differ between the diagnoses.
+        larger: lobes of which patients have more; less of all others.
+    """
+
+    affected: Collection[str] = AFFECTED
+    larger: Collection[str] = field(default=())
+
+    @classmethod
+    def of_real(cls, real: PaperColumn) -> PaperPattern:
+        """What the cohort's real groups show by the same rule."""
+        return cls(real.significant, tuple(lobe for lobe in LOBES if real.difference[lobe] > 0))
+
+    def is_wrong_sign(self, p: float, difference: float, column: str, lobe: str) -> bool:
+        """Whether a lobe is significant the wrong way round, in a column in which the diagnosis differs."""
+        is_wrong_way = difference <= 0 if lobe in self.larger else difference >= 0
+        return p <= THRESHOLD and COLUMNS[column].effect and is_wrong_way
+
+
 def as_number(p: float | str | None) -> float:
     """A p-value as printed; ``"<0.0001"`` stands for its upper bound, a missing one for NaN.
 
@@ -55,7 +84,7 @@ def as_number(p: float | str | None) -> float:
     return float(p.lstrip("< ")) if isinstance(p, str) else float(p)
 
 
-def count_correct(p_values: Mapping[str, float | str | None], column: str) -> int:
+def count_correct(p_values: Mapping[str, float | str | None], column: str, affected: Collection[str] = AFFECTED) -> int:
     """The paper's "# Correct": lobes, of six, whose significance is the expected one.
 
     In the columns that compare the diagnoses (``real``, ``1``, ``2``, ``3``) five lobes must differ and the occipital
@@ -68,22 +97,22 @@ def count_correct(p_values: Mapping[str, float | str | None], column: str) -> in
     correct = 0
     for lobe in LOBES:
         p = as_number(p_values.get(lobe))
-        correct += not np.isnan(p) and (p <= THRESHOLD) == COLUMNS[column].expects_effect(lobe)
+        correct += not np.isnan(p) and (p <= THRESHOLD) == (COLUMNS[column].effect and lobe in affected)
     return int(correct)
 
 
-def is_wrong_sign(p: float, difference: float, column: str) -> bool:
-    """Whether a lobe is significant with AUD not smaller, in a column in which the diagnosis differs."""
-    return p <= THRESHOLD and COLUMNS[column].effect and difference >= 0
-
-
-def paper_rule(sample: Sample) -> dict[str, PaperColumn]:
+def paper_rule(sample: Sample, pattern: PaperPattern | None = None) -> dict[str, PaperColumn]:
     """Apply the paper's rule to one row, column by column.
 
     Head size is regressed out with an intercept fitted on real controls, with the factual head size for
     counterfactuals; then Student's t for independent samples in all columns, the ones with the same people in both
     groups included (the printed p-values of columns 2 and 3 cannot come from paired tests).
+
+    Args:
+        sample: the row.
+        pattern: which lobes must differ; AUD's as published without one.
     """
+    pattern = pattern or PaperPattern()
     head = sample.covariates[:, 2]
     fit = fit_head_size(sample.lobes[~sample.patient], head[~sample.patient])
     real = fit.residuals(sample.lobes, head)
@@ -94,7 +123,7 @@ def paper_rule(sample: Sample) -> dict[str, PaperColumn]:
         second = group(column.second, sample.patient, real, cf)
         p = dict(zip(LOBES, student(first, second).tolist(), strict=True))
         difference = dict(zip(LOBES, (second.mean(axis=0) - first.mean(axis=0)).tolist(), strict=True))
-        wrong = tuple(lobe for lobe in LOBES if is_wrong_sign(p[lobe], difference[lobe], column.name))
-        correct = count_correct(p, column.name)
+        wrong = tuple(lobe for lobe in LOBES if pattern.is_wrong_sign(p[lobe], difference[lobe], column.name, lobe))
+        correct = count_correct(p, column.name, pattern.affected)
         result[column.name] = PaperColumn(p, difference, correct, wrong, len(first) + len(second))
     return result

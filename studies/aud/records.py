@@ -22,20 +22,19 @@ from pcgm_bench.studies.aud.comparisons import CELLS
 from pcgm_bench.studies.aud.comparisons import COLUMNS
 from pcgm_bench.studies.aud.comparisons import COUNTED
 from pcgm_bench.studies.aud.paper_rule import PaperColumn
+from pcgm_bench.studies.aud.pattern import Pattern
+from pcgm_bench.studies.aud.row_scoring import RowScores
 from pcgm_bench.studies.aud.rows import COPY
 from pcgm_bench.studies.aud.rows import REAL
 from pcgm_bench.studies.aud.sample import LOBES
-from pcgm_bench.studies.aud.scoring import RowScores
 from pcgm_bench.studies.aud.scoring import Scored
 from pcgm_bench.studies.aud.spill_over import STILL
 
 ON_BOARD = {"2": "recovery, controls made patients", "3": "recovery, patients made controls"}
 """Columns whose recovery is on the leaderboard: the same people in both groups, so that their differences cancel."""
 
-TARGETS = {terms.OF_REAL: 1.0, terms.OF_PLANTED: 1.0, terms.SPILL_OVER: 0.0}
+TARGETS = {terms.OF_REAL: 1.0, terms.OF_PLANTED: 1.0, terms.SPILL_OVER: 0.0, terms.ACHIEVED: 1.0}
 """Of metrics that are the better the nearer they come to a value."""
-
-RANKS = {"pass": 2, "inconclusive": 1, "fail": 0}
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,14 @@ class Setting:
         real_correct: the paper's count on real scans: the floor of columns that compare the diagnoses.
         unchanged: lobe -> error to the oracle of the input copied; empty without an oracle.
         planted: lobe -> true loss in per cent; empty where it is not known.
+        pattern: what counts as right.
     """
 
     people: int
     real_correct: int
     unchanged: Mapping[str, Estimate]
     planted: Mapping[str, float]
+    pattern: Pattern
 
 
 def row_records(scored: Scored, planted: Mapping[str, float]) -> list[Record]:
@@ -63,11 +64,12 @@ def row_records(scored: Scored, planted: Mapping[str, float]) -> list[Record]:
         real_correct=scored.by_row[REAL].paper["real"].correct,
         unchanged=copied.errors if copied else {},
         planted=planted,
+        pattern=scored.pattern,
     )
     records: list[Record] = []
     for row in scored.rows:
         scores = scored.by_row.get(row.name)
-        records += _of_missing(row) if scores is None else _of_row(scores, setting)
+        records += _of_missing(row, scored.pattern.name) if scores is None else _of_row(scores, setting)
     return records
 
 
@@ -88,14 +90,15 @@ def _of_row(scores: RowScores, setting: Setting) -> Iterator[Record]:
         record = _record(scores, terms.ORACLE_ERROR, region=lobe, unit="%", direction="lower", column=column)
         yield with_estimate(record, error)
     yield from _spill_over(scores)
-    yield from _person(scores)
+    yield from _achieved(scores)
+    yield from _verdict(scores)
 
 
-def _of_missing(row: Row) -> Iterator[Record]:
+def _of_missing(row: Row, expect: str) -> Iterator[Record]:
     reason = "too few people with a measurement"
     yield Record(row.name, row.kind, terms.TOO_FEW, reason=reason)
     for name in COUNTED:
-        record = Record(row.name, row.kind, terms.correct(name), contrast=name, rule="paper", reason=reason)
+        record = Record(row.name, row.kind, terms.correct(name, expect), contrast=name, rule="paper", reason=reason)
         yield replace(record, direction="higher", column=_correct_heading(name))
 
 
@@ -137,7 +140,13 @@ def _paper(scores: RowScores, setting: Setting) -> Iterator[Record]:
 
 
 def _correct(base: Record, column: PaperColumn, setting: Setting) -> Record:
-    record = replace(base, metric=terms.correct(base.contrast), estimate=column.correct, n=setting.people, unit="lobes")
+    record = replace(
+        base,
+        metric=terms.correct(base.contrast, setting.pattern.name),
+        estimate=column.correct,
+        n=setting.people,
+        unit="lobes",
+    )
     if base.contrast not in COUNTED:  # what the real scans show is no merit of a row
         return record
     floor = setting.real_correct if COLUMNS[base.contrast].effect else None
@@ -168,17 +177,17 @@ def _effects(scores: RowScores) -> Iterator[Record]:
 
 
 def _counts(scores: RowScores, setting: Setting) -> Iterator[Record]:
-    for name, counts in scores.sound.counts.items():
+    for name, counts in scores.counts.items():
         base = _record(scores, terms.LOBES_RIGHT, contrast=name, unit="lobes")
         yield replace(base, estimate=counts.right)
         yield replace(base, metric=terms.LOBES_INCONCLUSIVE, estimate=counts.inconclusive)
         yield replace(base, metric=terms.LOBES_WRONG, estimate=counts.wrong)
-    counted = [counts for name, counts in scores.sound.counts.items() if name in COUNTED]
+    counted = [counts for name, counts in scores.counts.items() if name in COUNTED]
     if not counted:
         return
     for metric, word, direction, total in (
-        (terms.RIGHT, "right", "higher", sum(counts.right for counts in counted)),
-        (terms.WRONG, "wrong", "lower", sum(counts.wrong for counts in counted)),
+        (terms.right(setting.pattern.name), "right", "higher", sum(counts.right for counts in counted)),
+        (terms.wrong(setting.pattern.name), "wrong", "lower", sum(counts.wrong for counts in counted)),
     ):
         record = _record(scores, metric, unit="lobes", direction=direction, column=f"lobes {word}, of {CELLS}")
         yield replace(record, estimate=total, n=setting.people)
@@ -209,7 +218,7 @@ def _recovery(scores: RowScores, setting: Setting) -> Iterator[Record]:
             for metric, ratio in ((terms.OF_REAL, recovery.of_real), (terms.OF_PLANTED, recovery.of_planted)):
                 if ratio is None:
                     continue
-                has_effect = bool(setting.planted) or COLUMNS[name].expects_effect(lobe)
+                has_effect = bool(setting.planted) or lobe in setting.pattern.affected
                 is_shown = metric == shown and name in ON_BOARD and has_effect
                 column = f"{ON_BOARD[name]} ({words}): {lobe}" if is_shown else ""
                 record = _record(scores, metric, contrast=name, region=lobe, direction="nearest", column=column)
@@ -227,13 +236,23 @@ def _spill_over(scores: RowScores) -> Iterator[Record]:
             yield with_estimate(record, excess)
 
 
-def _person(scores: RowScores) -> Iterator[Record]:
-    person = scores.person
-    if person is None:
+def _achieved(scores: RowScores) -> Iterator[Record]:
+    """What was asked of a lobe, the share of it that the images show, and what they show beyond it."""
+    for lobe, achieved in scores.achieved.items():
+        yield replace(_record(scores, terms.ASKED, region=lobe, unit="log-%"), estimate=achieved.asked)
+        column = f"achieved over asked: {lobe}"
+        ratio = _record(scores, terms.ACHIEVED, region=lobe, direction="nearest", column=column)
+        yield with_estimate(ratio, achieved.ratio)
+        for direction, excess in achieved.excess.items():
+            yield with_estimate(_record(scores, terms.EXCESS, region=lobe, group=direction, unit="log-%"), excess)
+
+
+def _verdict(scores: RowScores) -> Iterator[Record]:
+    verdict = scores.verdict
+    if verdict is None:
         return
-    record = _record(scores, terms.SAME_PERSON, direction="higher", text="yes" if person.passed else "no")
-    yield replace(record, estimate=int(person.passed), reason=person.criterion)
-    if person.lobe:
-        yield replace(_record(scores, terms.DECIDING, region=person.lobe), estimate=person.value)
-    verdict = _record(scores, terms.VERDICT, direction="higher", text=scores.verdict)
-    yield replace(verdict, estimate=RANKS[scores.verdict])
+    for part in scores.parts:
+        record = _record(scores, terms.PART, group=part.name, region=part.region, contrast=part.contrast)
+        yield replace(record, text=part.outcome.value, reason=part.reason)
+    record = _record(scores, terms.VERDICT, direction="higher", text=verdict.outcome.value)
+    yield replace(record, estimate=verdict.outcome.rank, reason=verdict.reason)

@@ -2,100 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import replace
-
 import numpy as np
 
 from pcgm_bench.contracts import Estimate
+from pcgm_bench.contracts import RowKind
+from pcgm_bench.results.verdict import Outcome
+from pcgm_bench.results.verdict import VerdictPart
+from pcgm_bench.statistics.reference_error import error_share
 from pcgm_bench.statistics.reference_error import rms_error
+from pcgm_bench.studies.aud.row_evidence import RowEvidence
 from pcgm_bench.studies.aud.sample import LOBES
 from pcgm_bench.studies.aud.sample import Sample
-from pcgm_bench.studies.aud.sound_rule import PairedEffect
 
 ERROR_SHARE = 0.5
 """A counterfactual has to come at least twice as near to the oracle as the unchanged scan does."""
 
 CORRELATION = 0.5
-"""Without an oracle: least correlation of factual and counterfactual volumes (age, sex, head size held equal)."""
+"""Least correlation of factual and counterfactual volumes (age, sex, head size held equal)."""
+
+CLEAR_CHANGE = 4.0
+"""Least change asked for, in log-per cent, that is told from reading noise person by person: two readings that are off
+by 1 % each differ by a third of it."""
 
 OWN_NEAREST = 0.99
 """Least share of counterfactual images whose nearest factual scan is the person's own."""
 
 REPLICATES = 500
 
-
-@dataclass(frozen=True)
-class SamePerson:
-    """Whether the counterfactuals show the people they were made from.
-
-    Attributes:
-        passed: the verdict.
-        criterion: what the volumes were held against.
-        lobe: the lobe that decides; empty where there are no volumes.
-        value: its value; NaN likewise.
-    """
-
-    passed: bool
-    criterion: str
-    lobe: str = ""
-    value: float = float("nan")
+NEAREST, CHANGE = "own scan nearest", "right change"
 
 
-def oracle_error(sample: Sample, oracle: Sample, seed: int) -> dict[str, Estimate]:
-    """Lobe -> how far each person's counterfactual is from the oracle's, both measured by the same segmenter.
+def change_error(sample: Sample, truth: np.ndarray, seed: int) -> dict[str, Estimate]:
+    """Lobe -> how far each person's counterfactual is from the volumes that it should have.
 
-    Root mean square over people, in per cent of the oracle's volume.
-    """
-    place = {subject: i for i, subject in enumerate(oracle.subjects)}
-    shared = [i for i, subject in enumerate(sample.subjects) if subject in place]
-    truth = oracle.other_lobes[[place[sample.subjects[i]] for i in shared]]
-    error = 100 * (sample.other_lobes[shared] / truth - 1)
-    return dict(zip(LOBES, rms_error(error, sample.patient[shared], REPLICATES, seed), strict=True))
-
-
-def same_person(
-    paired: Mapping[str, Mapping[str, PairedEffect]],
-    errors: Mapping[str, Estimate] | None,
-    unchanged: Mapping[str, Estimate] | None,
-    affected: Sequence[str],
-    nearest: Estimate | None = None,
-) -> SamePerson:
-    """Decide whether the counterfactuals show the people they were made from.
-
-    A random patient in place of every control has the right group means, and passes every comparison of groups; only
-    a comparison person by person can refuse it.
+    Root mean square over people, in per cent of the right volume; both are measured by the same segmenter where the
+    truth is the oracle's image.
 
     Args:
-        paired: column -> lobe -> correlation of factual and counterfactual volumes.
-        errors: `oracle_error` of this row; None or empty without an oracle.
-        unchanged: `oracle_error` of the input copied, for scale.
-        affected: lobes in which the oracle differs from the input.
-        nearest: share of images whose nearest factual scan is the person's own; None without images.
+        sample: the row.
+        truth: ``(n, 6)`` mL; NaN for people of whom it is not known, who are left out.
+        seed: of the bootstrap.
     """
-    verdict = _by_volumes(paired, errors, unchanged, affected)
-    if nearest is not None and nearest.value < OWN_NEAREST:
-        return replace(verdict, passed=False)
-    return verdict
+    known = np.isfinite(truth).any(axis=1)
+    error = 100 * (sample.other_lobes[known] / truth[known] - 1)
+    return dict(zip(LOBES, rms_error(error, sample.patient[known], REPLICATES, seed), strict=True))
 
 
-def _by_volumes(
-    paired: Mapping[str, Mapping[str, PairedEffect]],
-    errors: Mapping[str, Estimate] | None,
-    unchanged: Mapping[str, Estimate] | None,
-    affected: Sequence[str],
-) -> SamePerson:
-    if errors and unchanged and affected:
-        shares = {lobe: errors[lobe].value / unchanged[lobe].value for lobe in affected}
-        lobe = max(shares, key=lambda name: np.nan_to_num(shares[name], nan=np.inf))
-        criterion = f"error to the oracle <= {ERROR_SHARE:g} of the unchanged scan's, every affected lobe"
-        return SamePerson(bool(shares[lobe] <= ERROR_SHARE), criterion, lobe, shares[lobe])
-    lows = {lobe: min(column[lobe].r for column in paired.values()) for lobe in LOBES}
+def oracle_volumes(sample: Sample, oracle: Sample) -> np.ndarray:
+    """``(n, 6)`` lobes (mL) of the same people in the oracle's images; NaN for people without one."""
+    place = {subject: i for i, subject in enumerate(oracle.subjects)}
+    truth = np.full_like(sample.lobes, np.nan)
+    for i, subject in enumerate(sample.subjects):
+        if subject in place:
+            truth[i] = oracle.other_lobes[place[subject]]
+    return truth
+
+
+def nearest_part(evidence: RowEvidence) -> VerdictPart | None:
+    """Is each image nearest to the scan that it was made from; None for rows without images."""
+    nearest = evidence.nearest
+    if nearest is None or np.isnan(nearest.value):
+        return None
+    reason = f"{nearest.value:.1%} of {nearest.n} images, at least {OWN_NEAREST:.0%} is needed"
+    outcome = Outcome.PASS if nearest.value >= OWN_NEAREST else Outcome.FAIL
+    return VerdictPart(NEAREST, outcome, reason)
+
+
+def change_part(evidence: RowEvidence) -> VerdictPart | None:
+    """Is each person changed as they should be: error to the truth, or to what was asked, against the unchanged scan's.
+
+    A random patient in place of every control has the right group means, and passes every comparison of groups; only
+    a comparison person by person can refuse it. Where nobody knows what is right for a person, only that can be said:
+    whether factual and counterfactual volumes belong together (`CORRELATION`).
+    """
+    strange = _stranger(evidence)
+    if strange is not None:
+        return strange
+    if evidence.row.kind is RowKind.CEILING:
+        return None  # its change is the right one by definition
+    if not evidence.errors:
+        reason = "the right change of a person is not known; factual and counterfactual volumes belong together"
+        return VerdictPart(CHANGE, Outcome.CANNOT_DECIDE, reason, is_decidable=False)
+    lobes = [lobe for lobe in evidence.pattern.affected if evidence.change_power.can_show_change(lobe, ERROR_SHARE)]
+    if not evidence.has_truth:
+        lobes = [lobe for lobe, achieved in evidence.achieved.items() if abs(achieved.asked) >= CLEAR_CHANGE]
+    if not lobes:
+        return VerdictPart(CHANGE, Outcome.CANNOT_DECIDE, "no lobe changes by enough at this n", is_decidable=False)
+    shares = {lobe: error_share(evidence.errors[lobe], evidence.unchanged[lobe]).value for lobe in lobes}
+    lobe = max(shares, key=lambda name: np.nan_to_num(shares[name], nan=np.inf))
+    target = "the oracle" if evidence.has_truth else "what was asked"
+    reason = f"{lobe}: error to {target} {shares[lobe]:.2f} of the unchanged scan's, at most {ERROR_SHARE:g} is needed"
+    return VerdictPart(CHANGE, Outcome.PASS if shares[lobe] <= ERROR_SHARE else Outcome.FAIL, reason, lobe)
+
+
+def _stranger(evidence: RowEvidence) -> VerdictPart | None:
+    """A fail where the volumes are those of somebody else, or there are none."""
+    lows = {lobe: min(column[lobe].r for column in evidence.sound.paired.values()) for lobe in LOBES}
     known = {lobe: r for lobe, r in lows.items() if not np.isnan(r)}
     if not known:
-        return SamePerson(False, "no counterfactual volumes")
+        return VerdictPart(CHANGE, Outcome.FAIL, "no counterfactual volumes")
     lobe = min(known, key=lambda name: known[name])
-    criterion = f"correlation with the factual volumes >= {CORRELATION:g}, every lobe"
-    return SamePerson(bool(known[lobe] >= CORRELATION), criterion, lobe, known[lobe])
+    if known[lobe] >= CORRELATION:
+        return None
+    reason = f"{lobe}: correlation with the factual volumes {known[lobe]:.2f}, at least {CORRELATION:g} is needed"
+    return VerdictPart(CHANGE, Outcome.FAIL, reason, lobe)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -58,6 +59,10 @@ class Sample:
         if self.counterfactual is None:
             raise ValueError("the row of real scans has no counterfactuals")
         return self.counterfactual[:, : len(LOBES)]
+
+    def unchanged(self) -> Sample:
+        """The same people with their factual volumes in place of the counterfactual ones."""
+        return replace(self, counterfactual=self.real)
 
 
 def visits_of(measurements: Sequence[Measurement]) -> dict[str, pd.DataFrame]:

@@ -20,9 +20,11 @@ from pcgm_bench.statistics.adjusted_effects import infer
 from pcgm_bench.statistics.effects import paired_adjusted
 from pcgm_bench.statistics.recovery_ratio import recovery_ratio
 from pcgm_bench.studies.aud.comparisons import ALPHA
+from pcgm_bench.studies.aud.comparisons import COLUMNS
 from pcgm_bench.studies.aud.comparisons import Comparison
 from pcgm_bench.studies.aud.comparisons import columns_of
 from pcgm_bench.studies.aud.comparisons import group
+from pcgm_bench.studies.aud.pattern import Pattern
 from pcgm_bench.studies.aud.sample import LOBES
 from pcgm_bench.studies.aud.sample import Sample
 
@@ -79,14 +81,14 @@ class SoundScores:
 
     Attributes:
         effects: column -> lobe -> effect.
-        counts: column -> lobes right, inconclusive and wrong.
+        beyond_real: column -> lobe -> two-sided p that ``d`` is that of the real groups.
         paired: column -> lobe -> paired effect, in columns with the same people on both sides.
         recovery: column -> lobe -> recovery, in columns that compare the diagnoses.
         refitted: whether the causal model was fitted anew in every replicate.
     """
 
     effects: Mapping[str, Mapping[str, AdjustedEffect]]
-    counts: Mapping[str, Counts]
+    beyond_real: Mapping[str, Mapping[str, float]]
     paired: Mapping[str, Mapping[str, PairedEffect]]
     recovery: Mapping[str, Mapping[str, Recovery]]
     refitted: bool
@@ -169,26 +171,32 @@ def sound_rule(
     by_column = {c.name: _column(c, sample, estimate[:, i], drawn[:, :, i]) for i, c in enumerate(columns)}
     return SoundScores(
         effects=by_column,
-        counts={
-            c.name: Counts.of(judge(c, lobe, effect) for lobe, effect in by_column[c.name].items()) for c in columns
-        },
+        beyond_real=_beyond_real(columns, sample, estimate[0], drawn[:, 0]),
         paired={} if cf is None else {c.name: _paired(c, sample) for c in columns if c.same_people},
         recovery=_recovery(columns, sample, estimate, drawn, planted or {}),
         refitted=refitter is not None and cf is not None,
     )
 
 
-def judge(column: Comparison, lobe: str, effect: AdjustedEffect) -> str:
+def judge(column: Comparison, lobe: str, effect: AdjustedEffect, pattern: Pattern) -> str:
     """``right``, ``wrong`` or ``inconclusive``: an effect against what the diagnosis should do there.
 
-    Where an effect is expected the two groups must differ, AUD smaller. Where none is, they must be shown
-    equivalent: not finding a difference is not enough.
+    Where an effect is expected the two groups must differ, in its direction. Where none is, they must be shown
+    equivalent: not finding a difference is not enough. Where nobody knows what to expect, nothing is right.
     """
-    if effect.verdict == equivalence.INCONCLUSIVE:
+    if effect.verdict == equivalence.INCONCLUSIVE or (column.effect and lobe in pattern.unknown):
         return INCONCLUSIVE
-    if column.expects_effect(lobe):
-        return RIGHT if effect.verdict in (equivalence.DIFFERENT, equivalence.BOTH) and effect.d < 0 else WRONG
+    if column.effect and (sign := pattern.sign(lobe)):
+        return RIGHT if effect.verdict in (equivalence.DIFFERENT, equivalence.BOTH) and sign * effect.d > 0 else WRONG
     return RIGHT if effect.verdict in (equivalence.EQUIVALENT, equivalence.BOTH) else WRONG
+
+
+def counts_of(scores: SoundScores, pattern: Pattern) -> dict[str, Counts]:
+    """Column -> lobes right, inconclusive and wrong."""
+    return {
+        name: Counts.of(judge(COLUMNS[name], lobe, effect, pattern) for lobe, effect in by_lobe.items())
+        for name, by_lobe in scores.effects.items()
+    }
 
 
 def people_in(column: Comparison, sample: Sample) -> int:
@@ -211,6 +219,22 @@ def _paired(column: Comparison, sample: Sample) -> dict[str, PairedEffect]:
     return {lobe: PairedEffect(float(fit.d_z[k]), float(fit.r[k])) for k, lobe in enumerate(LOBES)}
 
 
+def _beyond_real(
+    columns: Sequence[Comparison], sample: Sample, d: np.ndarray, drawn: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """Column -> lobe -> p that its ``d`` is that of the real groups: both move with the people that are drawn."""
+    real = [c.name for c in columns].index("real")
+    result = {}
+    for i, column in enumerate(columns):
+        if not column.effect or i == real:
+            continue
+        n = people_in(column, sample)
+        se = bootstrap.standard_error(drawn[:, i] - drawn[:, real], n, PARAMETERS)
+        p = equivalence.difference_p(d[i] - d[real], se, max(n - PARAMETERS, 1))
+        result[column.name] = dict(zip(LOBES, p.tolist(), strict=True))
+    return result
+
+
 def _recovery(
     columns: Sequence[Comparison],
     sample: Sample,
@@ -230,8 +254,10 @@ def _recovery(
             lobe: Recovery(
                 of_real=None
                 if i == real
-                else recovery_ratio(d[i, k], d[real, k], all_d[:, i, k], all_d[:, real, k], n),
-                of_planted=recovery_ratio(-percent[i, k], planted[lobe], -all_percent[:, i, k], planted[lobe], n)
+                else recovery_ratio(d[i, k], d[real, k], all_d[:, i, k], all_d[:, real, k], n, PARAMETERS),
+                of_planted=recovery_ratio(
+                    -percent[i, k], planted[lobe], -all_percent[:, i, k], planted[lobe], n, PARAMETERS
+                )
                 if planted.get(lobe)
                 else None,
             )

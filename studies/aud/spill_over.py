@@ -6,7 +6,7 @@ import numpy as np
 
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.statistics.normal_mean import normal_mean
-from pcgm_bench.studies.aud.comparisons import UNAFFECTED
+from pcgm_bench.studies.aud.pattern import UNAFFECTED
 from pcgm_bench.studies.aud.sample import EXTRA
 from pcgm_bench.studies.aud.sample import REGIONS
 from pcgm_bench.studies.aud.sample import Sample

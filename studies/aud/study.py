@@ -21,6 +21,7 @@ from pcgm_bench.statistics.matched_folds import matched_folds
 from pcgm_bench.studies.aud import cohort as aud_cohort
 from pcgm_bench.studies.aud import terms
 from pcgm_bench.studies.aud.facts import fact_records
+from pcgm_bench.studies.aud.pattern import EXPECTATIONS
 from pcgm_bench.studies.aud.records import row_records
 from pcgm_bench.studies.aud.rows import rows_of
 from pcgm_bench.studies.aud.scoring import score_rows
@@ -52,6 +53,7 @@ class AUDStudy(Study):
     )
     population: ClassVar[str] = "aud"
     metrics: ClassVar[tuple[str, ...]] = (terms.OWN_NEAREST,)
+    expectations: ClassVar[tuple[str, ...]] = EXPECTATIONS
 
     def rows(self, method: str) -> Sequence[Row]:
         """See `Study.rows`."""

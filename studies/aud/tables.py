@@ -9,7 +9,6 @@ from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import RowKind
 from pcgm_bench.results.control_flags import flag_notes
 from pcgm_bench.results.pivot import count
-from pcgm_bench.results.pivot import number
 from pcgm_bench.results.pivot import pivot
 from pcgm_bench.results.pivot import spread
 from pcgm_bench.results.pivot import with_interval
@@ -24,11 +23,15 @@ from pcgm_bench.studies.aud.overviews import paper_overview
 from pcgm_bench.studies.aud.overviews import size_line
 from pcgm_bench.studies.aud.overviews import sound_overview
 from pcgm_bench.studies.aud.paper_rule import THRESHOLD
-from pcgm_bench.studies.aud.paper_rule import is_wrong_sign
+from pcgm_bench.studies.aud.paper_rule import PaperPattern
 from pcgm_bench.studies.aud.rows import REAL
+from pcgm_bench.studies.aud.same_person import ERROR_SHARE
 from pcgm_bench.studies.aud.same_person import OWN_NEAREST
 from pcgm_bench.studies.aud.sample import LOBES
 from pcgm_bench.studies.aud.sample import REGIONS
+from pcgm_bench.studies.aud.verdict_tables import achieved_table
+from pcgm_bench.studies.aud.verdict_tables import power_table
+from pcgm_bench.studies.aud.verdict_tables import verdict_table
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
@@ -41,20 +44,26 @@ _CORRECT = "# correct"
 def all_tables(records: Sequence[Record]) -> list[Table]:
     """Both overviews, then the row that a run is about and the person; the rest is detail."""
     methods = rows_of(select(records, metric=terms.PAPER_P), RowKind.METHOD)
-    shown = [paper_overview(records), sound_overview(records)]
+    shown = [paper_overview(records), sound_overview(records), verdict_table(records)]
+    if select(records, metric=terms.ACHIEVED):
+        shown.append(achieved_table(records))
     shown += [table(records, row) for row in methods for table in (paper_table, recovery_table)]
     if select(records, metric=terms.ORACLE_ERROR):
         shown.append(oracle_table(records))
     shown.append(person_table(records))
     detail = [sound_table(records, row) for row in (REAL, *methods)]
-    detail += [paper_table(records, REAL), spill_table(records)]
+    detail += [paper_table(records, REAL), spill_table(records), power_table(records)]
     return [*shown, *(replace(table, detail=True) for table in detail)]
 
 
 def paper_table(records: Sequence[Record], row: str) -> Table:
     """One row's p-values, laid out as Table 3; marked where they are significant."""
     differences = {(r.contrast, r.region): r for r in select(records, row=row, metric=terms.PAPER_DIFFERENCE)}
-    correct = select(records, row=row, metric=[terms.correct(name) for name in COLUMNS])
+    expect = terms.expect_of(records)
+    correct = select(records, row=row, metric=[terms.correct(name, expect) for name in COLUMNS])
+    real = select(records, row=REAL, metric=terms.PAPER_DIFFERENCE, contrast="real")
+    larger = [r.region for r in real if (r.estimate or 0.0) > 0] if expect != terms.AUD else []
+    pattern = PaperPattern(larger=larger)
 
     def show(record: Record) -> Cell:
         if record.region == _CORRECT:
@@ -62,7 +71,9 @@ def paper_table(records: Sequence[Record], row: str) -> Table:
         if record.estimate is None:
             return None
         difference = differences[record.contrast, record.region].estimate
-        is_wrong = difference is not None and is_wrong_sign(record.estimate, difference, record.contrast)
+        is_wrong = difference is not None and pattern.is_wrong_sign(
+            record.estimate, difference, record.contrast, record.region
+        )
         return _P.text(record.estimate) + ("*" if record.estimate <= THRESHOLD else "") + ("(+)" if is_wrong else "")
 
     return pivot(
@@ -73,7 +84,7 @@ def paper_table(records: Sequence[Record], row: str) -> Table:
         across="contrast",
         show=show,
         headings={"region": "lobe"} | {name: column.title for name, column in COLUMNS.items()},
-        notes=["* p <= 0.05 / 6; (+) significant with the wrong sign: AUD is not smaller.", size_line(records)],
+        notes=["* p <= 0.05 / 6; (+) significant the wrong way round.", size_line(records)],
     )
 
 
@@ -139,8 +150,8 @@ def recovery_table(records: Sequence[Record], row: str) -> Table:
         columns=list(heads),
         headings=heads | {"contrast": "column", "region": "lobe"},
         notes=[
-            "Target 1, tolerance 0.8 to 1.25; 95 % percentile intervals. The occipital lobe has no effect to "
-            "recover, and a ratio to a real effect that is not itself different from 0 says nothing."
+            "Target 1, tolerance 0.8 to 1.25; 95 % intervals by Fieller. Where the interval of the real effect "
+            "includes 0, the ratio to it is not determined, and left empty."
         ],
     )
 
@@ -165,30 +176,24 @@ def oracle_table(records: Sequence[Record]) -> Table:
 
 
 def person_table(records: Sequence[Record]) -> Table:
-    """Is it the same person: the value that decides, and whose scan a row's images come nearest to."""
-    names = {terms.DECIDING: "deciding value", terms.OWN_NEAREST: "own scan nearest, % [95 %]"}
-    names[terms.SAME_PERSON] = "same person"
+    """Whose scan a row's images come nearest to, and how far they are from the right change."""
+    names = {terms.OWN_NEAREST: "own scan nearest, % [95 %]", terms.ERROR_SHARE: "error to the oracle, share"}
     shown = select(records, metric=list(names))
     flagged = Flagged.of(shown, lambda cell: names[cell.metric])
-    verdicts = select(shown, metric=terms.SAME_PERSON)
-    criteria = [
-        f"Deciding value: {criterion} ({', '.join(rows_of(select(verdicts, reason=criterion)))})."
-        for criterion in values_of(verdicts, "reason")
-    ]
-    nearest = f"Own scan nearest: images whose nearest factual scan is the person's own; at least {OWN_NEAREST:.0%}."
     return pivot(
         shown,
         name="person",
         title="The same person?",
         columns=list(names),
-        show={terms.DECIDING: _deciding, terms.OWN_NEAREST: with_interval(factor=100), terms.SAME_PERSON: number},
+        show={terms.OWN_NEAREST: with_interval(factor=100), terms.ERROR_SHARE: with_interval()},
         headings={metric: flagged.heading(name) for metric, name in names.items()},
-        notes=[*criteria, nearest, *flag_notes(flagged.above)],
+        notes=[
+            f"Own scan nearest: images whose nearest factual scan is the person's own; at least {OWN_NEAREST:.0%}.",
+            "Error to the oracle: mean over the affected lobes, as a share of the unchanged scan's. The verdict asks "
+            f"for {ERROR_SHARE:g} in every such lobe that this n can show.",
+            *flag_notes(flagged.above),
+        ],
     )
-
-
-def _deciding(record: Record) -> Cell:
-    return f"{record.region} {Column('').text(record.estimate)}"
 
 
 def spill_table(records: Sequence[Record]) -> Table:

@@ -47,6 +47,8 @@ def test_the_overview_comes_first_and_details_last(tables: Mapping[str, Table]) 
     assert {name: table.detail for name, table in tables.items()} == {
         "overview-paper": False,
         "overview-sound": False,
+        "verdict": False,
+        "achieved": False,
         "paper-linear": False,
         "recovery-linear": False,
         "oracle-error": False,
@@ -55,6 +57,7 @@ def test_the_overview_comes_first_and_details_last(tables: Mapping[str, Table]) 
         "sound-linear": True,
         "paper-real": True,
         "spill-over": True,
+        "power": True,
     }
 
 
@@ -72,7 +75,7 @@ def test_rows_stand_in_the_order_of_the_protocol(tables: Mapping[str, Table]) ->
     order = [row.name for row in STUDY.rows(METHOD)]
     for name in ("overview-paper", "overview-sound"):
         assert [row[0] for row in tables[name].rows] == order
-    assert [row[0] for row in tables["person"].rows] == order[1:]
+    assert [row[0] for row in tables["verdict"].rows] == order[1:]
 
 
 def test_notes_say_what_a_reader_must_know(tables: Mapping[str, Table]) -> None:
@@ -121,11 +124,23 @@ def test_sound_effects_and_recovery_have_a_line_a_column_and_lobe(tables: Mappin
 def test_the_person_s_table_says_what_decides(tables: Mapping[str, Table]) -> None:
     line = cells(tables["person"])
     assert line["own scan nearest, % [95 %]"] == "100.00 [97.00, 100.00]"
-    assert line["deciding value"].split()[0] in LOBES
-    criteria = [note for note in tables["person"].notes if note.startswith("Deciding value")]
-    assert len(criteria) == 2
-    assert criteria[0].startswith("Deciding value: error to the oracle <= 0.5")
-    assert f"({METHOD}, copy-input, random-other, {VOLUMES}," in criteria[0]
+    assert float(line["error to the oracle, share"].split()[0]) < 0.5
+    assert cells(tables["person"], 1)["error to the oracle, share"] == "1.00 [1.00, 1.00]"
+
+
+def test_the_verdict_s_table_says_why(tables: Mapping[str, Table]) -> None:
+    verdict = tables["verdict"]
+    parts = ["against the groups", "achieved over asked", "own scan nearest", "right change"]
+    assert [column.name for column in verdict.columns] == ["row", *parts, "verdict"]
+    assert [row[-1] for row in verdict.rows][1:4] == ["pass", "fail", "fail"]
+    (copied,) = (note for note in verdict.notes if note.startswith("copy-input: fail. "))
+    assert "patients must have less" in copied
+    (other,) = (note for note in verdict.notes if note.startswith("random-other: fail. "))
+    assert "correlation with the factual volumes" in other
+    achieved = {row[0]: row for row in tables["achieved"].rows}
+    assert set(achieved) == {METHOD, "oracle", "copy-input", "random-other"}
+    assert achieved["copy-input"][1] == "0.00 [0.00, 0.00]"
+    assert "(-)" in tables["power"].rows[0][-1]  # the occipital lobe in column 1
 
 
 def test_a_model_that_was_not_refitted_says_so(people: Simulated) -> None:
@@ -159,7 +174,7 @@ def test_a_column_that_ranks_a_control_above_the_method_is_marked(records: Seque
     tables = tables_of(edited)
     headings = {name: [column.name for column in table.columns] for name, table in tables.items()}
     assert headings["overview-paper"][1:] == ["real", "1 (!)", "2", "3", "4", "5", "wrong signs"]
-    assert headings["overview-sound"][1:] == ["real", "1", "2 (!)", "3", "4", "5", "same person", "verdict"]
+    assert headings["overview-sound"][1:] == ["real", "1", "2 (!)", "3", "4", "5", "verdict"]
     (paper,) = (note for note in tables["overview-paper"].notes if note.startswith("(!)"))
     assert "column 1: " in paper
     assert "copy-input" in paper

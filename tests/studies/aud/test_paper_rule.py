@@ -10,8 +10,8 @@ from aud_simulation import METHOD
 from aud_simulation import Simulated
 
 from pcgm_bench.studies.aud.comparisons import COLUMNS
+from pcgm_bench.studies.aud.paper_rule import PaperPattern
 from pcgm_bench.studies.aud.paper_rule import count_correct
-from pcgm_bench.studies.aud.paper_rule import is_wrong_sign
 from pcgm_bench.studies.aud.paper_rule import paper_rule
 from pcgm_bench.studies.aud.sample import LOBES
 from pcgm_bench.studies.aud.sample import sample_of
@@ -31,11 +31,29 @@ def test_the_threshold_itself_is_significant() -> None:
 
 
 def test_a_sign_is_wrong_only_where_it_is_significant_and_a_loss_was_expected() -> None:
-    assert is_wrong_sign(0.001, 0.0, "1")
-    assert not is_wrong_sign(0.001, -1.0, "1")
-    assert not is_wrong_sign(0.02, 1.0, "1")
-    assert not is_wrong_sign(0.001, 1.0, "4")
-    assert not is_wrong_sign(float("nan"), 1.0, "1")
+    is_wrong_sign = PaperPattern(larger=["insula"]).is_wrong_sign
+    assert is_wrong_sign(0.001, 0.0, "1", "frontal")
+    assert not is_wrong_sign(0.001, -1.0, "1", "frontal")
+    assert not is_wrong_sign(0.02, 1.0, "1", "frontal")
+    assert not is_wrong_sign(0.001, 1.0, "4", "frontal")
+    assert not is_wrong_sign(float("nan"), 1.0, "1", "frontal")
+    assert is_wrong_sign(0.001, -1.0, "1", "insula")
+    assert not is_wrong_sign(0.001, 1.0, "1", "insula")
+
+
+def test_the_count_of_another_diagnosis_goes_by_its_own_groups(people: Simulated) -> None:
+    real = paper_rule(sample_of(visits_of(people.measurements), "real", LEVELS))["real"]
+    upside_down = dataclasses.replace(
+        real,
+        p={**dict.fromkeys(LOBES, 0.5), "occipital": 0.001},
+        difference={**dict.fromkeys(LOBES, -1.0), "occipital": 1.0},
+    )
+    pattern = PaperPattern.of_real(upside_down)
+    assert (pattern.affected, pattern.larger) == (("occipital",), ("occipital",))
+    only_occipital = dict.fromkeys(LOBES, 0.5) | {"occipital": 0.001}
+    assert count_correct(only_occipital, "2", pattern.affected) == 6
+    assert count_correct(only_occipital, "2") == 0
+    assert count_correct(only_occipital, "4", pattern.affected) == 5
 
 
 def test_columns_compare_the_people_they_say(people: Simulated) -> None:

@@ -1,66 +1,113 @@
-"""Whether the counterfactuals still show the people they were made from."""
+"""Whether the counterfactuals still show the people they were made from, changed as they should be."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from aud_simulation import LEVELS
 from aud_simulation import METHOD
 from aud_simulation import Simulated
+from fakes_verdict import FEW
+from fakes_verdict import errors_of
+from fakes_verdict import evidence_of
 
 from pcgm_bench.contracts import Estimate
-from pcgm_bench.studies.aud.same_person import oracle_error
-from pcgm_bench.studies.aud.same_person import same_person
+from pcgm_bench.contracts import Row
+from pcgm_bench.contracts import RowKind
+from pcgm_bench.studies.aud.row_evidence import RowEvidence
+from pcgm_bench.studies.aud.same_person import change_error
+from pcgm_bench.studies.aud.same_person import change_part
+from pcgm_bench.studies.aud.same_person import nearest_part
+from pcgm_bench.studies.aud.same_person import oracle_volumes
 from pcgm_bench.studies.aud.sample import LOBES
 from pcgm_bench.studies.aud.sample import sample_of
 from pcgm_bench.studies.aud.sample import visits_of
 from pcgm_bench.studies.aud.sound_rule import PairedEffect
-from pcgm_bench.studies.aud.sound_rule import sound_rule
-
-AFFECTED = LOBES[:-1]
 
 
-def _errors(value: float) -> dict[str, Estimate]:
-    return {lobe: Estimate(value, value, value, 20) for lobe in LOBES}
+@pytest.fixture(scope="module")
+def evidence(people: Simulated) -> RowEvidence:
+    return evidence_of(people, METHOD)
 
 
-def test_a_random_other_fails_without_an_oracle_too(people: Simulated) -> None:
-    frames = visits_of(people.measurements)
-    for row, passed in (("random-other", False), (METHOD, True)):
-        scores = sound_rule(sample_of(frames, row, LEVELS), 10, 0)
-        assert same_person(scores.paired, None, None, LOBES).passed is passed
+def with_errors(evidence: RowEvidence, mine: dict[str, float], unchanged: float = 5.0) -> RowEvidence:
+    errors = errors_of(1.0) | {lobe: Estimate(value, value, value, 20) for lobe, value in mine.items()}
+    return replace(evidence, errors=errors, unchanged=errors_of(unchanged), has_truth=True)
 
 
-def test_the_worst_affected_lobe_decides() -> None:
-    mine = _errors(1.0) | {"insula": Estimate(3.0), "occipital": Estimate(9.0)}
-    person = same_person({}, mine, _errors(5.0), AFFECTED)
-    assert (person.passed, person.lobe, person.value) == (False, "insula", 0.6)
-    assert same_person({}, _errors(2.5), _errors(5.0), AFFECTED).passed
+@pytest.mark.parametrize(("share", "outcome"), [(0.5, "pass"), (0.51, "fail"), (0.89, "fail"), (1.0, "fail")])
+def test_twice_as_near_to_the_oracle_as_the_unchanged_scan(evidence: RowEvidence, share: float, outcome: str) -> None:
+    part = change_part(with_errors(evidence, {"insula": 5.0 * share, "occipital": 9.0}))
+    assert part is not None
+    assert (part.outcome, part.region) == (outcome, "insula")
+    assert f"insula: error to the oracle {share:.2f} of the unchanged scan's" in part.reason
 
 
-def test_images_of_somebody_else_fail_the_person() -> None:
-    for share, passed in ((1.0, True), (0.98, False), (float("nan"), True)):
-        person = same_person({}, _errors(1.0), _errors(5.0), AFFECTED, Estimate(share, n=200))
-        assert person.passed is passed
+def test_a_missing_oracle_value_decides_against_the_row(evidence: RowEvidence) -> None:
+    part = change_part(with_errors(evidence, {"frontal": float("nan")}))
+    assert part is not None
+    assert (part.outcome, part.region) == ("fail", "frontal")
 
 
-def test_a_person_without_volumes_is_not_the_same() -> None:
+def test_too_few_people_cannot_tell_the_right_change(people: Simulated, evidence: RowEvidence) -> None:
+    few = evidence_of(people, METHOD, FEW)
+    part = change_part(with_errors(few, {"insula": 3.0}))
+    assert part is not None
+    assert (part.outcome, part.is_decidable) == ("cannot decide", False)
+    part = change_part(with_errors(evidence, {"insula": 3.0}))
+    assert part is not None
+    assert part.outcome == "fail"
+
+
+def test_somebody_else_fails_with_and_without_an_oracle(people: Simulated) -> None:
+    for errors in (errors_of(0.1), {}):
+        part = change_part(replace(evidence_of(people, "random-other"), errors=errors, has_truth=bool(errors)))
+        assert part is not None
+        assert part.outcome == "fail"
+        assert "correlation" in part.reason
+
+
+def test_without_a_truth_the_change_is_held_against_what_was_asked(evidence: RowEvidence) -> None:
+    asked = {lobe: replace(achieved, asked=-5.0) for lobe, achieved in evidence.achieved.items()}
+    known = replace(with_errors(evidence, {"insula": 3.0}), has_truth=False, achieved=asked)
+    part = change_part(known)
+    assert part is not None
+    assert "error to what was asked 0.60" in part.reason
+    little = {lobe: replace(achieved, asked=3.9) for lobe, achieved in asked.items()}
+    part = change_part(replace(known, achieved=little))
+    assert part is not None
+    assert (part.outcome, part.is_decidable) == ("cannot decide", False)
+
+
+def test_a_row_without_volumes_shows_nobody(evidence: RowEvidence) -> None:
     nothing = {"2": dict.fromkeys(LOBES, PairedEffect(float("nan"), float("nan")))}
-    person = same_person(nothing, None, None, AFFECTED)
-    assert (person.passed, person.lobe, person.criterion) == (False, "", "no counterfactual volumes")
+    part = change_part(replace(evidence, sound=replace(evidence.sound, paired=nothing)))
+    assert part is not None
+    assert (part.outcome, part.reason) == ("fail", "no counterfactual volumes")
+
+
+def test_the_oracle_has_no_error_to_itself(evidence: RowEvidence) -> None:
+    assert change_part(replace(evidence, row=Row("oracle", RowKind.CEILING, "oracle"), errors={})) is None
+
+
+@pytest.mark.parametrize(("share", "outcome"), [(1.0, "pass"), (0.99, "pass"), (0.985, "fail")])
+def test_images_of_somebody_else_fail(evidence: RowEvidence, share: float, outcome: str) -> None:
+    part = nearest_part(replace(evidence, nearest=Estimate(share, n=200)))
+    assert part is not None
+    assert part.outcome == outcome
+    assert nearest_part(replace(evidence, nearest=Estimate())) is None
 
 
 def test_error_to_the_oracle_is_of_people_that_both_have(people: Simulated) -> None:
     frames = visits_of(people.measurements)
     oracle = sample_of(frames, "oracle", LEVELS)
-    some = visits_of([m for m in people.measurements if m.row != METHOD or m.subject in oracle.subjects[:30]])
-    error = oracle_error(sample_of(some, METHOD, LEVELS), oracle, 0)["frontal"]
+    some = visits_of([m for m in people.measurements if m.row != "oracle" or m.subject in oracle.subjects[:30]])
+    sample = sample_of(frames, METHOD, LEVELS)
+    truth = oracle_volumes(sample, sample_of(some, "oracle", LEVELS))
+    assert np.isfinite(truth).all(axis=1).sum() == 30
+    error = change_error(sample, truth, 0)["frontal"]
     assert error.n == 30
     assert 0 < error.low < error.value < error.high
-    assert oracle_error(oracle, oracle, 0)["insula"] == Estimate(0.0, 0.0, 0.0, 200)
-
-
-def test_a_missing_oracle_value_decides_against_the_row() -> None:
-    mine = _errors(1.0) | {"frontal": Estimate()}
-    person = same_person({}, mine, _errors(5.0), AFFECTED)
-    assert (person.passed, person.lobe) == (False, "frontal")
-    assert person.value != pytest.approx(person.value)
+    assert change_error(oracle, oracle_volumes(oracle, oracle), 0)["insula"] == Estimate(0.0, 0.0, 0.0, 200)

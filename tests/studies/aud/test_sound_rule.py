@@ -13,6 +13,9 @@ from aud_simulation import Simulated
 
 from pcgm_bench.statistics.adjusted_effects import AdjustedEffect
 from pcgm_bench.studies.aud.comparisons import COLUMNS
+from pcgm_bench.studies.aud.pattern import Pattern
+from pcgm_bench.studies.aud.pattern import aud_pattern
+from pcgm_bench.studies.aud.sample import LOBES
 from pcgm_bench.studies.aud.sample import sample_of
 from pcgm_bench.studies.aud.sample import visits_of
 from pcgm_bench.studies.aud.sound_rule import Counts
@@ -61,7 +64,15 @@ def test_a_bias_of_the_images_is_seen_in_columns_4_and_5(people: Simulated) -> N
     ],
 )
 def test_equivalence_needs_evidence_not_silence(column: str, lobe: str, verdict: str, d: float, judged: str) -> None:
-    assert judge(COLUMNS[column], lobe, _effect(verdict, d)) == judged
+    assert judge(COLUMNS[column], lobe, _effect(verdict, d), aud_pattern({})) == judged
+
+
+def test_where_nobody_knows_the_pattern_nothing_is_right() -> None:
+    pattern = Pattern("cohort", dict.fromkeys(LOBES, float("nan")) | {"insula": 5.0})
+    assert judge(COLUMNS["2"], "frontal", _effect("different", -0.8), pattern) == "inconclusive"
+    assert judge(COLUMNS["2"], "insula", _effect("different", 0.8), pattern) == "right"
+    assert judge(COLUMNS["2"], "insula", _effect("different", -0.8), pattern) == "wrong"
+    assert judge(COLUMNS["4"], "frontal", _effect("equivalent", 0.0), pattern) == "right"
 
 
 def test_counts_keep_the_three_words_apart() -> None:

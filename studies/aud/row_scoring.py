@@ -1,0 +1,190 @@
+"""One row of the AUD study, beside everything that it is held against: its scores by both rules, and its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+
+import numpy as np
+
+from pcgm_bench.contracts import Estimate
+from pcgm_bench.contracts import Evidence
+from pcgm_bench.contracts import Row
+from pcgm_bench.contracts import RowKind
+from pcgm_bench.results.verdict import Verdict
+from pcgm_bench.results.verdict import VerdictPart
+from pcgm_bench.studies.aud.achieved import Achieved
+from pcgm_bench.studies.aud.achieved import achieved_over_asked
+from pcgm_bench.studies.aud.achieved import asked_by_model
+from pcgm_bench.studies.aud.achieved import asked_by_truth
+from pcgm_bench.studies.aud.paper_rule import PaperColumn
+from pcgm_bench.studies.aud.paper_rule import PaperPattern
+from pcgm_bench.studies.aud.paper_rule import paper_rule
+from pcgm_bench.studies.aud.pattern import NO_EFFECT
+from pcgm_bench.studies.aud.pattern import Pattern
+from pcgm_bench.studies.aud.pattern import aud_pattern
+from pcgm_bench.studies.aud.row_evidence import RowEvidence
+from pcgm_bench.studies.aud.rows import COPY
+from pcgm_bench.studies.aud.same_person import change_error
+from pcgm_bench.studies.aud.sample import Sample
+from pcgm_bench.studies.aud.sound_rule import Counts
+from pcgm_bench.studies.aud.sound_rule import SoundScores
+from pcgm_bench.studies.aud.sound_rule import counts_of
+from pcgm_bench.studies.aud.spill_over import spill_over
+from pcgm_bench.studies.aud.terms import OWN_NEAREST
+from pcgm_bench.studies.aud.truth_power import TruthPower
+from pcgm_bench.studies.aud.truth_power import truth_power
+from pcgm_bench.studies.aud.verdict import parts_of
+
+
+@dataclass(frozen=True)
+class RowScores:
+    """What the study says of one row.
+
+    Attributes:
+        row: which one.
+        dropped: people left out for want of a measurement.
+        people: people that took part.
+        paper: column -> the paper's rule.
+        sound: the sound rule.
+        counts: column -> lobes right, inconclusive and wrong by it.
+        has_model: whether a causal model that was fitted stands behind the row.
+        errors: lobe -> error to the oracle; empty without an oracle.
+        spill: direction -> region -> change achieved minus asked; empty for real scans.
+        nearest: share of images whose nearest factual scan is the person's own; None without images.
+        achieved: lobe -> achieved over asked; empty where nothing was asked, or no image made.
+        parts: of the verdict, in order; none for real scans.
+    """
+
+    row: Row
+    dropped: int
+    people: int
+    paper: Mapping[str, PaperColumn]
+    sound: SoundScores
+    counts: Mapping[str, Counts]
+    has_model: bool = False
+    errors: Mapping[str, Estimate] = field(default_factory=dict)
+    spill: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
+    nearest: Estimate | None = None
+    achieved: Mapping[str, Achieved] = field(default_factory=dict)
+    parts: Sequence[VerdictPart] = ()
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Of the parts together; None for real scans."""
+        return Verdict.of(self.parts) if self.parts else None
+
+
+@dataclass(frozen=True)
+class Powers:
+    """What this n can decide, where the truth makes the counterfactuals and where a causal model is fitted first."""
+
+    of_truth: TruthPower
+    of_model: TruthPower
+
+    @classmethod
+    def of(cls, sample: Sample, pattern: Pattern, seed: int) -> Powers:
+        """Simulate both."""
+        return cls(*(truth_power(sample, pattern, seed, is_fitted=is_fitted) for is_fitted in (False, True)))
+
+
+def is_fitted(row: Row, rows: Sequence[Row]) -> bool:
+    """Whether the row's causal model can be fitted anew."""
+    says_volumes = any(other.kind is RowKind.VOLUMES for other in rows)
+    return (row.kind is RowKind.METHOD and says_volumes) or row.kind is RowKind.VOLUMES or row.asks_permuted
+
+
+@dataclass(frozen=True)
+class RunEvidence:
+    """All rows of a run on their way to scores.
+
+    Attributes:
+        rows: those with enough people.
+        samples: row -> its people.
+        sound: row -> the sound rule.
+        pattern: what counts as right.
+        paper: the same for the paper's count.
+        powers: what this n can decide.
+        errors: row -> lobe -> error to the oracle; empty without an oracle.
+        evidence: of the run.
+    """
+
+    rows: Sequence[Row]
+    samples: Mapping[str, Sample]
+    sound: Mapping[str, SoundScores]
+    pattern: Pattern
+    paper: PaperPattern
+    powers: Powers
+    errors: Mapping[str, Mapping[str, Estimate]]
+    evidence: Evidence
+
+    def _of_kind(self, kind: RowKind) -> Row | None:
+        return next((row for row in self.rows if row.kind is kind), None)
+
+    def score(self, row: Row) -> RowScores:
+        """One row by both rules, and its verdict."""
+        sample, sound = self.samples[row.name], self.sound[row.name]
+        paper, people = paper_rule(sample, self.paper), len(sample.patient)
+        pattern = NO_EFFECT if row.asks_permuted else self.pattern
+        counts = counts_of(sound, pattern)
+        if row.kind is RowKind.REAL:
+            return RowScores(row, sample.dropped, people, paper, sound, counts)
+        facts = self._facts(row, pattern)
+        volumes = self._of_kind(RowKind.VOLUMES)
+        asked = self.samples[volumes.name] if volumes is not None and row.kind is RowKind.METHOD else None
+        return RowScores(
+            row=row,
+            dropped=sample.dropped,
+            people=people,
+            paper=paper,
+            sound=sound,
+            counts=counts,
+            has_model=is_fitted(row, self.rows) or row.kind is RowKind.PERMUTED,
+            errors=self.errors.get(row.name, {}),
+            spill=spill_over(sample, asked),
+            nearest=facts.nearest,
+            achieved=facts.achieved,
+            parts=parts_of(facts),
+        )
+
+    def _facts(self, row: Row, pattern: Pattern) -> RowEvidence:
+        sample = self.samples[row.name]
+        volumes = self._of_kind(RowKind.VOLUMES)
+        by_model = row.kind is RowKind.METHOD and volumes is not None
+        asked = self._asked(row) if row.makes_images else None
+        errors = self.errors.get(row.name, {})
+        unchanged = self.errors.get(COPY, {})
+        has_truth = bool(errors and unchanged)
+        if not has_truth and asked is not None:
+            wanted = sample.lobes * np.exp(asked)
+            errors = change_error(sample, wanted, self.evidence.seed)
+            unchanged = change_error(sample.unchanged(), wanted, self.evidence.seed)
+        has_model = is_fitted(row, self.rows) or row.kind is RowKind.PERMUTED
+        powers = Powers.of(sample, pattern, self.evidence.seed) if row.asks_permuted else self.powers
+        return RowEvidence(
+            row=row,
+            sample=sample,
+            sound=self.sound[row.name],
+            groups=self.sound[volumes.name] if by_model and volumes is not None else self.sound[row.name],
+            pattern=pattern,
+            power=powers.of_model if has_model else powers.of_truth,
+            change_power=powers.of_model,
+            achieved={} if asked is None else achieved_over_asked(sample, asked),
+            errors=errors,
+            unchanged=unchanged,
+            has_truth=has_truth,
+            nearest=self.evidence.images.get(row.name, {}).get(OWN_NEAREST),
+        )
+
+    def _asked(self, row: Row) -> np.ndarray | None:
+        """``(n, 6)`` log-change that was asked of a row's images; None where nobody says.
+
+        A method answers for what its causal model asked, a control for what the run's model did; where there is no
+        model, and for the oracle, the planted truth was asked for.
+        """
+        sample, volumes = self.samples[row.name], self._of_kind(RowKind.VOLUMES)
+        if volumes is not None and row.kind is not RowKind.CEILING:
+            return asked_by_model(sample, self.samples[volumes.name])
+        return asked_by_truth(sample, aud_pattern(self.evidence.planted)) if self.evidence.planted else None
