@@ -1,7 +1,8 @@
 """Write a BIDS derivative dataset that any tool can read, whole or not at all.
 
 Everything goes into a hidden folder beside the target, which takes the target's name at the end. Bytes depend on the
-content alone (gzip carries no time), so the same cohort is the same files.
+content alone (gzip carries no time), so the same cohort is the same files. Who gives a stamp goes on where a killed
+process stopped (`pcgm_bench.cohort.unfinished`).
 """
 
 from __future__ import annotations
@@ -26,12 +27,14 @@ from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import DK_REGIONS
 from pcgm_bench.anatomy import TISSUE_LABELS
 from pcgm_bench.anatomy import dk_label
+from pcgm_bench.cohort.unfinished import DATASET
+from pcgm_bench.cohort.unfinished import ScanRecord
+from pcgm_bench.cohort.unfinished import file_hash
+from pcgm_bench.cohort.unfinished import keep_record
+from pcgm_bench.cohort.unfinished import take_over
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
-from pcgm_bench.store.parts import PART
-from pcgm_bench.store.parts import is_abandoned
 from pcgm_bench.store.parts import part_of
-from pcgm_bench.store.parts import remove
 
 BIDS_VERSION = "1.10.0"
 DSEG = "desc-aparcaseg_dseg"
@@ -50,7 +53,7 @@ COLUMN_NOTES: dict[str, dict[str, Any]] = {
 
 
 class DatasetWriter:
-    """A dataset under construction; a context manager that leaves a whole dataset, or nothing.
+    """A dataset under construction; a context manager that leaves a whole dataset, or nothing under its name.
 
     Example:
         ``with DatasetWriter(out, "AUD phantom", "pcgm-bench phantom", needed_bytes=...) as writer: writer.add(scan)``
@@ -66,6 +69,7 @@ class DatasetWriter:
         readme: str = "",
         columns: Mapping[str, Mapping[str, Any]] | None = None,
         needed_bytes: int = 0,
+        stamp: str = "",
     ) -> None:
         """Check the target; nothing is written yet.
 
@@ -77,29 +81,41 @@ class DatasetWriter:
             readme: text of the README.
             columns: BIDS descriptions of extra columns (`add`).
             needed_bytes: estimate of the disk space (`bytes_needed`).
+            stamp: hash of everything that the dataset follows from. With one, scans that a killed process with the same
+                stamp has written are kept (`take`), and so is what is there when the process ends in anything but a
+                `UserError`. The caller holds a lock on the folder.
 
         Raises:
             UserError: the folder is not empty, cannot be written, or the disk is too small.
         """
         self.folder = Path(folder).absolute()
         self._part = part_of(self.folder)
+        self._stamp = stamp
+        self._whole: dict[str, ScanRecord] = {}
         self._name, self._tool, self._settings, self._readme = name, generated_by, dict(settings or {}), readme
         self._notes = {**COLUMN_NOTES, **(columns or {})}
         self._people: dict[str, dict[str, Any]] = {}
         self._visits: dict[str, list[dict[str, Any]]] = {}
-        self._labelled = False
         check_target(self.folder, needed_bytes)
 
     def __enter__(self) -> DatasetWriter:
-        """Make the hidden folder; sweeps what killed processes left beside the target."""
-        for left in self.folder.parent.glob(f".{self.folder.name}.*{PART}"):
-            if is_abandoned(left):
-                remove(left)
+        """Make the hidden folder, or take over a killed process's; sweeps what others of them left."""
+        self._whole = take_over(self.folder, self._part, self._stamp)
         try:
-            self._part.mkdir(parents=True)
+            (self._part / DATASET).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _cannot_write(self.folder, error) from error
         return self
+
+    def has(self, key: str) -> bool:
+        """Whether the scan of this key (`Scan.key`) is there already, whole, from a process that was killed."""
+        return key in self._whole
+
+    def take(self, key: str) -> Mapping[str, Any]:
+        """Keep a scan that is there already, in place of `add`; returns the note that was added with it."""
+        record = self._whole[key]
+        self._enter(record.subject, dict(record.person), None if record.visit is None else dict(record.visit))
+        return record.note
 
     def add(
         self,
@@ -108,6 +124,7 @@ class DatasetWriter:
         labels: np.ndarray | None = None,
         fractions: np.ndarray | None = None,
         columns: Mapping[str, Any] | None = None,
+        note: Mapping[str, Any] | None = None,
     ) -> None:
         """Write one scan.
 
@@ -116,27 +133,41 @@ class DatasetWriter:
             labels: ``(X, Y, Z)`` integers, FreeSurfer numbers: a dseg.
             fractions: ``(12, X, Y, Z)`` in [0, 1], order of `pcgm_bench.anatomy.CHANNELS`: a probseg, 8 bits a value.
             columns: more cells of the visit's row (of the person's, without a session).
+            note: what `take` returns, should the process be killed; numbers and texts.
 
         Raises:
             UserError: no space left, or the folder went away.
         """
         parts = [f"sub-{scan.subject}"] + ([f"ses-{scan.session}"] if scan.session else [])
         stem = Path(*parts) / "anat" / scan.key
-        self._put(f"{stem}_T1w.nii.gz", nifti_bytes(scan.image.astype(np.float32), scan.affine))
+        files = {f"{stem}_T1w.nii.gz": nifti_bytes(scan.image.astype(np.float32), scan.affine)}
         if labels is not None:
-            self._labelled = True
-            self._put(f"{stem}_{DSEG}.nii.gz", nifti_bytes(labels.astype(np.int16), scan.affine))
+            files[f"{stem}_{DSEG}.nii.gz"] = nifti_bytes(labels.astype(np.int16), scan.affine)
         if fractions is not None:
             channels_last = np.moveaxis(np.asarray(fractions, np.float32), 0, -1)
-            self._put(f"{stem}_probseg.nii.gz", nifti_bytes(channels_last, scan.affine, eight_bits=True))
-            self._put(f"{stem}_probseg.json", _json({"LabelMap": list(CHANNELS)}))
+            files[f"{stem}_probseg.nii.gz"] = nifti_bytes(channels_last, scan.affine, eight_bits=True)
+            files[f"{stem}_probseg.json"] = _json({"LabelMap": list(CHANNELS)})
+        for name, data in files.items():
+            self._put(name, data)
         person = {"age": scan.age, "sex": scan.sex, "diagnosis": scan.diagnosis, "head_size": scan.head_size}
         extra = dict(columns or {})
-        first = self._people.setdefault(scan.subject, person | ({} if scan.session else extra))
+        visit = None
         if scan.session:
-            row = {"session_id": f"ses-{scan.session}", "age": scan.age, "head_size": scan.head_size, **extra}
-            self._visits.setdefault(scan.subject, []).append(row)
-        first["age"] = min(first["age"], scan.age)
+            visit = {"session_id": f"ses-{scan.session}", "age": scan.age, "head_size": scan.head_size, **extra}
+        else:
+            person |= extra
+        self._enter(scan.subject, person, visit)
+        if self._stamp:
+            hashes = {name: file_hash(data) for name, data in files.items()}
+            record = ScanRecord(scan.subject, person, visit, hashes, dict(note or {}))
+            keep_record(self._part, scan.key, record, self._stamp)
+
+    def _enter(self, subject: str, person: dict[str, Any], visit: dict[str, Any] | None) -> None:
+        """A scan's rows in the tables."""
+        first = self._people.setdefault(subject, person)
+        first["age"] = min(first["age"], person["age"])
+        if visit is not None:
+            self._visits.setdefault(subject, []).append(visit)
 
     def table(self, name: str, frame: pd.DataFrame) -> None:
         """Write another table (``truth.tsv``) at the root, tab-separated, ``n/a`` for NaN."""
@@ -155,12 +186,14 @@ class DatasetWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Finish and rename; after an error, remove what was written."""
+        """Finish and rename; after an error, remove what was written unless it can be taken over."""
         try:
             if kind is None:
                 self._finish()
         finally:
-            shutil.rmtree(self._part, ignore_errors=True)
+            is_interrupted = kind is not None and not issubclass(kind, UserError)
+            if not (self._stamp and is_interrupted):
+                shutil.rmtree(self._part, ignore_errors=True)
 
     def _finish(self) -> None:
         tool = {"Name": self._tool, "Version": __version__}
@@ -186,15 +219,15 @@ class DatasetWriter:
         if session_header:
             self._put("sessions.json", _json({key: self._notes[key] for key in session_header if key in self._notes}))
         self._put("T1w.json", _json({"SkullStripped": True}))
-        if self._labelled:
+        if any((self._part / DATASET).rglob(f"*_{DSEG}.nii.gz")):
             self._put(f"{DSEG}.tsv", _tsv(["index", "name"], _label_rows()))
         try:
-            self._part.replace(self.folder)
+            (self._part / DATASET).replace(self.folder)
         except OSError as error:
             raise _cannot_write(self.folder, error) from error
 
     def _put(self, name: str, data: bytes) -> None:
-        path = self._part / name
+        path = self._part / DATASET / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as file:

@@ -29,6 +29,11 @@ from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import UserError
 
+SETTINGS = "phantom.json"
+"""The recipe, in the cohort's folder."""
+STAMP = "stamp"
+"""Hash of the recipe and of the code that drew the people."""
+
 
 class PhantomCohort(BidsCohort):
     """A phantom cohort on disk, with its oracle.
@@ -50,7 +55,8 @@ class PhantomCohort(BidsCohort):
             UserError: not a phantom, or of another version.
         """
         try:
-            settings = json.loads((folder / "phantom.json").read_text())
+            settings = json.loads((folder / SETTINGS).read_text())
+            settings.pop(STAMP, None)
             recipe = Recipe(**settings)
         except (OSError, ValueError, TypeError) as error:
             msg = f"{folder}: not a phantom cohort ({error}): make one with `pcgm-bench cohort make phantom`"
