@@ -22,10 +22,10 @@ NEAREST = 5
 
 
 class Oracle(Generator):
-    """The phantom's true counterfactual: same exogenous anatomy, other parents, fresh noise. A column's ceiling."""
+    """The true counterfactual: of a phantom with fresh noise, of a real scan's region by deformation. The ceiling."""
 
     card: ClassVar[Card] = card_of(
-        "oracle", "Oracle (true counterfactual)", "knows what the phantom was made with", CHANGES, needs_truth=True
+        "oracle", "Oracle (true counterfactual)", "knows the truth", CHANGES, needs_truth=True
     )
     _context: Context | None = None
 
@@ -40,7 +40,7 @@ class Oracle(Generator):
             UserError: the cohort has no truth.
         """
         if self._context is None or self._context.oracle is None:
-            msg = f"{scan.key}: the oracle needs a phantom cohort; real people have no known counterfactual"
+            msg = f"{scan.key}: the oracle needs a cohort that knows the truth of what is asked"
             raise UserError(msg)
         return self._context.oracle(scan, do, seed)
 

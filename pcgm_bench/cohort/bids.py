@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Any
 
 import nibabel as nib
@@ -32,11 +34,17 @@ from pcgm_bench.cohort.mapping import map_age
 from pcgm_bench.cohort.mapping import map_sex
 from pcgm_bench.cohort.mapping import parse_maps
 from pcgm_bench.contracts import Cohort
+from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import Scan
+from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import UserError
 from pcgm_bench.contracts import silent
 from pcgm_bench.file_hash import file_hash
+
+if TYPE_CHECKING:
+    from pcgm_bench.cohort.deformation.deform import Deformed
+    from pcgm_bench.cohort.deformation.source import Source
 
 PHANTOM = "pcgm-bench phantom"
 """``GeneratedBy`` name in ``dataset_description.json`` that marks a phantom."""
@@ -99,6 +107,46 @@ class BidsCohort(Cohort):
     def aligned(self, index: int) -> Aligned:
         """The scan on the grid with the way back; kept under ``home``."""
         return align(self._visits[index].path, self.grid, self.home)
+
+    @property
+    def has_region_truth(self) -> bool:
+        """Always: a scan can be deformed by a known amount."""
+        return True
+
+    def oracle(self, scan: Scan, do: Intervention, seed: int | None) -> np.ndarray:
+        """The scan itself, deformed so that regions have the asked factors of their volumes; noise and texture are its
+        own, whatever ``seed`` says, and where nothing moved it is the scan, bit for bit.
+
+        Args:
+            scan: one of this cohort's, with the segmentation that says where its regions are.
+            do: factors of regions; empty: nothing is asked.
+            seed: not used.
+
+        Raises:
+            UserError: age, sex or diagnosis is asked; no such scan; no segmentation with fractions; a region cannot be
+                changed so far.
+        """
+        return self._deformed(scan, do).image
+
+    def truth(self, scan: Scan, do: Intervention) -> Segmentation:
+        """The scan's segmentation, deformed as `oracle` deforms the scan; arguments and errors likewise.
+
+        Volumes are in mL as in the scan's own segmentation; over those they are the factor that was reached.
+        """
+        return self._deformed(scan, do).segmentation
+
+    def _deformed(self, scan: Scan, do: Intervention) -> Deformed:
+        from pcgm_bench.cohort.deformation.deform import deform  # torch takes seconds to import
+
+        visits = [(visit.subject, visit.session) for visit in self._visits]
+        if (scan.subject, scan.session) not in visits:
+            raise UserError(f"{scan.key} is not in {self.name}: a true image can be made of its own scans only")
+        return deform(scan, partial(self._source, visits.index((scan.subject, scan.session))), do)
+
+    def _source(self, index: int) -> Source:
+        from pcgm_bench.cohort.deformation.source import source_of
+
+        return source_of(self._visits[index].path, self.aligned(index))
 
     def path(self, index: int) -> Path:
         """The T1w file of a visit."""

@@ -72,11 +72,21 @@ class Cohort(ABC):
 
     @property
     def has_truth(self) -> bool:
-        """Whether `oracle` and `truth` answer."""
+        """Whether `oracle` and `truth` answer whatever is asked: another age, another diagnosis, a region's factor."""
         return False
 
+    @property
+    def has_region_truth(self) -> bool:
+        """Whether `oracle` and `truth` answer where factors of regions are asked, or nothing."""
+        return self.has_truth
+
     def oracle(self, scan: Scan, do: Intervention, seed: int | None) -> np.ndarray:
-        """The true counterfactual image ``(X, Y, Z)`` of one of the cohort's scans; ``seed`` is of the fresh noise.
+        """The true counterfactual image ``(X, Y, Z)`` of one of the cohort's scans.
+
+        Args:
+            scan: the cohort's, with its segmentation: on real scans that says where a region is.
+            do: what is asked.
+            seed: of fresh noise, where the cohort can draw it. A real scan keeps its own.
 
         Raises:
             UserError: the truth is not known.

@@ -261,11 +261,13 @@ def usable_rows(setup: Setup, cohort: Cohort, ruler: Ruler) -> Setup:
         UserError: the method's own row is among them.
     """
     specs, skipped = dict(setup.specs), dict(setup.skipped)
+    asks_regions = Job.REGIONS in setup.study.needs
+    knows_truth = cohort.has_region_truth if asks_regions else cohort.has_truth
     for row in setup.rows:
         if row.name not in specs:
             continue
         spec, reason = specs[row.name], ""
-        if spec.card.needs_truth and not cohort.has_truth:
+        if spec.card.needs_truth and not knows_truth:
             reason = f"{row.name} needs the truth, which {cohort.name} does not have"
         elif row.makes_images and not can_measure(setup, row, ruler) and setup.study.job is Job.COUNTERFACTUAL:
             reason = (

@@ -73,6 +73,11 @@ class WrappedCohort(Cohort):
         """The source's."""
         return self.source.has_truth
 
+    @property
+    def has_region_truth(self) -> bool:
+        """The source's."""
+        return self.source.has_region_truth
+
     def oracle(self, scan: Scan, do: Intervention, seed: int | None) -> np.ndarray:
         """The source's."""
         return self.source.oracle(scan, do, seed)

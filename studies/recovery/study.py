@@ -1,7 +1,8 @@
 """The recovery study: what is asked, what the answers are worth, and what is shown of them.
 
 ``{"frontal": 0.95}`` is the same person with 5 % less frontal lobe. Lobes and ventricles are asked one at a time, from
--10 to +10 %, and nothing at all is asked of some people. On phantoms the true image of every request is known (oracle).
+-10 to +10 %, and nothing at all is asked of some people. The true image of every request is known (oracle): a phantom
+is drawn anew, a real scan is deformed.
 Some of these images are changed again: see `axioms`.
 """
 
@@ -191,5 +192,8 @@ class RecoveryStudy(Study):
         if cohort.is_phantom:
             lines.append("phantom cohort: every number here is about simulated anatomy")
         else:
-            lines.append("real cohort: there is no oracle, so that the segmenter's share of a slope is unknown")
+            lines.append(
+                "real cohort: the oracle is each scan itself, deformed by a measured amount; its truth is of the "
+                "region as the run's segmenter drew it on the factual scan, and its noise is that scan's own"
+            )
         return lines
