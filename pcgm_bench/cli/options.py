@@ -73,6 +73,14 @@ QCThreshold = Annotated[
         show_default="0.65 for SynthSeg's score and ours",
     ),
 ]
+KeepPoorScans = Annotated[
+    bool,
+    typer.Option(
+        "--keep-poor-scans",
+        help="Keep real scans that are below the quality bars (`pcgm-bench cohort check --quality` names them).",
+        show_default="they are left out, and named",
+    ),
+]
 Weights = Annotated[Path | None, typer.Option("--weights", help="Folder of weights instead of those found.")]
 CohortName = Annotated[str, typer.Option("--cohort", help="phantom, or a BIDS folder of T1w scans.")]
 Real = Annotated[

@@ -25,6 +25,7 @@ def run(
     segmentations: options.Segmentations = None,
     expect: options.Expect = "",
     qc_threshold: options.QCThreshold = None,
+    keep_poor_scans: options.KeepPoorScans = False,
     metrics: options.AddedMetrics = None,
     features: options.AddedFeatures = None,
     weights: options.Weights = None,
@@ -67,6 +68,7 @@ def run(
         metrics=options.added(metrics),
         features=options.added(features),
         expect=expect,
+        keep_poor_scans=keep_poor_scans,
     )
     cluster = Cluster(executor, shard, jobs, partition, gpus_per_task, constraint, minutes, memory)
     carry_out(request, workers, cluster, quiet=quiet)

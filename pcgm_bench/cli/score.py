@@ -38,6 +38,7 @@ def score(
     segmentations: options.Segmentations = None,
     expect: options.Expect = "",
     qc_threshold: options.QCThreshold = None,
+    keep_poor_scans: options.KeepPoorScans = False,
     metrics: options.AddedMetrics = None,
     features: options.AddedFeatures = None,
     home: options.Home = None,
@@ -71,5 +72,6 @@ def score(
         metrics=options.added(metrics),
         features=options.added(features),
         expect=expect,
+        keep_poor_scans=keep_poor_scans,
     )
     carry_out(request, workers, Cluster(), quiet=quiet)

@@ -16,9 +16,9 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage as ndi
 
-from pcgm_bench.cohort.grid import SPACING_MM
 from pcgm_bench.cohort.grid import Grid
 from pcgm_bench.cohort.grid import grid as grid_called
+from pcgm_bench.cohort.grid import standard_grid
 from pcgm_bench.cohort.volume import foreground
 from pcgm_bench.cohort.volume import read_volume
 from pcgm_bench.cohort.volume import skull_fault
@@ -57,11 +57,7 @@ class Aligned:
 
 def standard_grid_of(image: SpatialImage) -> Grid | None:
     """The standard grid on which a RAS+ image lies, or None."""
-    for name in SPACING_MM:
-        candidate = grid_called(name)
-        if tuple(image.shape) == candidate.shape and np.allclose(image.affine, candidate.affine, atol=1e-3):
-            return candidate
-    return None
+    return standard_grid(image.shape, image.affine)
 
 
 def align(path: Path, grid: str = "3mm", home: Path | None = None, *, even_out: bool = True) -> Aligned:
@@ -76,7 +72,8 @@ def align(path: Path, grid: str = "3mm", home: Path | None = None, *, even_out: 
         even_out: take out shading with N4.
 
     Raises:
-        UserError: a faulty file, a head with its skull, or a registration that fails.
+        UserError: a faulty file, or a head with its skull.
+        PoorScanError: a registration that fails.
     """
     kept = None if home is None else home / "aligned" / f"{_key(path, grid, even_out)}.npz"
     if kept is not None and kept.exists():

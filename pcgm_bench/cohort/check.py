@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pcgm_bench.cohort.align import standard_grid_of
 from pcgm_bench.cohort.layout import Layout
 from pcgm_bench.cohort.layout import Visit
@@ -16,6 +18,9 @@ from pcgm_bench.cohort.layout import read_layout
 from pcgm_bench.cohort.mapping import CASE
 from pcgm_bench.cohort.mapping import CONTROL
 from pcgm_bench.cohort.mapping import parse_maps
+from pcgm_bench.cohort.quality.bars import reasons
+from pcgm_bench.cohort.quality.measures import ScanQuality
+from pcgm_bench.cohort.quality.measures import image_quality
 from pcgm_bench.cohort.volume import read_volume
 from pcgm_bench.cohort.volume import skull_fault
 from pcgm_bench.contracts import Progress
@@ -36,6 +41,7 @@ class CheckReport:
         subjects: people with a usable row.
         scans: their scans.
         levels: people by diagnosis.
+        poor: a line for each scan on a standard grid that a run would leave out, as far as its voxels tell.
     """
 
     folder: Path
@@ -44,6 +50,7 @@ class CheckReport:
     subjects: int
     scans: int
     levels: Mapping[str, int]
+    poor: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -55,9 +62,12 @@ class CheckReport:
         levels = ", ".join(f"{count} {level}" for level, count in self.levels.items()) or "nobody"
         counted = f"{self.folder}: {self.subjects} people ({levels}), {self.scans} scans"
         verdict = "ready to run" if self.ok else f"{len(self.faults)} fault(s) to mend before a run"
+        if self.ok and self.poor:
+            verdict += f"; {len(self.poor)} poor scan(s) are left out of it"
         return [
             *(f"fault  {line}" for line in self.faults),
             *(f"note   {line}" for line in self.notes),
+            *(f"poor   {line}" for line in self.poor),
             counted,
             verdict,
         ]
@@ -78,9 +88,19 @@ def check(folder: Path, maps: Sequence[str] = (), progress: Progress = silent) -
     faults = [*layout.faults, *image_faults(layout.visits, progress)]
     people = {visit.subject: visit.diagnosis for visit in layout.visits}
     levels = Counter(people.values())
-    return CheckReport(
-        folder, tuple(faults), tuple(_notes(layout, levels)), len(people), len(layout.visits), dict(levels)
-    )
+    poor = () if faults else tuple(poor_on_grid(layout.visits))
+    notes = tuple(_notes(layout, levels))
+    return CheckReport(folder, tuple(faults), notes, len(people), len(layout.visits), dict(levels), poor)
+
+
+def poor_on_grid(visits: Sequence[Visit]) -> Iterator[str]:
+    """Scans on a standard grid that are below a bar of their voxels: they are used as they are, whatever is in them."""
+    for visit in visits:
+        image = read_volume(visit.path)
+        measured = image_quality(np.asarray(image.dataobj, np.float32), image.affine)
+        why = reasons(ScanQuality(measured), "")
+        if why:
+            yield f"{visit.path.name}: {'; '.join(why)}"
 
 
 def image_faults(visits: Sequence[Visit], progress: Progress = silent) -> Iterator[str]:

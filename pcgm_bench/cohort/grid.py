@@ -36,3 +36,12 @@ def grid(name: str) -> Grid:
     affine[:3, 3] = np.array(CORNER_MM) + spacing / 2
     shape = tuple(round(extent / spacing) for extent in EXTENT_MM)
     return Grid(name, (shape[0], shape[1], shape[2]), affine)
+
+
+def standard_grid(shape: tuple[int, ...], affine: np.ndarray) -> Grid | None:
+    """The standard grid that has this shape and this affine, or None."""
+    for name in SPACING_MM:
+        candidate = grid(name)
+        if tuple(shape) == candidate.shape and np.allclose(affine, candidate.affine, atol=1e-3):
+            return candidate
+    return None

@@ -22,6 +22,7 @@ from scipy import ndimage as ndi
 from scipy.spatial.transform import Rotation
 
 from pcgm_bench.cohort.volume import foreground
+from pcgm_bench.contracts import PoorScanError
 from pcgm_bench.contracts import UserError
 
 TEMPLATE_SCALE = 0.90
@@ -92,7 +93,7 @@ def register(data: np.ndarray, affine: np.ndarray, name: str) -> Registration:
         name: the file or subject, for the error.
 
     Raises:
-        UserError: the two brains do not come to overlap.
+        PoorScanError: the two brains do not come to overlap.
     """
     target = template()
     moving, where = _prepared(data, affine)
@@ -101,14 +102,14 @@ def register(data: np.ndarray, affine: np.ndarray, name: str) -> Registration:
     try:
         back = _optimise(fixed, target.affine, moving, where, start)
     except RuntimeError as error:  # ITK: samples left the image
-        raise UserError(_failed(name, "the optimiser lost the brain")) from error
+        raise PoorScanError(_failed(name, "the optimiser lost the brain")) from error
     there = ndi.affine_transform(moving, np.linalg.inv(where) @ back @ target.affine, output_shape=fixed.shape, order=1)
     ours, theirs = foreground(fixed), there > 0.1
     overlap = float(2 * (ours & theirs).sum() / (ours.sum() + theirs.sum()))
     matrix = np.linalg.inv(back)
     scale = float(np.linalg.det(matrix[:3, :3]))
     if overlap < MIN_OVERLAP or not SCALE_RANGE[0] < scale < SCALE_RANGE[1]:
-        raise UserError(_failed(name, f"overlap {overlap:.2f}, volume times {scale:.2f}"))
+        raise PoorScanError(_failed(name, f"overlap {overlap:.2f}, volume times {scale:.2f}"))
     return Registration(matrix, scale, overlap)
 
 

@@ -29,6 +29,7 @@ from pcgm_bench.contracts.cohort import CohortRequest
 from pcgm_bench.contracts.cohort import CohortSource
 from pcgm_bench.contracts.cohort import TrainingScans
 from pcgm_bench.contracts.errors import PluginError
+from pcgm_bench.contracts.errors import PoorScanError
 from pcgm_bench.contracts.errors import UserError
 from pcgm_bench.contracts.generator import Card
 from pcgm_bench.contracts.generator import Context
@@ -122,6 +123,7 @@ __all__ = [
     "PeopleMetric",
     "Plot",
     "PluginError",
+    "PoorScanError",
     "Progress",
     "ReaderCase",
     "ReaderExport",

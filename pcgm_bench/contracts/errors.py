@@ -7,6 +7,10 @@ class UserError(Exception):
     """The user's mistake: one line that names the file or subject, what is wrong, and what to do. Exit code 2."""
 
 
+class PoorScanError(UserError):
+    """One scan of a cohort cannot be used, the others can: a study leaves it out. Elsewhere it is an error."""
+
+
 class PluginError(Exception):
     """What a plugin does wrong, in one line: which plugin, of which package, where, on which scan. Exit code 1.
 

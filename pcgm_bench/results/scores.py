@@ -32,6 +32,8 @@ class Scores(BaseModel):
         is_phantom: whether the people are simulated.
         rows: of the study, in the order of its tables, those without results too.
         skipped: row or metric -> why there is nothing of it.
+        poor_scans: real scan below the quality bars -> why.
+        poor_scans_kept: whether they stayed in; else they were left out.
         warnings: what not to believe, one line each.
         metrics: name in the records -> identity of the metric: what must be equal for two values to be compared.
         records: of the study, in the order of its protocol.
@@ -46,6 +48,8 @@ class Scores(BaseModel):
     is_phantom: bool
     rows: list[Row] = []
     skipped: dict[str, str] = {}
+    poor_scans: dict[str, str] = {}
+    poor_scans_kept: bool = False
     warnings: list[str] = []
     metrics: dict[str, str] = {}
     records: list[Record] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from pcgm_bench.runner import counterfactuals
+from pcgm_bench.runner import quality_gate
 from pcgm_bench.runner import samples
 from pcgm_bench.runner import volume_rows
 from pcgm_bench.store.closure import code_digest
@@ -12,5 +13,5 @@ from pcgm_bench.store.closure import code_digest
 
 @cache
 def harness_digest() -> str:
-    """Of the code that calls generators and segmenters: seeds, folds, what is stored."""
-    return code_digest(counterfactuals, samples, volume_rows)[:16]
+    """Of the code that calls generators and segmenters: seeds, folds, what is stored, which scans are left out."""
+    return code_digest(counterfactuals, quality_gate, samples, volume_rows)[:16]

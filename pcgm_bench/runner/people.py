@@ -15,6 +15,8 @@ from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.fold_plan import plan_study
 from pcgm_bench.runner.image_folder import cut_to_files
 from pcgm_bench.runner.image_folder import find_files
+from pcgm_bench.runner.quality_gate import PoorScan
+from pcgm_bench.runner.quality_gate import gate
 from pcgm_bench.runner.request import Share
 from pcgm_bench.runner.resolve import Setup
 from pcgm_bench.runner.resolve import open_people
@@ -56,9 +58,17 @@ def find_people(setup: Setup, progress: Progress) -> People:
     return People(usable_rows(dataclasses.replace(setup, metrics=metrics), cohort, ruler), cohort, ruler)
 
 
-def segment_people(people: People, progress: Progress, helped: Helped | None = None) -> SegmentedCohort:
-    """Measure what has not been measured; raises as `segment_cohort`."""
-    return segment_cohort(people.cohort, people.ruler, progress, helped)
+def segment_people(
+    people: People, progress: Progress, helped: Helped | None = None
+) -> tuple[People, SegmentedCohort, tuple[PoorScan, ...]]:
+    """Measure what has not been measured, and leave poor scans out.
+
+    Returns:
+        The people that stay, their scans, and the scans below the bars; raises as `segment_cohort` and `gate`.
+    """
+    segmented = segment_cohort(people.cohort, people.ruler, progress, helped)
+    gated = gate(segmented, people.ruler.segmenter.qc_score, keep=people.setup.request.keep_poor_scans)
+    return dataclasses.replace(people, cohort=gated.cohort), gated.segmented, gated.poor
 
 
 def plan_people(people: People, cohort: SegmentedCohort, *, check: bool) -> tuple[list[FoldPlan], list[str]]:

@@ -65,6 +65,7 @@ class RunRequest(MethodRequest):
         metrics: registered metrics to add to the study's.
         features: registered feature spaces to add to the study's.
         expect: pattern of results to hold the rows against; see `Study.expectations`. Empty: the study's choice.
+        keep_poor_scans: real scans below the quality bars stay in.
     """
 
     study: str
@@ -74,6 +75,7 @@ class RunRequest(MethodRequest):
     metrics: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     expect: str = ""
+    keep_poor_scans: bool = False
 
 
 @dataclass(frozen=True)

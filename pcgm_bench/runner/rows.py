@@ -61,6 +61,7 @@ def identity_of(setup: Setup, cohort: Cohort, ruler: Ruler) -> Identity:
         quick=request.quick,
         device=request.device.partition(":")[0],
         threads=request.threads,
+        keep_poor_scans=request.keep_poor_scans,
     )
 
 

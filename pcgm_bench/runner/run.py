@@ -47,6 +47,8 @@ from pcgm_bench.runner.people import find_people
 from pcgm_bench.runner.people import plan_people
 from pcgm_bench.runner.people import segment_people
 from pcgm_bench.runner.plan import write_plan
+from pcgm_bench.runner.quality_gate import naming
+from pcgm_bench.runner.quality_pictures import draw_poor
 from pcgm_bench.runner.request import EVERYTHING
 from pcgm_bench.runner.request import RunRequest
 from pcgm_bench.runner.resolve import resolve
@@ -137,8 +139,9 @@ def run(request: RunRequest, progress: Progress = silent, workers: int = 1) -> R
             return RunResult(stored, scores, study_tables(setup.study, scores))
         if request.image_folder is not None:
             # Images that are refused leave no run behind.
-            segmented = segment_people(people, progress, _helped(people, workers, Step.SEGMENTATIONS))
-            plan_people(people, segmented, check=True)
+            stay, segmented, poor = segment_people(people, progress, _helped(people, workers, Step.SEGMENTATIONS))
+            with naming(poor):
+                plan_people(stay, segmented, check=True)
         folder = RunFolder.open(request.home, identity)
         # What is finished can be read where nothing can be written.
         with folder.working(progress) if os.access(folder.root, os.W_OK) else contextlib.nullcontext():
@@ -180,9 +183,12 @@ class _Work:
 
     def carry_out(self) -> tuple[RunResult, bool]:
         """Make what is missing; returns the result and whether anything was."""
-        people, setup = self.people, self.people.setup
-        cohort = segment_people(people, self.progress, _helped(people, self.workers, Step.SEGMENTATIONS))
-        folds, remarks = plan_people(people, cohort, check=False)
+        opened, setup = self.people.cohort, self.people.setup
+        self.people, cohort, poor = segment_people(self.people, self.progress, self._helped(Step.SEGMENTATIONS))
+        people = self.people
+        draw_poor(poor, opened, cohort.folder, self.folder.root / "quality")
+        with naming(poor):
+            folds, remarks = plan_people(people, cohort, check=False)
         places = row_places(setup, people.cohort, people.ruler, folds, self.folder)
         self.places = {row: place.folder.root for row, place in places.items()}
         failed = self._images(cohort, places)
@@ -223,6 +229,8 @@ class _Work:
             is_phantom=people.cohort.is_phantom,
             rows=list(setup.rows),
             skipped=missing | not_possible(evidence.images),
+            poor_scans={scan.key: scan.reason for scan in poor},
+            poor_scans_kept=setup.request.keep_poor_scans,
             warnings=[*people.cohort.notes, *remarks, *said],
             metrics={name: use.identity for name, use in evidence.uses.items()},
             records=records,
@@ -256,13 +264,16 @@ class _Work:
         make = partial(make_images, self.people, cohort, places, count=count, progress=self.progress)
         if sum(before.values()) < sum(map(len, wanted.values())):
             self.folder.check_environment(self.people.setup.environment)
-            helped = _helped(self.people, self.workers, Step.IMAGES)
+            helped = self._helped(Step.IMAGES)
             if helped is not None:
                 with helped(count) as share:
                     make(share=share)
         failed = make(share=EVERYTHING)
         count()
         return failed
+
+    def _helped(self, step: Step) -> Helped | None:
+        return _helped(self.people, self.workers, step)
 
     def _folds(self, cohort: SegmentedCohort) -> list[tuple[Sequence[str], Sequence[str]]]:
         return list(self.people.setup.study.folds(cohort.table, self.people.setup.request.seed))

@@ -201,7 +201,7 @@ def write_tables(folder: RunFolder, study: Study, scores: Scores) -> list[Table]
 
 
 def study_tables(study: Study | ReadingStudy, scores: Scores) -> list[Table]:
-    """The study's tables, one of added metrics, and one that says what was skipped and why."""
+    """The study's tables, one of added metrics, what was skipped and why, and which scans are poor."""
     added = select(scores.records, group=ADDED)
     tables = list(study.tables([record for record in scores.records if record.group != ADDED]))
     if added:
@@ -214,4 +214,9 @@ def study_tables(study: Study | ReadingStudy, scores: Scores) -> list[Table]:
         names = sorted(scores.skipped, key=lambda name: (order.get(name, len(order)), name))
         rows = [[name, scores.skipped[name]] for name in names]
         tables.append(Table("skipped", "Not run", [Column("row or metric"), Column("reason")], rows))
+    if scores.poor_scans:
+        what = "kept, as asked" if scores.poor_scans_kept else "left out"
+        title = f"Real scans below the quality bars: {len(scores.poor_scans)} {what}"
+        rows = [[scan, reason] for scan, reason in scores.poor_scans.items()]
+        tables.append(Table("poor-scans", title, [Column("scan"), Column("reason")], rows))
     return tables

@@ -12,7 +12,9 @@ from typing import ClassVar
 import numpy as np
 
 from pcgm_bench import __version__
+from pcgm_bench.cohort.quality.measures import image_quality
 from pcgm_bench.contracts import Cohort
+from pcgm_bench.contracts import PoorScanError
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
@@ -24,6 +26,7 @@ from pcgm_bench.runner.request import Share
 from pcgm_bench.runner.segmented_cohort import SegmentedCohort
 from pcgm_bench.runner.segmented_cohort import keys_of
 from pcgm_bench.store import DerivativeFolder
+from pcgm_bench.store import ImageKey
 from pcgm_bench.store import ImageRequest
 from pcgm_bench.store import SegmentationStore
 from pcgm_bench.store import digest
@@ -144,9 +147,20 @@ def segment_share(cohort: Cohort, ruler: Ruler, count: Callable[[], object], sha
     folder.describe_dataset(title, {"Name": "pcgm-bench", "Version": __version__})
     for index, key in enumerate(keys_of(cohort.table)):
         if share.takes(index) and not folder.is_done(ImageRequest(key)):
-            scan = cohort[index]
-            folder.write_segmentation(key, ruler.measure(scan, voxels=True), scan.affine, keep_fractions=True)
+            _segment(cohort, index, ruler, folder, key)
             count()
+
+
+def _segment(cohort: Cohort, index: int, ruler: Ruler, folder: DerivativeFolder, key: ImageKey) -> None:
+    """Measure one factual scan and its quality. One that cannot be used is stored without volumes, for the gate."""
+    try:
+        scan = cohort[index]
+    except PoorScanError:
+        nothing = Segmentation.of_volumes({}, float("nan"), float("nan"))
+        folder.write_segmentation(key, nothing, np.eye(4))
+        return
+    quality = image_quality(scan.image, scan.affine).as_mapping()
+    folder.write_segmentation(key, ruler.measure(scan, voxels=True), scan.affine, keep_fractions=True, quality=quality)
 
 
 def in_native_ml(segmentation: Segmentation, scan: Scan) -> Segmentation:

@@ -45,9 +45,9 @@ def make_share(plan: Path, step: str, number: int, of: int) -> None:
         if step == Step.SEGMENTATIONS:
             segment_share(people.cohort, people.ruler, lambda: None, share)
         elif step == Step.IMAGES:
-            cohort = segment_people(people, silent)
-            folds, _remarks = plan_people(people, cohort, check=False)
             identity = identity_of(people.setup, people.cohort, people.ruler)
+            people, cohort, _poor = segment_people(people, silent)
+            folds, _remarks = plan_people(people, cohort, check=False)
             folder = RunFolder.open(request.home, identity)
             folder.check_environment(setup.environment)
             places = row_places(people.setup, people.cohort, people.ruler, folds, folder)

@@ -112,6 +112,7 @@ class DerivativeFolder:
         asked: Mapping[str, float] | None = None,
         *,
         keep_fractions: bool = False,
+        quality: Mapping[str, float] | None = None,
     ) -> None:
         """Store what a segmenter measured on an image; the image is done then.
 
@@ -121,6 +122,7 @@ class DerivativeFolder:
             affine: ``(4, 4)`` of the image.
             asked: mL that the generator meant the image to have.
             keep_fractions: store the soft fractions too (float16); factual scans need them, generators use them.
+            quality: measures of a factual scan's image, by name.
         """
         written = []
         if segmentation.labels.size:
@@ -131,7 +133,9 @@ class DerivativeFolder:
             fractions = segmentation.fractions.astype(np.float16)
             atomic.write_npz(self.path(key, FRACTIONS), {"fractions": fractions})
         files = {suffix: digest(self.path(key, suffix).read_bytes()) for suffix in written}
-        write_volumes(self.path(key, "volumes.tsv"), self._measured(key), segmentation, asked or {}, files)
+        write_volumes(
+            self.path(key, "volumes.tsv"), self._measured(key), segmentation, asked or {}, files, quality or {}
+        )
 
     def read_volumes(self, key: ImageKey) -> StoredVolumes:
         """The numbers of a done image.

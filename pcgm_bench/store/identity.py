@@ -33,6 +33,7 @@ class Identity(BaseModel):
         seed: seed of the run.
         quick: the small version of the study.
         device: kind of device (``cpu``, ``cuda``): the same seed gives other bits on another kind.
+        keep_poor_scans: whether real scans below the quality bars stay in.
         threads: threads a tensor operation uses: summation order depends on it.
     """
 
@@ -50,6 +51,7 @@ class Identity(BaseModel):
     quick: bool
     device: str
     threads: int
+    keep_poor_scans: bool = False
 
     @property
     def key(self) -> str:

@@ -21,6 +21,8 @@ from pcgm_bench.store.identity import digest
 HEADER = ("name", "value", "unit", "asked")
 PART = "qc_"
 """Start of the name of a part's QC score."""
+IMAGE = "image_"
+"""Start of the name of a measure of the image's own quality."""
 CONTENT = "content of "
 CHECKSUM = "checksum"
 NONE = "n/a"
@@ -50,6 +52,7 @@ class StoredVolumes:
         asked: mL that the generator meant the image to have, by region; empty if it does not say.
         qc_parts: as in `pcgm_bench.contracts.Segmentation`.
         files: suffix of a file of the segmentation -> hash of its content.
+        quality: of a factual scan's image, by name, `pcgm_bench.cohort.quality.measures.ImageQuality`.
     """
 
     volumes: Mapping[str, float]
@@ -58,6 +61,7 @@ class StoredVolumes:
     asked: Mapping[str, float] = field(default_factory=dict)
     qc_parts: Mapping[str, float] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    quality: Mapping[str, float] = field(default_factory=dict)
 
 
 def write_volumes(
@@ -66,6 +70,7 @@ def write_volumes(
     segmentation: Segmentation,
     asked: Mapping[str, float],
     files: Mapping[str, str],
+    image_quality: Mapping[str, float],
 ) -> None:
     """Write the table; floats whole. Raises as `atomic.write_text`.
 
@@ -75,9 +80,11 @@ def write_volumes(
         segmentation: the numbers.
         asked: mL that the generator meant the image to have, by region.
         files: suffix of a file of the segmentation -> hash of its content.
+        image_quality: measures of a factual scan's image, by name.
     """
     values = {"head_size": segmentation.head_size, **segmentation.volumes}
     quality = {"qc": segmentation.qc, **{f"{PART}{name}": value for name, value in segmentation.qc_parts.items()}}
+    quality |= {f"{IMAGE}{name}": value for name, value in image_quality.items()}
     lines = ["\t".join(HEADER), *(f"{name}\t{float(value)!r}\t1\t{NONE}" for name, value in quality.items())]
     for name, value in values.items():
         lines.append(f"{name}\t{float(value)!r}\tmL\t{repr(float(asked[name])) if name in asked else NONE}")
@@ -103,7 +110,8 @@ def read_volumes(path: Path, image: MeasuredImage, remedy: str) -> StoredVolumes
         values = {name: float(value) for name, value, _unit, _asked in rows[1:]}
         asked = {name: float(text) for name, _value, _unit, text in rows[1:] if text != NONE}
         parts = {name.removeprefix(PART): values.pop(name) for name in list(values) if name.startswith(PART)}
-        return StoredVolumes(values, values.pop("head_size"), values.pop("qc"), asked, parts, files)
+        image_quality = {name.removeprefix(IMAGE): values.pop(name) for name in list(values) if name.startswith(IMAGE)}
+        return StoredVolumes(values, values.pop("head_size"), values.pop("qc"), asked, parts, files, image_quality)
     except (OSError, ValueError, IndexError, KeyError) as error:
         raise UserError(f"{path}: not a table of volumes ({error}); {remedy}") from error
 
