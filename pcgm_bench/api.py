@@ -50,6 +50,7 @@ def run(
     metrics: Sequence[str] = (),
     features: Sequence[str] = (),
     expect: str = "",
+    keep_poor_scans: bool = False,
     device: str = "cpu",
     threads: int = 1,
     workers: int = 1,
@@ -76,6 +77,7 @@ def run(
         metrics: registered metrics to add to the study's.
         features: registered feature spaces to add to the study's.
         expect: what counts as right: ``aud`` or ``cohort`` in the aud study; empty: the study's choice.
+        keep_poor_scans: real scans below the quality bars stay in; else they are left out, and named.
         device: ``cpu`` or ``cuda``.
         threads: of a tensor operation; part of the run's key.
         workers: processes that make images side by side; no number depends on it.
@@ -104,6 +106,7 @@ def run(
         metrics=tuple(metrics),
         features=tuple(features),
         expect=expect,
+        keep_poor_scans=keep_poor_scans,
     )
     return run_request(request, progress, workers)
 
@@ -128,6 +131,7 @@ def score(
     metrics: Sequence[str] = (),
     features: Sequence[str] = (),
     expect: str = "",
+    keep_poor_scans: bool = False,
     workers: int = 1,
     home: Place = None,
     progress: Progress = silent,
@@ -153,6 +157,7 @@ def score(
         metrics: as in `run`.
         features: as in `run`.
         expect: as in `run`.
+        keep_poor_scans: as in `run`.
         workers: as in `run`.
         home: as in `run`.
         progress: as in `run`.
@@ -173,6 +178,7 @@ def score(
         metrics=tuple(metrics),
         features=tuple(features),
         expect=expect,
+        keep_poor_scans=keep_poor_scans,
         image_folder=ImageFolder(source, allow_missing),
     )
     return run_request(request, progress, workers)
