@@ -55,8 +55,8 @@ class Identity(BaseModel):
 
     @property
     def key(self) -> str:
-        """12 hexadecimal digits."""
-        return digest([SCHEMA, self.model_dump(mode="json")])[:KEY_LENGTH]
+        """12 hexadecimal digits; a field that has a default counts where it differs from it."""
+        return digest([SCHEMA, self.model_dump(mode="json", exclude_defaults=True)])[:KEY_LENGTH]
 
     @property
     def folder_name(self) -> str:

@@ -42,6 +42,7 @@ IDENTITY = Identity(
         {"harness": "other"},
         {"quick": True},
         {"device": "cuda"},
+        {"keep_poor_scans": True},
     ],
 )
 def test_key_follows_everything_that_counts(change: dict[str, object]) -> None:
