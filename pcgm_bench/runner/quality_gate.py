@@ -111,7 +111,7 @@ def gate(segmented: SegmentedCohort, qc_score: str, *, keep: bool) -> GatedCohor
         keep: poor scans stay, as far as anything was measured on them.
 
     Raises:
-        UserError: nobody is left.
+        UserError: nobody is left, of all or of a group.
     """
     source = segmented.source
     found = judged(segmented, qc_score)
@@ -123,6 +123,10 @@ def gate(segmented: SegmentedCohort, qc_score: str, *, keep: bool) -> GatedCohor
             f"{source.name}: all {len(found)} scans are below the quality bars ({poor[0].key}: {poor[0].reason}): "
             "look at them with `pcgm-bench cohort check --quality`, or keep them with --keep-poor-scans"
         )
+    everybody = range(len(found))
+    with naming(poor):
+        if gone := sorted(set(_groups(source, everybody)) - set(_groups(source, rows))):
+            raise UserError(f"{source.name}: nobody is left of the group {', '.join(gone)}")
     qualities = [quality_of(segmented.stored[row]).image for row in rows]
     remarks = _remarks(poor, out, len(found)) + mask_warning(qualities, _groups(source, rows))
     if not remarks:

@@ -105,6 +105,8 @@ def test_too_few_people_are_left(home: Path, toys: list[str], monkeypatch: pytes
     table = fakes.person_table(12)
     patients = table[table["diagnosis"] == "AUD"]
     blurred(monkeypatch, {f"sub-{row.subject}_ses-{row.session}" for row in patients.itertuples()})
-    with pytest.raises(UserError, match=r"6 scans are below the quality bars, such as sub-001_ses-01"):
+    with pytest.raises(
+        UserError, match=r"nobody is left of the group AUD \(6 scans are below the quality bars, such as sub-001_ses-01"
+    ):
         run(request(home))
     assert not any(call.startswith(("adapt", "counterfactual")) for call in toys)
