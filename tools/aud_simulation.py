@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -241,25 +242,35 @@ def false_positives(
 def verdict_rates(
     seeds: Iterable[int], rows: Sequence[str] = (ORACLE, METHOD, VOLUMES), replicates: int = 200, **options: Any
 ) -> pd.DataFrame:
-    """Share of cohorts in which each row passes and fails; one line a row, with the part that failed most often."""
-    said: dict[str, list[tuple[str, str]]] = {row: [] for row in rows}
+    """Share of cohorts in which each row passes and fails, and in which a column calls any lobe different.
+
+    One line a row; ``why`` counts the parts that kept it from passing.
+    """
+    lines = [line for seed in seeds for line in _verdicts_of(seed, rows, replicates, options)]
+    table = pd.DataFrame(lines)
+    words = [table["verdict"].eq(word).rename(word) for word in ("pass", "inconclusive", "fail")]
+    shares = pd.concat([table["row"], *words, table[list(COLUMNS)]], axis=1).groupby("row", sort=False).mean()
+    why = table.groupby("row", sort=False)["why"].agg(lambda parts: str(dict(Counter(part for part in parts if part))))
+    return shares.assign(why=why)
+
+
+def _verdicts_of(
+    seed: int, rows: Sequence[str], replicates: int, options: Mapping[str, Any]
+) -> Iterator[dict[str, object]]:
+    cohort = simulate(seed, **options)
     needed = {REAL, COPY, ORACLE, METHOD, VOLUMES}
-    for seed in seeds:
-        cohort = simulate(seed, **options)
-        some = [m for m in cohort.measurements if m.row in needed]
-        evidence = replace(cohort.evidence(seed), measurements=some, refitter=cohort.refitter, replicates=replicates)
-        scored = score_rows(evidence)
-        for row in rows:
-            verdict = scored.by_row[row].verdict
-            assert verdict is not None
-            said[row].append((verdict.outcome.value, verdict.reason))
-    lines = []
-    for row, verdicts in said.items():
-        words = [word for word, _ in verdicts]
-        why = Counter(reason.partition(":")[0] for word, reason in verdicts if word != "pass")
-        share = {word: words.count(word) / len(words) for word in ("pass", "inconclusive", "fail")}
-        lines.append({"row": row, **share, "why": "; ".join(f"{part} {n}" for part, n in why.most_common())})
-    return pd.DataFrame(lines).set_index("row")
+    some = [m for m in cohort.measurements if m.row in needed]
+    evidence = replace(cohort.evidence(seed), measurements=some, refitter=cohort.refitter, replicates=replicates)
+    scored = score_rows(evidence)
+    for row in rows:
+        scores = scored.by_row[row]
+        assert scores.verdict is not None
+        differs = {
+            name: float(any(effect.verdict in (DIFFERENT, BOTH) for effect in by_lobe.values()))
+            for name, by_lobe in scores.sound.effects.items()
+        }
+        why = scores.verdict.reason.partition(":")[0]
+        yield {"seed": seed, "row": row, "verdict": scores.verdict.outcome.value, "why": why, **differs}
 
 
 def main() -> None:

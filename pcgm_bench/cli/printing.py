@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from pcgm_bench.contracts import Record
     from pcgm_bench.runner.run import RunResult
     from pcgm_bench.store import RunFolder
     from pcgm_bench.tables import Table
@@ -24,6 +25,18 @@ def console() -> Console:
 def print_run(result: RunResult) -> None:
     """What came out of a run."""
     print_scored(result.folder, result.tables, result.scores.warnings)
+    print_conclusion(result.folder, result.scores.records)
+
+
+def print_conclusion(folder: RunFolder, records: Sequence[Record]) -> None:
+    """What the run's study concludes about its method, last of all."""
+    from pcgm_bench.contracts import Study
+    from pcgm_bench.registry import find
+
+    study = find("studies", folder.identity.study).load()()
+    said = study.conclusion(records) if isinstance(study, Study) else None
+    for line in said.lines() if said is not None else ():
+        console().print(line, markup=False, highlight=False)
 
 
 def print_scored(

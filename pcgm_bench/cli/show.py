@@ -16,6 +16,7 @@ def show(
 ) -> None:
     """Print a stored run's tables; without RUN, list the runs."""
     from pcgm_bench.cli.printing import console
+    from pcgm_bench.cli.printing import print_conclusion
     from pcgm_bench.cli.printing import print_scored
     from pcgm_bench.contracts import UserError
     from pcgm_bench.registry import find
@@ -34,6 +35,7 @@ def show(
         scores = read_scores(folder.scores_file)
         study = find("studies", folder.identity.study).load()()
         print_scored(folder, study_tables(study, scores), scores.warnings, everything=everything)
+        print_conclusion(folder, scores.records)
         return
     rows: list[list[Cell]] = []
     for folder in RunFolder.all(place):

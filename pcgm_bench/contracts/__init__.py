@@ -28,6 +28,7 @@ from pcgm_bench.contracts.cohort import Cohort
 from pcgm_bench.contracts.cohort import CohortRequest
 from pcgm_bench.contracts.cohort import CohortSource
 from pcgm_bench.contracts.cohort import TrainingScans
+from pcgm_bench.contracts.conclusion import Conclusion
 from pcgm_bench.contracts.errors import PluginError
 from pcgm_bench.contracts.errors import PoorScanError
 from pcgm_bench.contracts.errors import UserError
@@ -99,6 +100,7 @@ __all__ = [
     "CohortRequest",
     "CohortSource",
     "Column",
+    "Conclusion",
     "Context",
     "DosesPlot",
     "EffectsPlot",

@@ -67,7 +67,10 @@ class Cohort(ABC):
 
     @property
     def planted(self) -> Mapping[str, float]:
-        """Lobe -> true loss in per cent of a simulated disease; empty where there is no truth."""
+        """Region -> true loss in per cent of a simulated disease, negative for a gain; empty where there is no truth.
+
+        Regions that are not named stay.
+        """
         return {}
 
     @property

@@ -17,6 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from pcgm_bench.contracts.cohort import Cohort
+from pcgm_bench.contracts.conclusion import Conclusion
 from pcgm_bench.contracts.generator import Job
 from pcgm_bench.contracts.metric import Estimate
 from pcgm_bench.contracts.metric import Metric
@@ -121,7 +122,7 @@ class Evidence:
         table: the cohort's table, head sizes as segmented.
         rows: the study's rows, in their order; those that could not be made are in ``missing``.
         missing: row -> why there is nothing of it.
-        planted: lobe -> true loss in per cent; empty where it is not known.
+        planted: region -> true loss in per cent, see `Cohort.planted`; empty where it is not known.
         is_phantom: whether the people are simulated.
         seed: of the run.
         quick: whether this is the small version.
@@ -203,6 +204,8 @@ class Study(ABC):
     def folds(self, table: pd.DataFrame, seed: int) -> Sequence[Fold]:
         """``(training, held-out)`` lists of subjects; a generator never learns from whom it is asked about.
 
+        Asked before any work too, to hear of people who are too few; head sizes are then not known.
+
         Raises:
             UserError: the cohort is not one that the study can use.
         """
@@ -252,6 +255,10 @@ class Study(ABC):
     def plots(self, records: Sequence[Record]) -> Sequence[Plot]:
         """What to draw, from the records alone."""
         return ()
+
+    def conclusion(self, records: Sequence[Record]) -> Conclusion | None:
+        """Three sentences about the run's method, from the records alone; None where there is nothing to conclude."""
+        return None
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> Sequence[str]:
         """What a reader must know before believing a number from this cohort; one line each."""

@@ -48,10 +48,12 @@ def find_people(setup: Setup, progress: Progress) -> People:
     """Open the cohort (made if it is not there) and the segmenter.
 
     Raises:
-        UserError: either is not to be had, or the method cannot run on them.
+        UserError: either is not to be had, the method cannot run on them, or the people are too few for the study.
     """
     request = setup.request
     cohort = open_people(setup, progress)
+    with calling(setup.study_plugin, "dealing people into folds"):
+        setup.study.folds(cohort.table, request.seed)  # too few people are told before any work
     options = SegmenterOptions(request.home, cohort, request.segmentations, request.device, request.threads)
     ruler = open_ruler(request.segmenter, options)
     metrics = setup.metrics.judging(ruler.segmenter.qc_score, request.qc_threshold)

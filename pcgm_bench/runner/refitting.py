@@ -35,7 +35,8 @@ def refitter(
 
     A person drawn several times stays in one fold, and each draw counts as a person of its own there (copies are named
     ``001-3``, ``001-7``). `Generator.refit_volumes` is tried first, then `Generator.refit` and
-    `Generator.counterfactual_volumes` one by one.
+    `Generator.counterfactual_volumes` one by one. A fold whose training people have lost a diagnosis in a replicate,
+    as happens in small groups, cannot be fitted: its answers are NaN.
 
     The answers for people who were drawn before are kept: the rows of one method meet the same draws.
     """
@@ -58,11 +59,15 @@ def refitter(
         numbers = np.array([fold_of[name] for name in names])
         copies = people.assign(subject=[f"{name}-{place}" for place, name in enumerate(names)]).reset_index(drop=True)
         dos = dict(interventions(copies))
+        diagnoses = copies["diagnosis"].to_numpy(object)
         answers = np.full((len(copies), len(LOBE_NAMES)), np.nan)
         for number in np.unique(numbers):
             train = np.flatnonzero(numbers != number)
             asked = np.array([place for place in np.flatnonzero(numbers == number) if place in dos])
             wanted = [dos[place] for place in asked]
+            needed = {do["diagnosis"] for do in wanted if "diagnosis" in do} | set(diagnoses[asked])
+            if not needed <= set(diagnoses[train]):
+                continue
             volumes = generator.refit_volumes(copies.iloc[train], copies.iloc[asked], wanted, seed)
             if volumes is not None:
                 answers[asked] = np.stack([volumes[lobe].to_numpy(float) for lobe in LOBES], axis=1)

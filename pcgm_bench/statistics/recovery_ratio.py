@@ -16,7 +16,7 @@ def recovery_ratio(
     Args:
         effect: what was found.
         target: what it should be.
-        drawn: ``(replicates,)`` of the effect.
+        drawn: ``(replicates,)`` of the effect; NaN in replicates that have none.
         drawn_target: the same replicates of the target, or the target itself where it is known.
         n: people.
         parameters: of the regression behind the effects: variances are widened as in `bootstrap.standard_error`.
@@ -25,5 +25,8 @@ def recovery_ratio(
     0.8
     """
     both = np.stack([drawn, np.broadcast_to(drawn_target, drawn.shape)])
-    spread = np.cov(both) * n / max(n - parameters, 1)
+    known = both[:, np.isfinite(both).all(axis=0)]
+    if known.shape[1] < 2:
+        return Estimate(n=n, reason="not measured")
+    spread = np.cov(known) * n / max(n - parameters, 1)
     return fieller_ratio(effect, target, spread[0, 0], spread[1, 1], spread[0, 1], max(n - parameters, 1), n)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pcgm_bench.contracts import UserError
 from pcgm_bench.statistics.effects import detectable
 from pcgm_bench.statistics.matched_folds import find_levels
 from pcgm_bench.studies.aud.pattern import patients_called
@@ -12,6 +13,25 @@ from pcgm_bench.studies.aud.sample import LOBES
 
 FEW = 100
 """People a group below which the study says that it is too small."""
+
+LEAST = 10
+"""Fewest people a group. With two of them in each of five folds, one bootstrap replicate in two million leaves a fold
+without anybody of a group to learn from; with five it is one in six hundred, and the regression of five parameters
+leaves no more than as many degrees of freedom."""
+
+
+def check_sizes(table: pd.DataFrame) -> None:
+    """Refuse groups that no verdict, and no interval, could be made of.
+
+    Raises:
+        UserError: a group has fewer than `LEAST` people.
+    """
+    levels = find_levels(table["diagnosis"].tolist())
+    people = table.groupby("subject")["diagnosis"].first()
+    sizes = {level: int((people == level).sum()) for level in (levels.control, levels.patient)}
+    if min(sizes.values()) < LEAST:
+        found = " and ".join(f"{n} with diagnosis {level!r}" for level, n in sizes.items())
+        raise UserError(f"the AUD study needs at least {LEAST} people in each group, and has {found}: add people")
 
 
 def swapped(table: pd.DataFrame) -> list[tuple[int, dict[str, str]]]:

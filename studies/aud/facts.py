@@ -13,6 +13,7 @@ from pcgm_bench.statistics.matched_folds import find_levels
 from pcgm_bench.studies.aud import terms
 from pcgm_bench.studies.aud.comparisons import COLUMNS
 from pcgm_bench.studies.aud.sample import LOBES
+from pcgm_bench.studies.aud.sample import REGIONS
 from pcgm_bench.studies.aud.scoring import Scored
 
 TRUTH, MODEL = "the truth", "a right causal model"
@@ -31,9 +32,9 @@ def fact_records(evidence: Evidence, scored: Scored) -> Iterator[Record]:
     for comparison in COLUMNS.values():
         yield Record("", RowKind.REAL, terms.BOUND, comparison.bound, contrast=comparison.name)
     yield Record("", RowKind.REAL, terms.REPLICATES, scored.replicates)
-    for lobe in LOBES:
-        if lobe in evidence.planted:
-            yield Record("", RowKind.REAL, terms.PLANTED, evidence.planted[lobe], region=lobe, unit="%")
+    for region in REGIONS:
+        if region in evidence.planted:
+            yield Record("", RowKind.REAL, terms.PLANTED, evidence.planted[region], region=region, unit="%")
     yield Record("", RowKind.REAL, terms.EXPECT, text=scored.pattern.name)
     for lobe in LOBES:
         reason = "the real groups show neither a difference nor that there is none"

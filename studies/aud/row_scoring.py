@@ -143,7 +143,7 @@ class RunEvidence:
             counts=counts,
             has_model=is_fitted(row, self.rows) or row.kind is RowKind.PERMUTED,
             errors=self.errors.get(row.name, {}),
-            spill=spill_over(sample, asked),
+            spill=spill_over(sample, asked, self.evidence.planted),
             nearest=facts.nearest,
             achieved=facts.achieved,
             parts=parts_of(facts),

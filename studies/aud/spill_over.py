@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from pcgm_bench.contracts import Estimate
@@ -12,18 +14,19 @@ from pcgm_bench.studies.aud.sample import REGIONS
 from pcgm_bench.studies.aud.sample import Sample
 
 STILL: tuple[str, ...] = (UNAFFECTED, *EXTRA)
-"""Regions that the diagnosis must leave alone."""
+"""Regions of which no more may be moved than the diagnosis does: nothing, unless the truth is another."""
 
 
-def spill_over(sample: Sample, asked: Sample | None) -> dict[str, dict[str, Estimate]]:
+def spill_over(sample: Sample, asked: Sample | None, planted: Mapping[str, float]) -> dict[str, dict[str, Estimate]]:
     """Change achieved minus change asked, in per cent of the factual volume, by direction.
 
     Directions are kept apart: a generator that shrinks whatever it touches would average out over them.
 
     Args:
         sample: measured volumes of the counterfactual images.
-        asked: the volumes that the method meant them to have; None if it does not say. Regions it does not mention
-            (white matter, ventricles) were asked to stay; of the lobes, without it, only the occipital was.
+        asked: the volumes that the method meant them to have; None if it does not say. Of regions that it does not
+            mention (white matter, ventricles; without it also the occipital lobe) the truth is asked.
+        planted: region -> true loss in per cent; regions that are not named stay.
 
     Returns:
         ``to patient`` and ``to control`` -> region -> mean excess with its 95 % interval. Regions that were asked of
@@ -34,7 +37,7 @@ def spill_over(sample: Sample, asked: Sample | None) -> dict[str, dict[str, Esti
     """
     if sample.counterfactual is None:
         raise ValueError("the row of real scans has no counterfactuals")
-    excess = 100 * (sample.counterfactual - _wanted(sample, asked)) / sample.real
+    excess = 100 * (sample.counterfactual - _wanted(sample, asked, planted)) / sample.real
     result: dict[str, dict[str, Estimate]] = {}
     for direction, who in (("to patient", ~sample.patient), ("to control", sample.patient)):
         by_region = {region: excess[who, k][~np.isnan(excess[who, k])] for k, region in enumerate(REGIONS)}
@@ -42,11 +45,12 @@ def spill_over(sample: Sample, asked: Sample | None) -> dict[str, dict[str, Esti
     return result
 
 
-def _wanted(sample: Sample, asked: Sample | None) -> np.ndarray:
+def _wanted(sample: Sample, asked: Sample | None, planted: Mapping[str, float]) -> np.ndarray:
     """Volumes ``(n, regions)`` that the counterfactuals should have; NaN where nobody said."""
     wanted = np.full_like(sample.real, np.nan)
-    still = [REGIONS.index(region) for region in STILL]
-    wanted[:, still] = sample.real[:, still]
+    for region in STILL:
+        k, kept = REGIONS.index(region), 1 - planted.get(region, 0.0) / 100
+        wanted[:, k] = sample.real[:, k] * np.where(sample.patient, 1 / kept, kept)
     if asked is not None and asked.counterfactual is not None:
         place = {subject: i for i, subject in enumerate(asked.subjects)}
         for i, subject in enumerate(sample.subjects):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from typing import ClassVar
 
 from pcgm_bench.contracts import Cohort
+from pcgm_bench.contracts import Conclusion
 from pcgm_bench.contracts import Evidence
 from pcgm_bench.contracts import Fold
 from pcgm_bench.contracts import Intervention
@@ -20,6 +21,7 @@ from pcgm_bench.contracts import Study
 from pcgm_bench.statistics.matched_folds import matched_folds
 from pcgm_bench.studies.aud import cohort as aud_cohort
 from pcgm_bench.studies.aud import terms
+from pcgm_bench.studies.aud.conclusion import conclusion
 from pcgm_bench.studies.aud.facts import fact_records
 from pcgm_bench.studies.aud.pattern import EXPECTATIONS
 from pcgm_bench.studies.aud.records import row_records
@@ -60,7 +62,12 @@ class AUDStudy(Study):
         return rows_of(method)
 
     def folds(self, table: pd.DataFrame, seed: int) -> Sequence[Fold]:
-        """Five ``(training, held-out)`` lists of subjects, alike in diagnosis, sex and age, asserted disjoint."""
+        """Five ``(training, held-out)`` lists of subjects, alike in diagnosis, sex and age, asserted disjoint.
+
+        Raises:
+            UserError: a group is too small for the study.
+        """
+        aud_cohort.check_sizes(table)
         return matched_folds(table, seed)
 
     def interventions(self, table: pd.DataFrame) -> Sequence[tuple[int, Intervention]]:
@@ -86,6 +93,10 @@ class AUDStudy(Study):
     def tables(self, records: Sequence[Record]) -> list[Table]:
         """Both overviews, then the method's own tables and those of the people; the rest is detail."""
         return all_tables(records)
+
+    def conclusion(self, records: Sequence[Record]) -> Conclusion | None:
+        """See `Study.conclusion`."""
+        return conclusion(records)
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> Sequence[str]:
         """What the cohort's size, balance and origin forbid to conclude."""

@@ -137,7 +137,7 @@ def recovery_table(records: Sequence[Record], row: str) -> Table:
     planted = [
         replace(loss, row=row, contrast=contrast)
         for contrast in (name for name in COLUMNS if name in values_of(ratios, "contrast"))
-        for loss in select(records, metric=terms.PLANTED)
+        for loss in select(records, metric=terms.PLANTED, region=LOBES)
     ]
     heads = {terms.OF_REAL: "d / d real", f"{terms.OF_REAL} low": "low", f"{terms.OF_REAL} high": "high"}
     heads |= {terms.OF_PLANTED: "% / planted", f"{terms.OF_PLANTED} low": "low ", f"{terms.OF_PLANTED} high": "high "}
@@ -201,8 +201,9 @@ def spill_table(records: Sequence[Record]) -> Table:
     excess = select(records, metric=terms.SPILL_OVER)
     flagged = Flagged.of(excess, lambda cell: f"{cell.region} ({cell.group})")
     note = (
-        "Occipital lobe, white matter and ventricles are to stay; other lobes only where the row says what it asks. A "
-        "(volumes) row makes no image: what it shows in the occipital lobe is the effect its model estimates there."
+        "Occipital lobe, white matter and ventricles are to do what the truth does (stay, where it is not known), and "
+        "other lobes what the row says it asks. A (volumes) row makes no image: what it shows in the occipital lobe is "
+        "the effect its model estimates there."
     )
     return pivot(
         excess,

@@ -9,6 +9,7 @@ the truth would pass, so that a cell too weak to be shown cannot keep a right me
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,9 @@ COHORTS = 400
 
 TOGETHER = 0.9
 """Chance that the truth passes all cells of a verdict together; so each of them in at least as many cohorts."""
+
+FAIL_LEVEL = 0.01
+"""Level of every family of tests that can fail a right row by chance."""
 
 READING = 0.01
 """Log-s.d. of one reading of a lobe: what the segmenter shows on phantoms (docs/concepts/segmenter.md)."""
@@ -57,9 +61,9 @@ class TruthPower:
     decidable: frozenset[Cell]
     change_error: Mapping[str, np.ndarray]
 
-    def can_show_change(self, lobe: str, share: float) -> bool:
-        """Whether the truth's counterfactuals of this lobe have an error of at most ``share`` often enough."""
-        return bool((self.change_error[lobe] <= share).mean() >= TOGETHER)
+    def worst_change(self, lobes: Sequence[str]) -> np.ndarray:
+        """``(cohorts,)`` the largest error of these lobes' counterfactuals over that of the unchanged scans."""
+        return np.max([self.change_error[lobe] for lobe in lobes], axis=0)
 
 
 def truth_power(sample: Sample, pattern: Pattern, seed: int, *, is_fitted: bool) -> TruthPower:

@@ -11,12 +11,10 @@ from pcgm_bench.studies.aud.row_evidence import RowEvidence
 from pcgm_bench.studies.aud.sound_rule import INCONCLUSIVE
 from pcgm_bench.studies.aud.sound_rule import WRONG
 from pcgm_bench.studies.aud.sound_rule import judge
+from pcgm_bench.studies.aud.truth_power import FAIL_LEVEL
 from pcgm_bench.studies.aud.truth_power import Cell
 
 GROUPS = "against the groups"
-
-FAIL_LEVEL = 0.01
-"""Level of every family of tests that can fail a right row by chance: two families, so at most 2 %."""
 
 SAME_PEOPLE = tuple(name for name, column in COLUMNS.items() if column.same_people)
 """Columns 2 and 3. The other columns add only how the real groups differ by chance to what these show."""

@@ -159,6 +159,7 @@ def test_dataset_is_bids_and_deterministic(cohort: PhantomCohort, template_home:
     assert cohort.is_phantom
     assert cohort.table["diagnosis"].tolist() == ["control", "control", "AUD", "AUD"]
     assert cohort.planted["frontal"] == pytest.approx(4.5)
+    assert cohort.planted.keys() == {*LOBE_NAMES, "ventricles"}
 
 
 def test_oracle(cohort: PhantomCohort) -> None:
@@ -191,6 +192,20 @@ def test_a_brain_that_is_placed_once_gives_the_same_images(cohort: PhantomCohort
     assert np.array_equal(row[1], alone[0])
     assert np.array_equal(row[2], alone[1])
     assert np.array_equal(cohort.oracle(first, {"ventricles": 1.1}, 1), alone[2])
+
+
+def test_planted_is_what_the_truth_does(template_home: Path, tmp_path: Path) -> None:
+    """Under ``mixed`` white matter moves, under ``literature`` ventricles do, and the frontal lobe more with age."""
+    recipe = Recipe(seed=12, per_group=2, effect="literature", mechanism="mixed")
+    cohort = make(tmp_path / "mixed", recipe, template_home)
+    planted = cohort.planted
+    assert planted["ventricles"] == pytest.approx(-12, abs=0.5)
+    assert planted["occipital"] == 0
+    assert planted["frontal"] > 2.8
+    control, patient = (cohort.truth(cohort[0], {"diagnosis": name}).volumes for name in ("control", "AUD"))
+    lost = 100 * (1 - patient["white_matter"] / control["white_matter"])
+    assert abs(lost) > 0.1
+    assert planted["white_matter"] == pytest.approx(lost, rel=0.3)
 
 
 def test_a_subset_keeps_the_oracle(cohort: PhantomCohort) -> None:

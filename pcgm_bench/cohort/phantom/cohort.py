@@ -21,7 +21,9 @@ from pcgm_bench.cohort.phantom.anatomy import Anatomy
 from pcgm_bench.cohort.phantom.draw import anatomy_of
 from pcgm_bench.cohort.phantom.draw import noise_seed
 from pcgm_bench.cohort.phantom.draw import show
-from pcgm_bench.cohort.phantom.population import EFFECTS
+from pcgm_bench.cohort.phantom.population import CASE
+from pcgm_bench.cohort.phantom.population import CONTROL
+from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.cohort.phantom.roster import Visit
 from pcgm_bench.contracts import Intervention
@@ -33,6 +35,10 @@ SETTINGS = "phantom.json"
 """The recipe, in the cohort's folder."""
 STAMP = "stamp"
 """Hash of the recipe and of the code that drew the people."""
+PLANNED = (*LOBE_NAMES, "ventricles")
+"""Regions whose volumes the population plans."""
+FEW = 8
+"""People from whom the loss of white matter is known."""
 
 
 class PhantomCohort(BidsCohort):
@@ -69,8 +75,29 @@ class PhantomCohort(BidsCohort):
 
     @property
     def planted(self) -> Mapping[str, float]:
-        """True loss in per cent by lobe."""
-        return {lobe: -100 * EFFECTS[self.recipe.effect][lobe] for lobe in LOBE_NAMES}
+        """True loss in per cent by lobe, of the ventricles, and of white matter where the mechanism moves it.
+
+        Mean over the cohort's people of what the diagnosis takes from a control; negative where it adds.
+        """
+        return self._planted
+
+    @cached_property
+    def _planted(self) -> dict[str, float]:
+        lost = [_lost(visit, self.recipe.effect) for visit in self.recipe.visits()]
+        planted = {name: round(float(np.mean([one[name] for one in lost])), 6) + 0.0 for name in PLANNED}
+        moves_white = self.recipe.mechanism == "mixed" and self.recipe.population == "aud" and any(planted.values())
+        return planted | ({"white_matter": self._white_matter_lost()} if moves_white else {})
+
+    def _white_matter_lost(self) -> float:
+        """Mean over a few people: it hardly differs between them, and each costs two anatomies."""
+        kept = []
+        for visit in self.recipe.visits()[: 2 * FEW : 2]:
+            control, case = (
+                anatomy_of(self.recipe, visit, {"diagnosis": name}, self.home).volumes["white_matter"]
+                for name in (CONTROL, CASE)
+            )
+            kept.append(case / control)
+        return float(100 * (1 - np.mean(kept)))
 
     @property
     def has_truth(self) -> bool:
@@ -117,3 +144,12 @@ class PhantomCohort(BidsCohort):
         """
         visit = self.visit(scan)
         return show(self.recipe, visit, self.anatomy(scan, do), noise_seed(visit, do, seed))
+
+
+def _lost(visit: Visit, effect: str) -> dict[str, float]:
+    """Region -> what the diagnosis takes from a person at a visit, in per cent of a control's volume."""
+    control, case = (
+        planned_volumes(visit.person.under({"diagnosis": name}), visit.number, visit.years, effect)
+        for name in (CONTROL, CASE)
+    )
+    return {name: 100 * (1 - case[name] / control[name]) for name in PLANNED}

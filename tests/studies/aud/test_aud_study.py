@@ -141,6 +141,67 @@ def test_recovery_of_a_faithful_method_is_near_one(records: Sequence[Record]) ->
     assert only(records, row=METHOD, metric=terms.OF_PLANTED, contrast="1", region="occipital") is None
 
 
+def test_recovery_is_one_effect_over_the_other(records: Sequence[Record]) -> None:
+    for column in "123":
+        for lobe in LOBES[:-1]:
+            where = {"contrast": column, "region": lobe}
+            real = number(records, terms.D, contrast="real", region=lobe)
+            assert number(records, terms.OF_REAL, **where) == pytest.approx(number(records, terms.D, **where) / real)
+            planted = number(records, terms.PLANTED, row="", region=lobe)
+            percent = number(records, terms.DIFFERENCE, **where)
+            assert number(records, terms.OF_PLANTED, **where) == pytest.approx(-percent / planted)
+
+
+def test_no_estimate_is_outside_its_interval(records: Sequence[Record]) -> None:
+    bounded = [r for r in records if r.low is not None and r.high is not None]
+    assert len(bounded) > 500
+    assert [r for r in bounded if not r.low <= r.estimate <= r.high] == []
+
+
+def test_a_ratio_to_a_real_effect_that_is_not_told_from_none_is_not_determined(people: Simulated) -> None:
+    """Without an effect among the real groups, some ratio would be anything."""
+    evidence = few(people.evidence(), "real", METHOD)
+    rng = np.random.default_rng(0)
+    names = rng.permutation(sorted({m.subject for m in evidence.measurements}))
+    labels = dict(zip(names, ["AUD", "control"] * 100, strict=True))
+    shuffled = [replace(m, factual_diagnosis=labels[m.subject]) for m in evidence.measurements]
+    records = STUDY.score(replace(evidence, measurements=shuffled, replicates=40))
+    ratios = select(records, metric=terms.OF_REAL)
+    open_ratios = [r for r in ratios if r.estimate is None]
+    assert open_ratios
+    assert all("includes 0" in r.reason for r in open_ratios)
+
+
+# What counts as right.
+
+
+def test_another_diagnosis_is_held_against_its_own_groups(people: Simulated) -> None:
+    evidence = few(people.evidence(), "real", METHOD, "copy-input", VOLUMES)
+    table = people.table.assign(diagnosis_original=people.table["diagnosis"].replace({"AUD": "depr"}))
+    depression = replace(evidence, table=table, is_phantom=False, planted={}, replicates=60)
+    records = STUDY.score(depression)
+    assert word(records, terms.EXPECT, row="") == "cohort"
+    assert number(records, terms.correct("1", "cohort")) >= 5
+    assert not select(records, metric=terms.correct("1"))
+    expected = {r.region: r.estimate for r in select(records, metric=terms.EXPECTED)}
+    real = {r.region: r.estimate for r in select(records, row="real", metric=terms.DIFFERENCE, contrast="real")}
+    assert expected["insula"] == real["insula"]
+    assert expected["occipital"] in (None, 0.0)  # not told, or told to be alike: never a guess
+    assert number(records, terms.LOBES_RIGHT, contrast="2") >= 5
+    as_aud = STUDY.score(replace(depression, expect="aud", replicates=2))
+    assert word(as_aud, terms.EXPECT, row="") == "aud"
+    assert number(as_aud, terms.correct("1")) >= 5
+
+
+def test_cohorts_of_aud_and_phantoms_expect_aud(people: Simulated) -> None:
+    evidence = few(people.evidence(), "real")
+    for is_phantom in (True, False):
+        records = STUDY.score(replace(evidence, is_phantom=is_phantom))
+        assert word(records, terms.EXPECT, row="") == "aud"
+    with pytest.raises(UserError, match="--expect depr: the AUD study knows aud and cohort"):
+        STUDY.score(replace(evidence, expect="depr"))
+
+
 def test_error_to_the_oracle_is_measured_beside_the_input_s(records: Sequence[Record]) -> None:
     for lobe in LOBES[:-1]:
         ours = number(records, terms.ORACLE_ERROR, region=lobe)
