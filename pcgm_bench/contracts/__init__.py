@@ -85,6 +85,9 @@ from pcgm_bench.contracts.study import MetricUse
 from pcgm_bench.contracts.study import ReadingStudy
 from pcgm_bench.contracts.study import Refitter
 from pcgm_bench.contracts.study import Study
+from pcgm_bench.contracts.true_changes import TrueChange
+from pcgm_bench.contracts.true_changes import TrueChanges
+from pcgm_bench.contracts.true_changes import TruthMetric
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
 
@@ -148,6 +151,9 @@ __all__ = [
     "TrainingSets",
     "TrajectoriesPlot",
     "Trajectory",
+    "TrueChange",
+    "TrueChanges",
+    "TruthMetric",
     "UserError",
     "VisitMetric",
     "Visits",

@@ -22,6 +22,8 @@ class RowKind(StrEnum):
     """Other real scans in place of made ones: what the metric gives between two halves of real data."""
     CONTROL = "control"
     """A useless generator that a good metric refuses."""
+    CHEAT = "cheat"
+    """A control that does well what a weak metric looks at, and nothing else: a good one tells it from the ceiling."""
     VOLUMES = "volumes"
     """A method's causal model alone: the volumes that it asks for, no image."""
     PERMUTED = "permuted"

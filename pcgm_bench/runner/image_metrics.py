@@ -16,6 +16,7 @@ from pcgm_bench.contracts import ImageSets
 from pcgm_bench.contracts import Measurement
 from pcgm_bench.contracts import PluginError
 from pcgm_bench.contracts import TrainingSets
+from pcgm_bench.contracts import TrueChanges
 from pcgm_bench.contracts import VolumeMetric
 from pcgm_bench.contracts import VolumeTables
 from pcgm_bench.runner.features import Features
@@ -27,6 +28,8 @@ from pcgm_bench.runner.metric_uses import OpenMetric
 from pcgm_bench.runner.metric_uses import Space
 from pcgm_bench.runner.privacy_sets import PrivacySets
 from pcgm_bench.runner.segmented_cohort import SegmentedCohort
+from pcgm_bench.runner.true_changes import TrueTasks
+from pcgm_bench.runner.true_changes import true_tasks
 from pcgm_bench.store import DerivativeFolder
 from pcgm_bench.store.volumes_table import PART
 
@@ -88,6 +91,10 @@ def image_estimates(
     """
     if not metrics:
         return {}
+    truths = TrueTasks(reason="no metric asks")
+    if any(metric.metric.inputs is TrueChanges for metric in metrics):
+        plans = [tasks_in_order(row.plans) for row in rows.values()]
+        truths = true_tasks(real.cohort, [tasks for tasks in plans if tasks], features.progress)
     scratch = features.request.home
     images = factual_images(real.cohort, real.rows, scratch)
     wanted = [space for space in spaces if any(metric.space == space.name for metric in metrics)]
@@ -110,6 +117,8 @@ def image_estimates(
                 estimate = metric.measure(sets)
             elif metric.metric.inputs is VolumeTables:
                 estimate = _of_volumes(metric, tables)
+            elif metric.metric.inputs is TrueChanges:
+                estimate = _of_truth(metric, row, truths)
             else:
                 both = real_features[metric.space], made_features[metric.space]
                 estimate = _of_features(metric, name, row.plans[0].train, both, privacy)
@@ -132,6 +141,13 @@ def _of_features(
         return privacy.estimate(metric, row, fold, made, real)
     # Copies: a metric may write into what it is given.
     return metric.measure(FeatureSets(real.copy(), made.copy(), metric.space))
+
+
+def _of_truth(metric: OpenMetric, row: RowImages, truths: TrueTasks) -> Estimate:
+    """What a metric says of the images whose truth is known."""
+    if truths.reason:
+        return Estimate(reason=truths.reason)
+    return metric.measure(TrueChanges(truths.truths, made_images(row.folder, truths.tasks), truths.voxel_mm))
 
 
 def _of_volumes(metric: OpenMetric, tables: VolumeTables) -> Estimate:

@@ -18,11 +18,13 @@ from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import FeatureExtractor
 from pcgm_bench.contracts import FeatureSets
 from pcgm_bench.contracts import ImageSets
+from pcgm_bench.contracts import Job
 from pcgm_bench.contracts import Metric
 from pcgm_bench.contracts import MetricUse
 from pcgm_bench.contracts import PluginError
 from pcgm_bench.contracts import Study
 from pcgm_bench.contracts import TrainingSets
+from pcgm_bench.contracts import TrueChanges
 from pcgm_bench.contracts import UserError
 from pcgm_bench.contracts import VolumeMetric
 from pcgm_bench.contracts import VolumeTables
@@ -192,7 +194,7 @@ def open_metrics(study: Study, plugin: registry.Plugin, request: RunRequest) -> 
             if not spaces:
                 raise UserError(f"--metrics +{name}: it needs a feature space; add one with --features +NAME")
             rows += [_in_space(metric, space) for space in spaces]
-        elif metric.metric.inputs in (ImageSets, VolumeTables):
+        elif metric.metric.inputs in (ImageSets, VolumeTables) or _has_changes(metric, study):
             rows.append(metric)
         elif metric.metric.inputs in study.makes_inputs:
             called[name] = metric
@@ -205,6 +207,11 @@ def open_metrics(study: Study, plugin: registry.Plugin, request: RunRequest) -> 
         raise UserError(f"--qc-threshold: the study {request.study} has no metric that asks for one; leave it out")
     nulls = [_metric(name, of) for name in study.null_metrics]
     return OpenMetrics(rows, called, nulls, [_metric(name, of) for name in study.round_trip_metrics], spaces)
+
+
+def _has_changes(metric: OpenMetric, study: Study) -> bool:
+    """Whether it asks where an image has changed, in a study of changed images."""
+    return metric.metric.inputs is TrueChanges and study.job is Job.COUNTERFACTUAL
 
 
 def _metric(name: str, of: str, *, is_added: bool = False) -> OpenMetric:

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import RowKind
+from pcgm_bench.results.cheats import Cheats
+from pcgm_bench.results.cheats import has_failed
 from pcgm_bench.results.control_flags import flag_notes
 from pcgm_bench.results.pivot import count
 from pcgm_bench.results.pivot import number
@@ -64,6 +66,7 @@ def paper_overview(records: Sequence[Record]) -> Table:
     shown = [r for r in select(records, metric=[*correct, terms.WRONG_SIGNS]) if not r.reason]
     names = {metric: f"column {name}" for metric, name in correct.items()} | {terms.WRONG_SIGNS: "wrong signs"}
     flagged = Flagged.of(shown, lambda cell: names[cell.metric])
+    cheats = Cheats.of(shown)
     notes = [
         "'# Correct' of 6 lobes: Student's t, head size regressed out, significant is p <= 0.05 / 6. The rule does not "
         "look at signs; 'wrong signs' counts significant cells where the groups differ the wrong way round.",
@@ -72,9 +75,11 @@ def paper_overview(records: Sequence[Record]) -> Table:
         size_line(records),
         *_missing_notes(records),
         *flag_notes(flagged.above),
+        *cheats.notes(names),
     ]
     heads = {metric: flagged.heading(names[metric], shown_as=name) for metric, name in correct.items()}
     heads[terms.WRONG_SIGNS] = flagged.heading(names[terms.WRONG_SIGNS])
+    heads = {metric: cheats.heading(metric, heading) for metric, heading in heads.items()}
     return pivot(
         shown,
         name="overview-paper",
@@ -109,6 +114,8 @@ def sound_overview(records: Sequence[Record]) -> Table:
     flagged = Flagged.of(shown, lambda cell: names[cell.contrast or cell.metric])
     heads = {name: flagged.heading(names[name], shown_as=name) for name in COLUMNS}
     heads |= {metric: flagged.heading(heading) for metric, heading in verdicts.items()}
+    cheats = Cheats.of(across, fails=_fails)
+    heads = {metric: cheats.heading(metric, heading) for metric, heading in heads.items()}
     return pivot(
         across,
         name="overview-sound",
@@ -121,8 +128,14 @@ def sound_overview(records: Sequence[Record]) -> Table:
             f"Right is {expected_words(records)}.",
             *_row_notes(records),
             *flag_notes(flagged.above),
+            *cheats.notes(names),
         ],
     )
+
+
+def _fails(record: Record) -> bool:
+    """Its verdict is ``fail``, or a lobe is wrong."""
+    return has_failed(record) or (record.text.count("/") == 2 and record.text.split("/")[2] != "0")
 
 
 def _balances(records: Iterable[Record]) -> list[Record]:

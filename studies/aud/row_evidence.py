@@ -32,6 +32,8 @@ class RowEvidence:
         unchanged: lobe -> the same error of the unchanged scans.
         has_truth: whether ``errors`` are to the truth.
         nearest: share of images whose nearest factual scan is the person's own; None without images.
+        images: metric -> what it says of the row's images.
+        ceiling: the same of the true images; empty where there are none.
     """
 
     row: Row
@@ -46,3 +48,5 @@ class RowEvidence:
     unchanged: Mapping[str, Estimate] = field(default_factory=dict)
     has_truth: bool = False
     nearest: Estimate | None = None
+    images: Mapping[str, Estimate] = field(default_factory=dict)
+    ceiling: Mapping[str, Estimate] = field(default_factory=dict)

@@ -163,6 +163,8 @@ class RunEvidence:
             unchanged = change_error(sample.unchanged(), wanted, self.evidence.seed)
         has_model = is_fitted(row, self.rows) or row.kind is RowKind.PERMUTED
         powers = Powers.of(sample, pattern, self.evidence.seed) if row.asks_permuted else self.powers
+        images = self.evidence.images
+        ceiling = self._of_kind(RowKind.CEILING)
         return RowEvidence(
             row=row,
             sample=sample,
@@ -175,7 +177,9 @@ class RunEvidence:
             errors=errors,
             unchanged=unchanged,
             has_truth=has_truth,
-            nearest=self.evidence.images.get(row.name, {}).get(OWN_NEAREST),
+            nearest=images.get(row.name, {}).get(OWN_NEAREST),
+            images=images.get(row.name, {}),
+            ceiling={} if ceiling is None else images.get(ceiling.name, {}),
         )
 
     def _asked(self, row: Row) -> np.ndarray | None:

@@ -18,6 +18,8 @@ from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import Row
 from pcgm_bench.contracts import Study
+from pcgm_bench.results.where import METRICS as WHERE_METRICS
+from pcgm_bench.results.where import where_records
 from pcgm_bench.statistics.matched_folds import matched_folds
 from pcgm_bench.studies.aud import cohort as aud_cohort
 from pcgm_bench.studies.aud import terms
@@ -41,6 +43,7 @@ class AUDStudy(Study):
     The rows of a run, besides the real scans and the method's images:
 
     * ``oracle``, ``copy-input``, ``random-other``: controls through images. The first is the ceiling of every column.
+    * ``tissue-edit``, ``one-patch``: cheats. A column in which neither is worse than the oracle is no evidence.
     * ``<method> (volumes)``: the method's causal model alone, no image made.
     * ``<method> (volumes, labels permuted)``: its causal model fitted on permuted labels, scored with the true ones.
     * ``labels permuted before everything``: labels permuted first (`permuted`), then fitted, asked and scored with
@@ -54,7 +57,7 @@ class AUDStudy(Study):
         "Li et al. 2025, section 4.4, Table 3; Sullivan et al. 2018, doi 10.1001/jamapsychiatry.2018.0021"
     )
     population: ClassVar[str] = "aud"
-    metrics: ClassVar[tuple[str, ...]] = (terms.OWN_NEAREST,)
+    metrics: ClassVar[tuple[str, ...]] = (terms.OWN_NEAREST, *WHERE_METRICS)
     expectations: ClassVar[tuple[str, ...]] = EXPECTATIONS
 
     def rows(self, method: str) -> Sequence[Row]:
@@ -88,7 +91,8 @@ class AUDStudy(Study):
             UserError: there are no measurements of real scans, or the cohort has no two groups.
         """
         scored = score_rows(evidence)
-        return [*fact_records(evidence, scored), *row_records(scored, evidence.planted)]
+        records = [*fact_records(evidence, scored), *row_records(scored, evidence.planted)]
+        return [*records, *where_records(evidence.rows, evidence.images, evidence.uses)]
 
     def tables(self, records: Sequence[Record]) -> list[Table]:
         """Both overviews, then the method's own tables and those of the people; the rest is detail."""

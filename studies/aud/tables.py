@@ -16,6 +16,7 @@ from pcgm_bench.results.select import only
 from pcgm_bench.results.select import rows_of
 from pcgm_bench.results.select import select
 from pcgm_bench.results.select import values_of
+from pcgm_bench.results.where import where_tables
 from pcgm_bench.studies.aud import terms
 from pcgm_bench.studies.aud.comparisons import COLUMNS
 from pcgm_bench.studies.aud.flagged import Flagged
@@ -51,6 +52,7 @@ def all_tables(records: Sequence[Record]) -> list[Table]:
     if select(records, metric=terms.ORACLE_ERROR):
         shown.append(oracle_table(records))
     shown.append(person_table(records))
+    shown += where_tables(records)
     detail = [sound_table(records, row) for row in (REAL, *methods)]
     detail += [paper_table(records, REAL), spill_table(records), power_table(records)]
     return [*shown, *(replace(table, detail=True) for table in detail)]

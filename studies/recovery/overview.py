@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import RowKind
+from pcgm_bench.results.cheats import Cheats
+from pcgm_bench.results.cheats import has_failed
 from pcgm_bench.results.control_flags import flag_notes
 from pcgm_bench.results.control_flags import flags
 from pcgm_bench.results.control_flags import marked
@@ -18,6 +20,7 @@ from pcgm_bench.results.select import select
 from pcgm_bench.results.select import values_of
 from pcgm_bench.statistics.ols import detectable_slope_error
 from pcgm_bench.studies.recovery.records import WHERE
+from pcgm_bench.studies.recovery.records import WHERE_PART
 from pcgm_bench.studies.recovery.region_scores import BIAS
 from pcgm_bench.studies.recovery.region_scores import IMPOSSIBLE
 from pcgm_bench.studies.recovery.region_scores import SLOPE
@@ -34,6 +37,10 @@ _ROW_NOTES = {
     "random-other": "random-other: somebody else; does not know what was asked.",
     "training-mean": "training-mean: one brain for everybody, whatever was asked.",
     "blurred-copy": "blurred-copy: the scan out of focus; what a segmenter makes of blur, whatever was asked.",
+    "tissue-edit": "tissue-edit: the request by PCGM's mask, mixed into the scan by tissue means; no network.",
+    "one-patch": "one-patch: the same, all of the change in one place of the region.",
+    "half-dose": "half-dose, double-dose: tissue-edit with half, and twice, the log-change that was asked.",
+    "do-nothing": "do-nothing: the scan with fresh noise.",
 }
 _HEADINGS = {
     "regions": "regions",
@@ -41,9 +48,11 @@ _HEADINGS = {
     "recovery oracle_error": "error to the oracle, % [95 %]",
     "recovery spill": "largest spill-over, % per 10 % [95 %]",
     "own-nearest": "own scan nearest, % [95 %]",
+    WHERE_PART: "where",
     "images": "images",
     "verdict": "verdict",
 }
+_SHORT = {metric: heading.partition(" [")[0].partition(",")[0] for metric, heading in _HEADINGS.items()}
 _MARKS = {"right": "+", "inconclusive": "?", "wrong": "x"}
 _interval = with_interval()
 
@@ -61,9 +70,13 @@ def overview(records: Sequence[Record]) -> Table:
         return record.n
 
     notes = [*_notes(), *(note for row, note in _ROW_NOTES.items() if row in made_rows(records))]
+    wrong = select(mine, metric=WHERE_PART, text=("fail", "cannot decide"))
+    notes += [f"{record.row}, where: {record.text}. {record.reason}." for record in wrong]
     if select(records, metric="verdict", text=IMPOSSIBLE):
         notes.append("Not possible: the row has no images of such requests, or too few to fit a line.")
     flagged = {_HEADINGS[metric]: above[metric] for metric in _HEADINGS if metric in above}
+    cheats = Cheats.of([record for record in mine if record.metric in _HEADINGS], fails=_fails)
+    headings = {metric: cheats.heading(metric, marked(text, text in flagged)) for metric, text in _HEADINGS.items()}
     return pivot(
         mine,
         name="overview",
@@ -76,9 +89,14 @@ def overview(records: Sequence[Record]) -> Table:
             "own-nearest": with_interval(".0f", 100),
             "images": images,
         },
-        headings={metric: marked(heading, heading in flagged) for metric, heading in _HEADINGS.items()},
-        notes=[*notes, *_power_notes(records), *flag_notes(flagged)],
+        headings=headings,
+        notes=[*notes, *_power_notes(records), *flag_notes(flagged), *cheats.notes(_SHORT)],
     )
+
+
+def _fails(record: Record) -> bool:
+    """Its verdict is ``fail``, or a region is wrong."""
+    return has_failed(record) or (record.metric == "regions" and record.text.split("/")[2] != "0")
 
 
 def _term(record: Record) -> str:

@@ -24,6 +24,8 @@ PER_CENT = "log-%"
 SPILL, BEYOND = "spill-over", "spill-over beyond the oracle"
 """Change of region ``contrast`` for 10 % asked of ``region``."""
 WHERE = "where the largest spill-over is"
+WHERE_PART = "place"
+"""The verdict's part; the metrics are in records of their own."""
 ASKED, MEASURED_CHANGE = "asked change", "measured change"
 """One value an image, in `Record.by_unit`."""
 
@@ -57,6 +59,10 @@ def row_records(row: Row, score: RowScore, version: str) -> Iterator[Record]:
     if score.spill_from:
         yield Record(row.name, row.kind, WHERE, text=f"{score.spill_from} into {score.spill_into}")
     yield Record(row.name, row.kind, "images", score.images, n=score.images)
+    if score.where is not None:
+        part = score.where
+        where = Record(row.name, row.kind, WHERE_PART, part.outcome.rank, direction="higher", text=part.outcome.value)
+        yield replace(where, reason=part.reason)
     yield Record(row.name, row.kind, "verdict", RANKS[score.verdict], direction="higher", text=score.verdict)
     for region in score.regions:
         yield from _region_records(row, region)

@@ -11,10 +11,13 @@ from scipy import stats
 
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.contracts import Estimate
+from pcgm_bench.results.verdict import Outcome
+from pcgm_bench.results.verdict import VerdictPart
 from pcgm_bench.statistics.bootstrap import replicate
 from pcgm_bench.statistics.bootstrap import standard_error
 from pcgm_bench.statistics.t_interval import mean_of
 from pcgm_bench.studies.recovery.region_scores import IMPOSSIBLE
+from pcgm_bench.studies.recovery.region_scores import INCONCLUSIVE
 from pcgm_bench.studies.recovery.region_scores import RIGHT
 from pcgm_bench.studies.recovery.region_scores import WRONG
 from pcgm_bench.studies.recovery.region_scores import RegionScore
@@ -29,6 +32,7 @@ REPLICATES = 500
 PASS, FAIL = "pass", "fail"
 RANKS: Mapping[str, int] = {PASS: 2, "inconclusive": 1, FAIL: 0}
 """A row's verdict as a number, the greater the better."""
+OF_PART: Mapping[Outcome, str] = {Outcome.PASS: RIGHT, Outcome.FAIL: WRONG, Outcome.CANNOT_DECIDE: INCONCLUSIVE}
 NOTHING = Estimate()
 
 
@@ -44,6 +48,7 @@ class RowScore:
         spill: largest spill-over of any region into any other (% per 10 %), as a size.
         spill_from: the region that was asked to change there.
         spill_into: the region that moved.
+        where: whether the images changed in the right place; None where the truth is not known.
     """
 
     images: int
@@ -53,11 +58,15 @@ class RowScore:
     spill: Estimate
     spill_from: str
     spill_into: str
+    where: VerdictPart | None = None
 
     @property
     def verdict(self) -> str:
         """``pass``, ``inconclusive`` or ``fail``; regions that are not possible do not count."""
-        verdict = worst([region.verdict for region in self.regions if region.verdict != IMPOSSIBLE])
+        verdicts = [region.verdict for region in self.regions if region.verdict != IMPOSSIBLE]
+        if self.where is not None and self.where.is_decidable:
+            verdicts.append(OF_PART[self.where.outcome])
+        verdict = worst(verdicts)
         return {RIGHT: PASS, WRONG: FAIL}.get(verdict, verdict)
 
     @property

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import ClassVar
 
@@ -29,6 +30,9 @@ from pcgm_bench.results.estimates import directed
 from pcgm_bench.results.estimates import with_estimate
 from pcgm_bench.results.select import rows_of
 from pcgm_bench.results.select import select
+from pcgm_bench.results.where import METRICS as WHERE_METRICS
+from pcgm_bench.results.where import where_records
+from pcgm_bench.results.where_verdict import where_part
 from pcgm_bench.statistics.matched_folds import matched_folds
 from pcgm_bench.studies.recovery import axioms
 from pcgm_bench.studies.recovery import single_requests
@@ -62,7 +66,14 @@ CONTROLS: Mapping[str, RowKind] = {
     "random-other": RowKind.CONTROL,
     "blurred-copy": RowKind.CONTROL,
     "training-mean": RowKind.CONTROL,
+    "tissue-edit": RowKind.CHEAT,
+    "half-dose": RowKind.CHEAT,
+    "double-dose": RowKind.CHEAT,
+    "one-patch": RowKind.CHEAT,
+    "do-nothing": RowKind.CHEAT,
 }
+OTHER_CHEATS = ("planted-edit",)
+"""With a volume asked for it is ``tissue-edit``: no row of its own."""
 OWN_NEAREST = "own-nearest"
 
 
@@ -76,12 +87,12 @@ class RecoveryStudy(Study):
 
     name: ClassVar[str] = "recovery"
     title: ClassVar[str] = "Recovery: known changes of lobes and ventricles, against the oracle"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     reference: ClassVar[str] = "pcgm-bench"
     job: ClassVar[Job] = Job.COUNTERFACTUAL
     needs: ClassVar[frozenset[Job]] = frozenset({Job.REGIONS})
     population: ClassVar[str] = "aud"
-    metrics: ClassVar[tuple[str, ...]] = (OWN_NEAREST, *single_requests.METRICS)
+    metrics: ClassVar[tuple[str, ...]] = (OWN_NEAREST, *single_requests.METRICS, *WHERE_METRICS)
     makes_inputs: ClassVar[frozenset[type]] = frozenset({Changes})
     null_metrics: ClassVar[tuple[str, ...]] = axioms.NULL_METRICS
     round_trip_metrics: ClassVar[tuple[str, ...]] = axioms.ROUND_TRIP_METRICS
@@ -89,7 +100,8 @@ class RecoveryStudy(Study):
 
     def rows(self, method: str) -> list[Row]:
         """Real scans, the method, the oracle, the other controls."""
-        own = [] if method in CONTROLS else [Row(method, RowKind.METHOD, method)]
+        kind = RowKind.CHEAT if method in OTHER_CHEATS else RowKind.METHOD
+        own = [] if method in CONTROLS else [Row(method, kind, method)]
         return [Row("real", RowKind.REAL), *own, *(Row(name, kind, name) for name, kind in CONTROLS.items())]
 
     def job_for(self, do: Intervention) -> Job:
@@ -146,10 +158,13 @@ class RecoveryStudy(Study):
             requests.append((row, single_requests.score_requests(mine, evidence.metrics, evidence.seed)))
         evidence.progress("recovery", len(rows), len(rows))
         records += single_requests.request_records(requests, evidence.metrics)
-        return [*records, *axioms.axiom_records(evidence.chains, evidence.uses, rows)]
+        records += axioms.axiom_records(evidence.chains, evidence.uses, rows)
+        return [*records, *where_records(rows, evidence.images, evidence.uses)]
 
     def _row(self, row: Row, mine: Responses, oracle: Responses | None, evidence: Evidence) -> Iterator[Record]:
-        yield from row_records(row, score_row(mine, oracle, evidence.seed), self.version)
+        score = score_row(mine, oracle, evidence.seed)
+        where = where_part(evidence.images.get(row.name, {}), evidence.images.get(ORACLE, {}))
+        yield from row_records(row, replace(score, where=where), self.version)
         if (near := evidence.images.get(row.name, {}).get(OWN_NEAREST)) is not None:
             use = evidence.uses[OWN_NEAREST]
             record = Record(row.name, row.kind, use.identity, unit=use.record.unit)

@@ -12,6 +12,7 @@ from pcgm_bench.results.pivot import pivot
 from pcgm_bench.results.pivot import with_interval
 from pcgm_bench.results.select import rows_of
 from pcgm_bench.results.select import select
+from pcgm_bench.results.where import where_tables
 from pcgm_bench.studies.recovery.axioms import axioms_table
 from pcgm_bench.studies.recovery.overview import overview
 from pcgm_bench.studies.recovery.overview import slope_matrix
@@ -46,7 +47,8 @@ def all_tables(records: Sequence[Record]) -> list[Table]:
     methods = rows_of(records, RowKind.METHOD)
     others = [row for row in made_rows(records) if row not in methods]
     requests = requests_table(records)
-    shown = [overview(records), slope_matrix(records), *([requests] if requests else []), axioms_table(records)]
+    shown = [overview(records), *where_tables(records), slope_matrix(records)]
+    shown += [*([requests] if requests else []), axioms_table(records)]
     shown += [row_table(records, row) for row in methods]
     detail = [spill_table(records, row) for row in methods]
     detail += [table(records, row) for row in others for table in (row_table, spill_table)]

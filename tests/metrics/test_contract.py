@@ -22,6 +22,8 @@ from pcgm_bench.contracts import Metric
 from pcgm_bench.contracts import MetricRecord
 from pcgm_bench.contracts import RoundTrips
 from pcgm_bench.contracts import TrainingSets
+from pcgm_bench.contracts import TrueChange
+from pcgm_bench.contracts import TrueChanges
 from pcgm_bench.contracts import Visits
 from pcgm_bench.contracts import VolumeTables
 
@@ -67,6 +69,23 @@ def visits() -> pd.DataFrame:
     )
 
 
+def true_changes() -> TrueChanges:
+    """A cube of cortex (a parcel a half) in white matter, darker by a little; a person an image."""
+    rng = np.random.default_rng(0)
+    shape = (16, 16, 16)
+    band = np.zeros(shape, bool)
+    band[5:11, 5:11, 5:11] = True
+    parcels = np.where(band, np.where(np.arange(16)[:, None, None] < 8, 1028, 1024), 0).astype(np.int16)
+    tissue = np.where(np.indices(shape).max(axis=0) < 3, 3, -1).astype(np.int8)
+    truths, made = [], []
+    for k in range(PEOPLE):
+        scan = (1 + 0.05 * rng.standard_normal(shape)).astype(np.float32)
+        oracle = scan - np.float32(0.2) * band
+        truths.append(TrueChange(f"{k:02d}", f"sub-{k:02d}", scan, oracle, np.ones(shape, bool), band, tissue, parcels))
+        made.append(scan - np.float32(0.15) * band + rng.normal(0, 0.02, shape).astype(np.float32))
+    return TrueChanges(truths, made)
+
+
 def data() -> dict[type, Any]:
     """Input class -> a small valid input."""
     rng = np.random.default_rng(0)
@@ -84,6 +103,7 @@ def data() -> dict[type, Any]:
         RoundTrips: RoundTrips(scans, made, back),
         ImagesAndBands: ImagesAndBands(scans, made, [scan > 0.5 for scan in scans]),
         MaskChanges: MaskChanges(*masks),
+        TrueChanges: true_changes(),
     }
 
 

@@ -15,9 +15,11 @@ from aud_simulation import Simulated
 
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import Evidence
+from pcgm_bench.contracts import MetricUse
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import RowKind
 from pcgm_bench.contracts import UserError
+from pcgm_bench.metrics.change_map import ChangeCorrelation
 from pcgm_bench.results.select import only
 from pcgm_bench.results.select import rows_of
 from pcgm_bench.results.select import select
@@ -59,16 +61,26 @@ def test_rows_stand_in_the_order_of_the_tables_with_their_kinds() -> None:
         ("oracle", RowKind.CEILING),
         ("copy-input", RowKind.CONTROL),
         ("random-other", RowKind.CONTROL),
+        ("tissue-edit", RowKind.CHEAT),
+        ("one-patch", RowKind.CHEAT),
         ("pcgm (volumes)", RowKind.VOLUMES),
         ("pcgm (volumes, labels permuted)", RowKind.PERMUTED),
         (ALL_PERMUTED, RowKind.PERMUTED),
     ]
-    assert [row.makes_images for row in rows[1:]] == [True] * 4 + [False] * 3
-    assert [(row.fits_permuted, row.asks_permuted) for row in rows[5:]] == [(False, False), (True, False), (True, True)]
-    assert {row.generator for row in rows[5:]} == {"pcgm"}
+    assert [row.makes_images for row in rows[1:]] == [True] * 6 + [False] * 3
+    assert [(row.fits_permuted, row.asks_permuted) for row in rows[7:]] == [(False, False), (True, False), (True, True)]
+    assert {row.generator for row in rows[7:]} == {"pcgm"}
 
 
-@pytest.mark.parametrize(("method", "kind"), [("copy-input", RowKind.CONTROL), ("oracle", RowKind.CEILING)])
+@pytest.mark.parametrize(
+    ("method", "kind"),
+    [
+        ("copy-input", RowKind.CONTROL),
+        ("oracle", RowKind.CEILING),
+        ("one-patch", RowKind.CHEAT),
+        ("half-dose", RowKind.CHEAT),
+    ],
+)
 def test_a_control_that_is_run_as_the_method_stands_once_and_is_no_method(method: str, kind: RowKind) -> None:
     rows = STUDY.rows(method)
     assert [row.kind for row in rows if row.name == method] == [kind]
@@ -82,7 +94,7 @@ def test_records_have_the_order_of_the_protocol_whatever_the_order_of_measuremen
     random.Random(0).shuffle(shuffled)
     first = STUDY.score(replace(evidence, replicates=2))
     again = STUDY.score(replace(evidence, replicates=2, measurements=shuffled))
-    assert rows_of(first) == [row.name for row in STUDY.rows(METHOD)]
+    assert rows_of(first) == [row.name for row in STUDY.rows(METHOD) if row.kind is not RowKind.CHEAT]
     assert first == again
 
 
@@ -276,3 +288,28 @@ def test_images_of_somebody_else_fail_the_person(people: Simulated) -> None:
         said[share] = nearest, word(records, terms.VERDICT), number(records, terms.OWN_NEAREST)
     assert (said[1.0][0], said[1.0][2]) == ("pass", 1.0)
     assert said[0.98] == ("fail", "fail", 0.98)
+
+
+# Where the images changed.
+
+
+def test_a_change_in_the_wrong_place_fails_the_verdict_and_is_in_the_table(people: Simulated) -> None:
+    evidence = few(people.evidence(), "real", "oracle", "copy-input", METHOD)
+    name = "change-correlation"
+    images = {
+        "oracle": {name: Estimate(0.99, 0.97, 1.0, 40)},
+        "copy-input": {name: Estimate(0.0, 0.0, 0.0, 40)},
+        METHOD: {name: Estimate(0.2, 0.1, 0.3, 40)},
+    }
+    uses = {name: MetricUse(name, ChangeCorrelation.record, f"{name}-1")}
+    records = STUDY.score(replace(evidence, images=images, uses=uses))
+    parts = {r.row: (r.text, r.reason) for r in select(records, metric=terms.PART, group="where")}
+    assert parts["oracle"] == ("pass", "change-correlation 0.99")
+    assert parts["copy-input"][0] == "fail"
+    assert parts[METHOD] == (
+        "fail",
+        "correlation of the change map with the true one 0.20 [0.10, 0.30], at least 0.6 is needed",
+    )
+    tables = {table.name: table for table in STUDY.tables(records)}
+    assert [row[:2] for row in tables["where"].rows] == [[METHOD, 0.2], ["oracle", 0.99], ["copy-input", 0.0]]
+    assert "where" in [column.name for column in tables["verdict"].columns]

@@ -72,7 +72,7 @@ def test_tables_of_stored_records_are_the_same(
 
 
 def test_rows_stand_in_the_order_of_the_protocol(tables: Mapping[str, Table]) -> None:
-    order = [row.name for row in STUDY.rows(METHOD)]
+    order = [row.name for row in STUDY.rows(METHOD) if row.kind is not RowKind.CHEAT]  # volumes alone are simulated
     for name in ("overview-paper", "overview-sound"):
         assert [row[0] for row in tables[name].rows] == order
     assert [row[0] for row in tables["verdict"].rows] == order[1:]

@@ -28,6 +28,7 @@ from pcgm_bench.contracts import Job
 from pcgm_bench.contracts import MetricUse
 from pcgm_bench.contracts import RowKind
 from pcgm_bench.contracts import UserError
+from pcgm_bench.metrics.change_map import ChangeCorrelation
 from pcgm_bench.metrics.own_nearest import OwnNearest
 from pcgm_bench.results.control_flags import flags
 from pcgm_bench.results.scores import Scores
@@ -291,3 +292,22 @@ def test_the_oracle_gives_a_region_its_factor_and_leaves_the_rest() -> None:
             assert after[name] == pytest.approx(before[name], rel=2e-3)
     with pytest.raises(UserError, match="a factor of its volume"):
         anatomy_of(recipe, visit, {"parietal": -1}, None)
+
+
+def test_a_change_in_the_wrong_place_fails_whatever_its_slope() -> None:
+    table = people(120)
+    evidence = evidence_of(measured(table, {"oracle": 1.0, "mine": 1.0}), table)
+    right = {"change-correlation": Estimate(0.9, 0.85, 0.95, 40)}
+    wrong = {"change-correlation": Estimate(0.2, 0.1, 0.3, 40)}
+    found = {}
+    for name, where in (("right", right), ("wrong", wrong)):
+        use = MetricUse("change-correlation", ChangeCorrelation.record, "change-correlation-1")
+        uses = {**evidence.uses, "change-correlation": use}
+        images = {"oracle": right, "mine": where}
+        records = STUDY.score(dataclasses.replace(evidence, images=images, uses=uses))
+        (verdict,) = select(records, row="mine", metric="verdict", region="")
+        found[name] = verdict.text
+    assert found["right"] != "fail"
+    assert found["wrong"] == "fail"
+    overview = {shown.name: shown for shown in STUDY.tables(records)}["overview"]
+    assert any(note.startswith("mine, where: fail. correlation of the change map") for note in overview.notes)
