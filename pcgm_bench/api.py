@@ -41,6 +41,7 @@ def run(
     mechanism: str | None = None,
     scanner: str | None = None,
     per_group: int | None = None,
+    anatomies: Place = None,
     grid: str = "3mm",
     seed: int = 0,
     quick: bool = False,
@@ -68,6 +69,7 @@ def run(
         mechanism: how the effect moves the anatomy; None: its default.
         scanner: what simulated people were scanned by; None: its default.
         per_group: simulated people in each group; None: its default.
+        anatomies: folder of label maps that simulated people are made from; None: its own anatomy.
         grid: ``3mm``, ``2mm`` or ``1mm``.
         seed: of everything random.
         quick: few people: to see it work, not to believe it.
@@ -95,7 +97,7 @@ def run(
         method=method,
         study=study,
         home=_home(home),
-        cohort=CohortRequest(cohort, tuple(maps), effect, mechanism, grid, "", scanner, per_group),
+        cohort=CohortRequest(cohort, tuple(maps), effect, mechanism, grid, "", scanner, per_group, _text(anatomies)),
         seed=seed,
         quick=quick,
         segmenter=segmenter,
@@ -122,6 +124,7 @@ def score(
     mechanism: str | None = None,
     scanner: str | None = None,
     per_group: int | None = None,
+    anatomies: Place = None,
     grid: str = "3mm",
     seed: int = 0,
     quick: bool = False,
@@ -148,6 +151,7 @@ def score(
         mechanism: as in `run`.
         scanner: as in `run`.
         per_group: as in `run`.
+        anatomies: as in `run`.
         grid: as in `run`.
         seed: as in `run`.
         quick: the small phantom.
@@ -170,7 +174,7 @@ def score(
         method=name or source.resolve().name.split(".")[0],
         study=study,
         home=_home(home),
-        cohort=CohortRequest(real, tuple(maps), effect, mechanism, grid, "", scanner, per_group),
+        cohort=CohortRequest(real, tuple(maps), effect, mechanism, grid, "", scanner, per_group, _text(anatomies)),
         seed=seed,
         quick=quick,
         segmenter=segmenter,
@@ -280,6 +284,10 @@ def list_methods() -> pd.DataFrame:
 
 def _home(home: Place) -> Path:
     return default_home(_path(home))
+
+
+def _text(place: Place) -> str | None:
+    return None if place is None else str(place)
 
 
 def _path(place: Place) -> Path | None:

@@ -23,10 +23,12 @@ from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.phantom.anatomy import Anatomy
 from pcgm_bench.cohort.phantom.anatomy import build
 from pcgm_bench.cohort.phantom.population import planned_volumes
+from pcgm_bench.cohort.phantom.population import wanted_shape
 from pcgm_bench.cohort.phantom.roster import Visit
 from pcgm_bench.cohort.phantom.roster import aud_study
 from pcgm_bench.cohort.phantom.roster import training_controls
 from pcgm_bench.cohort.phantom.template import load_template
+from pcgm_bench.cohort.phantom.warp import Shape
 from pcgm_bench.segmenters.unet.fitting.make import scan_of
 from pcgm_bench.segmenters.unet.fitting.validate import readings
 from pcgm_bench.segmenters.unet.fitting.validate import states
@@ -40,7 +42,8 @@ def anatomy(home: Path, visit: Visit, factor: float = 1.0) -> Anatomy:
     """A person without an effect, all lobes at ``factor`` of their volume."""
     planned = planned_volumes(visit.person, visit.number, visit.years, "null")
     asked = {name: volume * (factor if name in LOBES else 1) for name, volume in planned.items()}
-    return build(load_template(home), grid_called("3mm"), visit.person.seed, visit.person.icv, asked)
+    who = visit.person
+    return build(load_template(home), grid_called("3mm"), Shape(who.seed, wanted_shape(who)), who.icv, asked)
 
 
 def scatter(home: Path, segmenter: UNetSegmenter, visits: list[Visit]) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,7 @@ def ask(
     mechanism: options.Mechanism = None,
     scanner: options.Scanner = None,
     per_group: options.PerGroup = None,
+    anatomies: options.Anatomies = None,
     grid: options.GridName = "3mm",
     home: options.Home = None,
     quiet: options.Quiet = False,
@@ -34,7 +35,9 @@ def ask(
     from pcgm_bench.progress import Reporter
     from pcgm_bench.runner.interventions_csv import write_interventions
 
-    request = CohortRequest(real, tuple(maps or ()), effect, mechanism, grid, "", scanner, per_group)
+    request = CohortRequest(
+        real, tuple(maps or ()), effect, mechanism, grid, "", scanner, per_group, options.text(anatomies)
+    )
     with Reporter(quiet=quiet) as progress:
         path, count = write_interventions(study, request, options.home_folder(home), seed, quick, out, progress)
     if path is None:

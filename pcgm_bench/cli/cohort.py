@@ -19,6 +19,7 @@ def make(
     effect: options.Effect = None,
     mechanism: options.Mechanism = None,
     scanner: options.Scanner = None,
+    anatomies: options.Anatomies = None,
     seed: options.Seed = 0,
     grid: options.GridName = "3mm",
     population: Annotated[
@@ -36,7 +37,7 @@ def make(
     from pcgm_bench.progress import Reporter
     from pcgm_bench.runner.resolve import find_cohort
 
-    request = CohortRequest(name, (), effect, mechanism, grid, population, scanner, per_group)
+    request = CohortRequest(name, (), effect, mechanism, grid, population, scanner, per_group, options.text(anatomies))
     source, _plugin = find_cohort(request)
     with Reporter(quiet=quiet) as progress:
         written = source.write(request, out, seed, longitudinal, progress, options.home_folder(home))

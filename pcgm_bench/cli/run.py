@@ -20,6 +20,7 @@ def run(
     mechanism: options.Mechanism = None,
     scanner: options.Scanner = None,
     per_group: options.PerGroup = None,
+    anatomies: options.Anatomies = None,
     grid: options.GridName = "3mm",
     segmenter: options.SegmenterName = "unet",
     segmentations: options.Segmentations = None,
@@ -56,7 +57,9 @@ def run(
         method=method,
         study=study,
         home=options.home_folder(home),
-        cohort=CohortRequest(cohort, tuple(maps or ()), effect, mechanism, grid, "", scanner, per_group),
+        cohort=CohortRequest(
+            cohort, tuple(maps or ()), effect, mechanism, grid, "", scanner, per_group, options.text(anatomies)
+        ),
         seed=seed,
         quick=quick,
         segmenter=options.ruler(segmenter, segmentations),

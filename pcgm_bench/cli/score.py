@@ -33,6 +33,7 @@ def score(
     mechanism: options.Mechanism = None,
     scanner: options.Scanner = None,
     per_group: options.PerGroup = None,
+    anatomies: options.Anatomies = None,
     grid: options.GridName = "3mm",
     segmenter: options.SegmenterName = "unet",
     segmentations: options.Segmentations = None,
@@ -62,7 +63,9 @@ def score(
         method=name or source.resolve().name.split(".")[0],
         study=study,
         home=options.home_folder(home),
-        cohort=CohortRequest(real, tuple(maps or ()), effect, mechanism, grid, "", scanner, per_group),
+        cohort=CohortRequest(
+            real, tuple(maps or ()), effect, mechanism, grid, "", scanner, per_group, options.text(anatomies)
+        ),
         seed=seed,
         quick=quick,
         segmenter=options.ruler(segmenter, segmentations),

@@ -14,6 +14,7 @@ FLAGS = {
     "grid": "--grid",
     "scanner": "--scanner",
     "per_group": "--per-group",
+    "anatomies": "--anatomies",
 }
 """Field of a request -> the option that sets it."""
 
@@ -33,6 +34,7 @@ def given_options(request: CohortRequest) -> dict[str, str]:
         "grid": None if request.grid == CohortRequest().grid else request.grid,
         "scanner": request.scanner,
         "per_group": request.per_group,
+        "anatomies": request.anatomies,
     }
     return {name: str(value) for name, value in said.items() if value}
 

@@ -125,6 +125,7 @@ class CohortRequest:
         population: of a simulated cohort; a study names the one that it is about. Empty: the cohort's default.
         scanner: what simulated people were scanned by; None: the cohort's default.
         per_group: simulated people in each group; None: the cohort's default.
+        anatomies: folder of label maps that simulated people are made from; None: the cohort's own anatomy.
     """
 
     name: str = "phantom"
@@ -135,6 +136,7 @@ class CohortRequest:
     population: str = ""
     scanner: str | None = None
     per_group: int | None = None
+    anatomies: str | None = None
 
 
 class CohortSource(ABC):

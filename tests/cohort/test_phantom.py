@@ -20,14 +20,16 @@ from pcgm_bench.cohort.phantom.draw import anatomy_of
 from pcgm_bench.cohort.phantom.make import make
 from pcgm_bench.cohort.phantom.population import person
 from pcgm_bench.cohort.phantom.population import planned_volumes
+from pcgm_bench.cohort.phantom.population import wanted_shape
 from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.cohort.phantom.roster import aud_study
 from pcgm_bench.cohort.phantom.roster import training_controls
 from pcgm_bench.cohort.phantom.surfaces import Surfaces
 from pcgm_bench.cohort.phantom.surfaces import solve
-from pcgm_bench.cohort.phantom.template import Template
 from pcgm_bench.cohort.phantom.template import load_template
+from pcgm_bench.cohort.phantom.template_fields import Template
 from pcgm_bench.cohort.phantom.training import DrawnTrainingScans
+from pcgm_bench.cohort.phantom.warp import Shape
 from pcgm_bench.cohort.phantom.warp import place
 from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import UserError
@@ -47,21 +49,21 @@ def cohort(template: Template, template_home: Path) -> PhantomCohort:
 @pytest.mark.parametrize("seed", [6, 51, 25])
 def test_the_largest_head_of_a_cohort_fits(template: Template, seed: int) -> None:
     who = max((visit.person for visit in aud_study(seed)), key=lambda one: one.icv)
-    points = place(template, grid_called("3mm"), who.seed, who.icv, 25.0, 1.0)
+    points = place(template, grid_called("3mm"), Shape(who.seed, wanted_shape(who)), who.icv, 25.0)
     assert who.icv > 1800
     assert (points.fields["hull"] > 0).sum() * points.millilitres == pytest.approx(who.icv, rel=0.02)
 
 
 def test_a_head_beyond_the_grid_is_refused(template: Template) -> None:
     with pytest.raises(UserError, match="2600 mL does not fit the 3mm grid"):
-        place(template, grid_called("3mm"), 1, 2600.0, 25.0, 1.0)
+        place(template, grid_called("3mm"), Shape(1), 2600.0, 25.0)
 
 
 @pytest.mark.parametrize(("age", "sex"), [(14.0, "F"), (48.0, "M"), (82.0, "F")])
 def test_planned_volumes_are_hit(template: Template, age: float, sex: str) -> None:
     who = person(13, int(age), "aud", population.CONTROL, age, sex)
     planned = planned_volumes(who, 0, 0.0, "null")
-    anatomy = build(template, grid_called("3mm"), who.seed, who.icv, planned)
+    anatomy = build(template, grid_called("3mm"), Shape(who.seed, wanted_shape(who)), who.icv, planned)
     for name, volume in planned.items():
         assert anatomy.volumes[name] == pytest.approx(volume, rel=0.005)
     assert sum(anatomy.volumes.values()) == pytest.approx(who.icv, rel=0.005)
@@ -90,8 +92,9 @@ def test_the_3mm_solution_holds_on_a_finer_grid(template: Template) -> None:
     """The same surface shifts, counted on the 2 mm grid, give the same volumes."""
     who = person(15, 3, "aud", population.CONTROL, 50.0, "F")
     planned = planned_volumes(who, 0, 0.0, "null")
-    shifts = build(template, grid_called("3mm"), who.seed, who.icv, planned).shifts
-    surfaces = Surfaces(place(template, grid_called("2mm"), who.seed, who.icv, planned["ventricles"], 1.0), 1.0)
+    form = Shape(who.seed, wanted_shape(who))
+    shifts = build(template, grid_called("3mm"), form, who.icv, planned).shifts
+    surfaces = Surfaces(place(template, grid_called("2mm"), form, who.icv, planned["ventricles"]), 1.0)
     surfaces.set_ventricles(planned["ventricles"])
     volumes = surfaces.lobe_volumes(*surfaces.edges(np.array([shifts[k] for k in LOBE_NAMES]), np.zeros(6)))
     for lobe, volume in zip(LOBE_NAMES, volumes, strict=True):
@@ -101,7 +104,7 @@ def test_the_3mm_solution_holds_on_a_finer_grid(template: Template) -> None:
 def test_an_impossible_plan_is_refused(template: Template) -> None:
     who = person(15, 3, "aud", population.CONTROL, 50.0, "F")
     planned = planned_volumes(who, 0, 0.0, "null")
-    surfaces = Surfaces(place(template, grid_called("3mm"), who.seed, who.icv, 20.0, 1.0), 1.5)
+    surfaces = Surfaces(place(template, grid_called("3mm"), Shape(who.seed), who.icv, 20.0), 1.5)
     surfaces.set_ventricles(20.0)
     target = np.array([planned[k] for k in LOBE_NAMES])
     target[5] *= 4

@@ -15,8 +15,9 @@ from pcgm_bench.anatomy import TISSUES
 from pcgm_bench.cohort.grid import Grid
 from pcgm_bench.cohort.phantom.surfaces import Surfaces
 from pcgm_bench.cohort.phantom.surfaces import solve
-from pcgm_bench.cohort.phantom.template import Template
+from pcgm_bench.cohort.phantom.template_fields import Template
 from pcgm_bench.cohort.phantom.warp import OVERSAMPLING
+from pcgm_bench.cohort.phantom.warp import Shape
 from pcgm_bench.cohort.phantom.warp import place
 
 WHITE_SHARE = 0.3
@@ -47,46 +48,43 @@ class Anatomy:
 def build(
     template: Template,
     grid: Grid,
-    seed: int,
+    form: Shape,
     icv: float,
     planned: Mapping[str, float],
     *,
     before_loss: Mapping[str, float] | None = None,
-    strength: float = 1.0,
 ) -> Anatomy:
     """Make the anatomy of one person on a grid.
 
     Args:
         template: from `load_template`.
         grid: the target grid.
-        seed: exogenous anatomy (folding, shape): the same seed is the same brain.
+        form: exogenous anatomy: the same form is the same brain.
         icv: head size, mL.
         planned: mL of the six lobes and the ventricles.
         before_loss: lobes before the disease; given, 30 % of the way from there to ``planned`` is made by moving the
             white surface (the ``mixed`` mechanism). Absent: only the pial surface moves (``pial``).
-        strength: multiplies the random warp.
 
     Raises:
         UserError: the plan cannot be reached in this head.
     """
-    return shape(placed(template, grid, seed, icv, planned["ventricles"], strength), grid, planned, before_loss)
+    return shape(placed(template, grid, form, icv, planned["ventricles"]), grid, planned, before_loss)
 
 
-def placed(template: Template, grid: Grid, seed: int, icv: float, ventricles: float, strength: float = 1.0) -> Surfaces:
+def placed(template: Template, grid: Grid, form: Shape, icv: float, ventricles: float) -> Surfaces:
     """One brain of the right size and shape, with its ventricles, before its cortex gets its volumes; see `build`.
 
     Args:
         template: from `load_template`.
         grid: the target grid.
-        seed: exogenous anatomy.
+        form: exogenous anatomy.
         icv: head size, mL.
         ventricles: mL.
-        strength: multiplies the random warp.
 
     Raises:
         UserError: the head does not fit the grid.
     """
-    points = place(template, grid, seed, icv, ventricles, strength)
+    points = place(template, grid, form, icv, ventricles)
     surfaces = Surfaces(points, width=float(grid.affine[0, 0]) / OVERSAMPLING)
     surfaces.set_ventricles(ventricles)
     return surfaces

@@ -15,12 +15,16 @@ from pcgm_bench.cohort.phantom.anatomy import placed
 from pcgm_bench.cohort.phantom.anatomy import shape
 from pcgm_bench.cohort.phantom.population import CASE
 from pcgm_bench.cohort.phantom.population import CONTROL
+from pcgm_bench.cohort.phantom.population import Person
 from pcgm_bench.cohort.phantom.population import planned_volumes
+from pcgm_bench.cohort.phantom.population import wanted_shape
 from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.cohort.phantom.render import render
 from pcgm_bench.cohort.phantom.roster import Visit
 from pcgm_bench.cohort.phantom.surfaces import Surfaces
-from pcgm_bench.cohort.phantom.template import load_template
+from pcgm_bench.cohort.phantom.templates import anatomy_file
+from pcgm_bench.cohort.phantom.templates import template_for
+from pcgm_bench.cohort.phantom.warp import Shape
 from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import UserError
 
@@ -51,21 +55,27 @@ def anatomy_of(recipe: Recipe, visit: Visit, do: Intervention, home: Path | None
     healthy = None
     if recipe.mechanism == "mixed" and (who.diagnosis == CASE or asked):
         healthy = planned_volumes(who.under({"diagnosis": CONTROL}), visit.number, years, recipe.effect)
-    surfaces = _placed(home, recipe.grid, who.seed, who.icv, planned["ventricles"])
-    return shape(surfaces, grid_called(recipe.grid), planned, healthy)
+    # The form is the factual person's, whatever ``do`` sets.
+    surfaces = _placed(recipe, home, visit.person, planned["ventricles"])
+    try:
+        return shape(surfaces, grid_called(recipe.grid), planned, healthy)
+    except UserError as error:
+        where = f" of {anatomy_file(recipe, visit.person, home)}" if recipe.anatomies else ""
+        raise UserError(f"sub-{who.subject}{where}: {error}") from error
 
 
-_last: dict[tuple[Path | None, str, int, float, float], Surfaces] = {}
+_last: dict[tuple[Recipe, Path | None, Person, float], Surfaces] = {}
 """The brain that was placed last."""
 
 
-def _placed(home: Path | None, grid: str, seed: int, icv: float, ventricles: float) -> Surfaces:
+def _placed(recipe: Recipe, home: Path | None, who: Person, ventricles: float) -> Surfaces:
     """`placed`, which takes two thirds of a person's time, once for interventions in a row that change cortex alone."""
-    key = (home, grid, seed, icv, ventricles)
+    key = (recipe, home, who, ventricles)
     surfaces = _last.get(key)
     if surfaces is None:
         _last.clear()
-        surfaces = placed(load_template(home), grid_called(grid), seed, icv, ventricles)
+        form = Shape(who.seed, wanted_shape(who))
+        surfaces = placed(template_for(recipe, who, home), grid_called(recipe.grid), form, who.icv, ventricles)
         if surfaces.points.voxel.size <= KEPT_POINTS:
             _last[key] = surfaces
     return surfaces

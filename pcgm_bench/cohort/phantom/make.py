@@ -22,7 +22,8 @@ from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.cohort.phantom.roster import Visit
 from pcgm_bench.cohort.phantom.scanners import DEFAULT
-from pcgm_bench.cohort.phantom.template import load_template
+from pcgm_bench.cohort.phantom.templates import anatomy_key
+from pcgm_bench.cohort.phantom.templates import template_for
 from pcgm_bench.cohort.write import DatasetWriter
 from pcgm_bench.cohort.write import bytes_needed
 from pcgm_bench.cohort.write import check_target
@@ -49,7 +50,7 @@ def _draw_all(recipe: Recipe, visits: Sequence[Visit], home: Path | None) -> Ite
     if home is None or len(visits) < 8:
         yield from map(_draw_job, jobs)
         return
-    load_template(home)
+    template_for(recipe, visits[0].person, home)  # built once, not by every worker
     with ProcessPoolExecutor(WORKERS, WatchedContext()) as pool:
         yield from pool.map(_draw_job, jobs)
 
@@ -99,9 +100,12 @@ def _holds(out: Path, stamp: str) -> bool:
 def _write(out: Path, recipe: Recipe, stamp: str, space: int, home: Path | None, progress: Progress) -> None:
     """Draw whoever is not there yet, and give the whole its name."""
     visits, settings, affine = recipe.visits(), dict(vars(recipe)), grid_called(recipe.grid).affine
+    source = "the ICBM 2009a template and the Desikan-Killiany atlas"
+    if recipe.anatomies:
+        source = f"{len(recipe.anatomies)} label maps of real people: shared only as those may be"
     note = (
-        "A phantom: simulated brains with known truth, not people. Anatomy from the ICBM 2009a template and the "
-        "Desikan-Killiany atlas. truth.tsv holds the planned volumes and those of the soft fractions (mL)."
+        f"A phantom: simulated brains with known truth, not people. Anatomy from {source}. "
+        "truth.tsv holds the planned volumes and those of the soft fractions (mL)."
     )
     # Scans of two environments differ in the eighth digit: they are not mixed.
     begun = digest([stamp, Environment.current().model_dump(mode="json")])
@@ -117,7 +121,7 @@ def _write(out: Path, recipe: Recipe, stamp: str, space: int, home: Path | None,
                 truth.append(writer.take(key))
             else:
                 image, anatomy = next(drawn)
-                truth.append(_truth_row(recipe, visit, anatomy))
+                truth.append(_truth_row(recipe, visit, anatomy, home))
                 columns = {} if recipe.scanner == DEFAULT else {"scanner": recipe.scanner_name(visit.person.subject)}
                 scan = visit.scan(image, affine)
                 writer.add(scan, labels=anatomy.labels, columns=columns, note=truth[-1])
@@ -126,11 +130,12 @@ def _write(out: Path, recipe: Recipe, stamp: str, space: int, home: Path | None,
         writer.text(SETTINGS, json.dumps({**settings, STAMP: stamp}, indent=2, sort_keys=True) + "\n")
 
 
-def _truth_row(recipe: Recipe, visit: Visit, anatomy: Anatomy) -> dict[str, object]:
+def _truth_row(recipe: Recipe, visit: Visit, anatomy: Anatomy, home: Path | None) -> dict[str, object]:
     who = visit.person
     planned = planned_volumes(who, visit.number, visit.years, recipe.effect)
     row: dict[str, object] = {"participant_id": f"sub-{who.subject}", "session_id": f"ses-{visit.session}"}
     row |= {"icv": who.icv, "shared": who.shared}
+    row |= {"anatomy": anatomy_key(recipe, who, home)} if recipe.anatomies else {}
     row |= {f"planned_{name}": value for name, value in planned.items()}
     row |= {f"soft_{name}": value for name, value in anatomy.volumes.items()}
     row |= {f"shift_{name}_mm": value for name, value in anatomy.shifts.items()}

@@ -117,6 +117,17 @@ def person(seed: int, index: int, population: str, diagnosis: str, age: float, s
     )
 
 
+def wanted_shape(who: Person) -> dict[str, float]:
+    """What a person's shape should have by itself, for `shape_model.ShapeModel.draw`.
+
+    Lobes: what sets this person apart from others with this head, whatever their age or diagnosis. Ventricles: those of
+    the first visit, over head size.
+    """
+    first = planned_volumes(who.under({"diagnosis": CONTROL}), 0, 0.0, "null")["ventricles"]
+    lobes = {lobe: who.shared + own for lobe, own in zip(LOBE_NAMES, who.own, strict=True)}
+    return {**lobes, "ventricles": float(np.log(first / who.icv))}
+
+
 def _age_curve(lobe: str, age: float) -> float:
     return (DECADE_TO_60[lobe] * (min(age, 60) - 48) + DECADE_FROM_60[lobe] * max(age - 60, 0)) / 10
 

@@ -25,7 +25,7 @@ MECHANISMS = ("pial", "mixed")
 POPULATIONS = ("aud", "aging", "synthesis", "training")
 FIXED_SIZE = ("aging", "training")
 """Populations whose groups have sizes of their own."""
-VERSION = 1
+VERSION = 2
 """Raised whenever the same recipe would give other voxels."""
 QUICK = 20
 """People a group in a small cohort."""
@@ -47,6 +47,8 @@ class Recipe:
         per_group: controls, and people with AUD.
         longitudinal: half of the people of ``aud`` get further visits.
         version: `VERSION` of the code that made it.
+        anatomies: keys of the label maps that people are made from (`anatomy_import.import_anatomies`), in place of the
+            built-in template; people are dealt to them by their seed.
         scanner: what people were scanned by (`scanners.SCANNERS`); ``mix``: half of them by one, half by another.
     """
 
@@ -59,6 +61,7 @@ class Recipe:
     longitudinal: bool = False
     version: int = VERSION
     scanner: str = DEFAULT
+    anatomies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for value, known, what in (
@@ -70,6 +73,7 @@ class Recipe:
             if value not in known:
                 msg = f"unknown {what} {value!r}: use one of {', '.join(known)}"
                 raise UserError(msg)
+        object.__setattr__(self, "anatomies", tuple(self.anatomies))  # JSON knows lists alone
         grid_called(self.grid)  # raises for an unknown grid
         if self.per_group < 2 or self.seed < 0:
             msg = "a phantom cohort needs at least 2 people a group and a seed of 0 or more"
@@ -97,20 +101,22 @@ class Recipe:
         return SCANNERS[self.scanner_name(subject)]
 
     @classmethod
-    def training(cls, grid: str = "3mm", scanner: str = DEFAULT) -> Recipe:
+    def training(cls, grid: str = "3mm", scanner: str = DEFAULT, anatomies: tuple[str, ...] = ()) -> Recipe:
         """The training controls: people of a seed of their own, without a disease."""
-        return cls("training", "null", "pial", TRAINING_SEED, grid, scanner=scanner)
+        return cls("training", "null", "pial", TRAINING_SEED, grid, scanner=scanner, anatomies=anatomies)
 
     @property
     def name(self) -> str:
         """Folder name that tells what it is."""
-        scanner = "" if self.scanner == DEFAULT else f"-scanner{self.scanner}"
+        look = "" if self.scanner == DEFAULT else f"-scanner{self.scanner}"
+        if self.anatomies:
+            look += f"-anatomies{len(self.anatomies)}"
         if self.population == "training":
-            return f"phantom-training-{self.grid}{scanner}"
+            return f"phantom-training-{self.grid}{look}"
         size = "" if self.population == "aging" and self.per_group != QUICK else f"-n{self.per_group}"
         visits = "-long" if self.longitudinal else ""
         people = f"{self.population}-{self.effect}-{self.mechanism}-seed{self.seed}"
-        return f"phantom-{people}-{self.grid}{size}{visits}{scanner}"
+        return f"phantom-{people}-{self.grid}{size}{visits}{look}"
 
 
 @cache

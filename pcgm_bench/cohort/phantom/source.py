@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from pcgm_bench.cohort.options import refuse_others
+from pcgm_bench.cohort.phantom.anatomy_import import import_anatomies
 from pcgm_bench.cohort.phantom.cohort import PhantomCohort
 from pcgm_bench.cohort.phantom.make import ensure
 from pcgm_bench.cohort.phantom.make import make
@@ -26,7 +27,9 @@ class PhantomSource(CohortSource):
 
     name: ClassVar[str] = "phantom"
     title: ClassVar[str] = "simulated people with known truth"
-    options: ClassVar[frozenset[str]] = frozenset({"effect", "mechanism", "population", "grid", "scanner", "per_group"})
+    options: ClassVar[frozenset[str]] = frozenset(
+        {"effect", "mechanism", "population", "grid", "scanner", "per_group", "anatomies"}
+    )
 
     def open(self, request: CohortRequest, home: Path, seed: int, quick: bool, progress: Progress) -> PhantomCohort:
         """A study's cohort, made under ``home/cohorts`` if it is not there yet.
@@ -35,15 +38,15 @@ class PhantomSource(CohortSource):
         200 controls. When quick: 20 + 20, 20, and 40 people. With ``per_group`` that many in each group, quick or not.
 
         Raises:
-            UserError: an unknown population, effect, mechanism, grid or scanner, or ``maps``.
+            UserError: an unknown population, effect, mechanism, grid or scanner, ``maps``, or anatomies that are none.
         """
-        recipe = _recipe(request, seed)
+        recipe = _recipe(request, seed, home, progress)
         few = quick and request.per_group is None
         return ensure(replace(recipe, per_group=QUICK) if few else recipe, home, progress)
 
     def open_training(self, request: CohortRequest, home: Path, progress: Progress) -> PhantomCohort:
         """The 400 scans of training controls. They have no disease, so ``effect`` does not change them."""
-        return ensure(_training(request), home, progress)
+        return ensure(_training(request, _anatomies(request, home, progress)), home, progress)
 
     def training_scans(self, grid: str, home: Path) -> DrawnTrainingScans:
         """The same 400 scans, each drawn when it is asked for."""
@@ -61,7 +64,7 @@ class PhantomSource(CohortSource):
         """Write a cohort into a new folder.
 
         Args:
-            request: population, effect, mechanism, grid, scanner, people in each group.
+            request: population, effect, mechanism, grid, scanner, people in each group, anatomies.
             out: a new or empty folder.
             seed: of the people; the training population has its own.
             longitudinal: further visits for half of the people of ``aud``.
@@ -71,14 +74,24 @@ class PhantomSource(CohortSource):
         Raises:
             UserError: as `open`, or the folder is not empty or cannot be written.
         """
-        return make(out, replace(_recipe(request, seed), longitudinal=longitudinal), home, progress)
+        recipe = replace(_recipe(request, seed, home, progress), longitudinal=longitudinal)
+        return make(out, recipe, home, progress)
 
 
-def _training(request: CohortRequest) -> Recipe:
-    return Recipe.training(request.grid, request.scanner or DEFAULT)
+def _anatomies(request: CohortRequest, home: Path | None, progress: Progress) -> tuple[str, ...]:
+    """Keys of the anatomies that are asked for, read into the home folder."""
+    if request.anatomies is None:
+        return ()
+    if home is None:
+        raise UserError("--anatomies: their templates need a home folder: give one with --home")
+    return import_anatomies(Path(request.anatomies).expanduser(), home, progress)
 
 
-def _recipe(request: CohortRequest, seed: int) -> Recipe:
+def _training(request: CohortRequest, anatomies: tuple[str, ...]) -> Recipe:
+    return Recipe.training(request.grid, request.scanner or DEFAULT, anatomies)
+
+
+def _recipe(request: CohortRequest, seed: int, home: Path | None, progress: Progress) -> Recipe:
     refuse_others(request, PhantomSource.options)
     if request.per_group is not None and request.population in FIXED_SIZE:
         msg = (
@@ -86,9 +99,9 @@ def _recipe(request: CohortRequest, seed: int) -> Recipe:
         )
         raise UserError(msg)
     if request.population == "training":
-        return _training(request)
+        return _training(request, _anatomies(request, home, progress))
     default = Recipe()
-    return replace(
+    recipe = replace(
         default,
         population=request.population or default.population,
         effect=request.effect or default.effect,
@@ -98,3 +111,5 @@ def _recipe(request: CohortRequest, seed: int) -> Recipe:
         scanner=request.scanner or default.scanner,
         per_group=default.per_group if request.per_group is None else request.per_group,
     )
+    # Last: a wrong word is told before minutes of work.
+    return replace(recipe, anatomies=_anatomies(request, home, progress))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -17,63 +16,25 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage as ndi
 
-from pcgm_bench.anatomy import DK_NUMBERS
-from pcgm_bench.anatomy import LOBE_NAMES
-from pcgm_bench.anatomy import LOBE_OF
+from pcgm_bench.cohort.phantom.template_fields import CORNER
+from pcgm_bench.cohort.phantom.template_fields import SHAPE
+from pcgm_bench.cohort.phantom.template_fields import Masks
+from pcgm_bench.cohort.phantom.template_fields import Template
+from pcgm_bench.cohort.phantom.template_fields import template_of
 from pcgm_bench.contracts import UserError
 from pcgm_bench.store.closure import code_digest
 from pcgm_bench.store.parts import part_of
 
 DATA = Path(__file__).parent / "data"
-CORNER = np.array([-84.0, -113.0, -79.0])
-"""Lower corner (mm, MNI) of the 168 x 192 x 168 mm box on which the fields are stored, 1 mm apart."""
-SHAPE = (168, 192, 168)
-
 PIAL_LEVEL = 0.75
 """Tissue probability at which cortex ends: high enough to open the sulci that averaging 152 brains has closed."""
-CORTEX_REACH_MM = 5.0
 INSULA_DEEPER_MM = 1.0
 """The insula has no room to grow outwards in the average brain; its white surface is set deeper by this much."""
-LOBE_BLUR_MM = 4.0
 
-
-FIELDS = ("pial", "white", "deep", "below", "texture", "hull", "ventricle", *(f"lobe-{name}" for name in LOBE_NAMES))
-ARRAYS = ("hull", "ventricle", "outward", "fields", "parcel")
-TOGETHER = frozenset({"outward", "fields"})
+ARRAYS = ("hull", "ventricle", "opening", "fields", "parcel")
+TOGETHER = frozenset({"fields"})
 """Arrays whose channels lie together in memory: a look-up at a point reads eight places, and each costs a cache line,
 however many channels it has."""
-
-
-@dataclass(frozen=True, eq=False)
-class Template:
-    """Fields on the 1 mm box, float32 unless said.
-
-    Attributes:
-        hull: ``(1, X, Y, Z)`` signed distance (mm, inside positive) to the outside of the brain.
-        ventricle: ``(1, X, Y, Z)`` signed distance to the ventricles' surface.
-        outward: ``(3, X, Y, Z)`` unit direction away from the ventricles, fading over 12 mm.
-        fields: ``(13, X, Y, Z)``, channels `FIELDS`: signed distances (mm, inside positive) to the pial, the white and
-            the deep grey surface; 1 below the tentorium (cerebellum, brain stem) and 0 above; T1 detail left over after
-            the tissue means, in units of white matter; ``hull`` and ``ventricle`` once more; lobe
-            membership, blurred, adding up to one in cortex.
-        parcel: ``(1, X, Y, Z)`` float32 Desikan-Killiany label of the nearest cortex, 0 where none is within reach.
-        volume: mL inside the hull.
-    """
-
-    hull: np.ndarray
-    ventricle: np.ndarray
-    outward: np.ndarray
-    fields: np.ndarray
-    parcel: np.ndarray
-    volume: float
-
-
-def lobe_of_label(labels: np.ndarray) -> np.ndarray:
-    """Index into `LOBE_NAMES` of Desikan-Killiany labels (1001 ... 2035); -1 for other labels."""
-    table = np.full(1000, -1, np.int8)
-    for region, number in DK_NUMBERS.items():
-        table[number] = LOBE_NAMES.index(LOBE_OF[region])
-    return np.where(labels > 1000, table[labels % 1000], -1)
 
 
 def _nilearn_map(name: str) -> nib.spatialimages.SpatialImage:
@@ -99,14 +60,6 @@ def _boxed(image: nib.spatialimages.SpatialImage) -> np.ndarray:
         source.append(slice(low - start[axis], high - start[axis]))
     out[tuple(target)] = data[tuple(source)]
     return out
-
-
-def signed_distance(mask: np.ndarray, blur: float = 0.7) -> np.ndarray:
-    """Distance (mm) to the mask's surface, positive inside, smoothed over the staircase of voxels."""
-    inside = ndi.distance_transform_edt(mask)
-    outside = ndi.distance_transform_edt(~mask)
-    distance = np.where(mask, inside - 0.5, 0.5 - outside)
-    return ndi.gaussian_filter(distance, blur).astype(np.float32)
 
 
 def _ventricles(hull: np.ndarray, tissue: np.ndarray) -> np.ndarray:
@@ -154,24 +107,29 @@ def load_template(home: Path | None = None) -> Template:
     # The code that builds it, and the data beside that code.
     folder = home / "template" / code_digest(build_template)[:16]
     if not folder.is_dir():
-        template = build_template()
-        part = part_of(folder)
-        part.mkdir(parents=True)
-        arrays = (template.hull, template.ventricle, template.outward, template.fields, template.parcel)
-        for name, array in zip(ARRAYS, arrays, strict=True):
-            kept = np.moveaxis(array, 0, -1) if name in TOGETHER else array
-            np.save(part / f"{name}.npy", np.ascontiguousarray(kept))
-        try:
-            part.rename(folder)
-        except OSError:  # another process was first
-            shutil.rmtree(part)
-    hull, ventricle, outward, fields, parcel = (_kept(folder, name) for name in ARRAYS)
-    return Template(hull, ventricle, outward, fields, parcel, float((hull > 0).sum() / 1000))
+        keep_template(build_template(), folder)
+    return kept_template(folder, is_average=True)
 
 
-def _kept(folder: Path, name: str) -> np.ndarray:
-    array = np.load(folder / f"{name}.npy", mmap_mode="c")
-    return np.moveaxis(array, -1, 0) if name in TOGETHER else array
+def keep_template(template: Template, folder: Path) -> None:
+    """Write a template's arrays into a folder, whole or not at all."""
+    part = part_of(folder)
+    part.mkdir(parents=True)
+    arrays = (template.hull, template.ventricle, template.opening, template.fields, template.parcel)
+    for name, array in zip(ARRAYS, arrays, strict=True):
+        kept = np.moveaxis(array, 0, -1) if name in TOGETHER else array
+        np.save(part / f"{name}.npy", np.ascontiguousarray(kept))
+    try:
+        part.rename(folder)
+    except OSError:  # another process was first
+        shutil.rmtree(part)
+
+
+def kept_template(folder: Path, *, is_average: bool) -> Template:
+    """Read what `keep_template` wrote, memory-mapped and shared between processes."""
+    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in ARRAYS}
+    arrays |= {name: np.moveaxis(arrays[name], -1, 0) for name in TOGETHER}
+    return Template(**arrays, volume=float((arrays["hull"] > 0).sum() / 1000), is_average=is_average)
 
 
 def build_template() -> Template:
@@ -188,39 +146,18 @@ def build_template() -> Template:
     below = _below_tentorium(tissue, labels) & hull
     deep_labels = (labels > 0) & (labels < 1000) & (labels != 16)
     deep = ndi.binary_closing(deep_labels, iterations=1) & ~ventricle
-
-    cortex = labels > 1000
-    distance, nearest = ndi.distance_transform_edt(~cortex, return_indices=True)
-    reach = (distance <= CORTEX_REACH_MM) & ~below
-    parcel = np.where(reach, labels[tuple(nearest)], 0).astype(np.int16)
-    lobe = lobe_of_label(parcel)
-    lobes = np.stack([ndi.gaussian_filter((lobe == k).astype(np.float32), LOBE_BLUR_MM) for k in range(6)])
-    lobes /= np.maximum(lobes.sum(0), 0.3)
-
-    away = signed_distance(ventricle, 2.5)
-    gradient = -np.stack(np.gradient(away))
-    gradient /= np.maximum(np.linalg.norm(gradient, axis=0), 0.5)
-    outward = gradient * np.exp(-((np.minimum(away, 0) / 12.0) ** 2))
-
     means = 0.2 * (1 - np.minimum(tissue, 1)) + 0.66 * grey + 1.0 * white_map
     texture = np.clip(t1 / np.quantile(t1[white_map > 0.95], 0.5) - means, -0.2, 0.2) * hull
-    surface, outside = signed_distance(ventricle), signed_distance(hull)
-    return Template(
-        hull=outside[None],
-        ventricle=surface[None],
-        outward=outward.astype(np.float32),
-        fields=np.stack(
-            [
-                signed_distance((tissue > PIAL_LEVEL) & hull & ~ventricle),
-                signed_distance((white_map > 0.5) & hull) - INSULA_DEEPER_MM * lobes[LOBE_NAMES.index("insula")],
-                signed_distance(deep),
-                ndi.gaussian_filter(below.astype(np.float32), 1.0),
-                texture.astype(np.float32),
-                outside,
-                surface,
-                *lobes.astype(np.float32),
-            ]
+    return template_of(
+        Masks(
+            hull=hull,
+            tissue=(tissue > PIAL_LEVEL) & hull & ~ventricle,
+            white=(white_map > 0.5) & hull,
+            deep=deep,
+            below=below,
+            ventricle=ventricle,
+            parcel=np.where(labels > 1000, labels, 0),
+            texture=texture.astype(np.float32),
         ),
-        parcel=parcel[None].astype(np.float32),
-        volume=float((outside > 0).sum() / 1000),
+        insula_deeper_mm=INSULA_DEEPER_MM,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,21 +14,28 @@ from scipy.spatial.transform import Rotation
 
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.cohort.grid import Grid
-from pcgm_bench.cohort.phantom.template import CORNER
-from pcgm_bench.cohort.phantom.template import FIELDS
-from pcgm_bench.cohort.phantom.template import SHAPE
-from pcgm_bench.cohort.phantom.template import Template
-from pcgm_bench.cohort.phantom.template import lobe_of_label
+from pcgm_bench.cohort.phantom import ventricle_opening
+from pcgm_bench.cohort.phantom.shape_model import FURTHEST
+from pcgm_bench.cohort.phantom.shape_model import load_shape_model
+from pcgm_bench.cohort.phantom.template_fields import CORNER
+from pcgm_bench.cohort.phantom.template_fields import FIELDS
+from pcgm_bench.cohort.phantom.template_fields import SHAPE
+from pcgm_bench.cohort.phantom.template_fields import Template
+from pcgm_bench.cohort.phantom.template_fields import lobe_of_label
+from pcgm_bench.cohort.phantom.velocity import KNOT_MM
+from pcgm_bench.cohort.phantom.velocity import displacement_of
 from pcgm_bench.contracts import UserError
 
 OVERSAMPLING = 2
 """Points per voxel and axis at which occupancies are evaluated before averaging."""
-KNOT_MM = 12.0
 CENTRE = np.array([0.0, -17.0, 5.0], np.float32)
-WARP_MM = (2.2, 0.8)
-"""s.d. (mm) of the coarse and the fine displacement."""
+KNOTS = tuple(round(n / KNOT_MM) for n in SHAPE)
+DETAIL_MM, DETAIL_BLUR = (1.0, 0.8), (2.6, 1.2)
+"""s.d. (mm) and blur (knots) of what the modes of the shape model do not hold: a coarse and a fine random warp."""
+OWN_SHARE = 0.5
+"""A template that is one person's has that person's shape already: it is bent by this share of the modes."""
 SHARES = ((1.0, 1.0), (0.5, 1.0), (0.0, 1.0), (0.0, 0.5), (0.0, 0.0))
-"""Shares of the seed's pose (rotation, stretch) and random warp, tried in turn until a large head fits the grid."""
+"""Shares of the seed's rotation and shape, tried in turn until a large head fits the grid."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +54,41 @@ class Points:
     parcel: np.ndarray
 
 
-def displacement(seed: int, shape: tuple[int, ...], strength: float = 1.0) -> np.ndarray:
-    """Smooth random displacement (mm) on knots 12 mm apart over the box: ``(3, *knots)``, two scales."""
+@dataclass(frozen=True)
+class Shape:
+    """What a person's shape follows from.
+
+    Attributes:
+        seed: of the person.
+        wanted: as in `ShapeModel.draw`; None: any shape.
+        strength: multiplies what is drawn.
+    """
+
+    seed: int
+    wanted: Mapping[str, float] | None = None
+    strength: float = 1.0
+
+    def velocity(self, *, is_average: bool) -> np.ndarray:
+        """Velocity (mm) on `KNOTS`: ``(3, *KNOTS)`` float32.
+
+        ``is_average``: whether the template is the average brain, and not one person's.
+        """
+        model = load_shape_model()
+        rng = np.random.default_rng([self.seed, 12])
+        scores = rng.standard_normal(len(model.modes)) if self.wanted is None else model.draw(rng, self.wanted)
+        modes = np.tensordot(self.strength * np.clip(scores, -FURTHEST, FURTHEST), model.modes, 1)
+        shape = model.mean + modes if is_average else OWN_SHARE * modes
+        return (shape + self.strength * _detail(self.seed)).astype(np.float32)
+
+
+def _detail(seed: int) -> np.ndarray:
+    """Smooth random velocity (mm) on `KNOTS`, at two scales."""
     rng = np.random.default_rng([seed, 11])
-    out = np.zeros((3, *shape))
-    for sd, blur in zip(WARP_MM, (1.3, 0.6), strict=True):
-        noise = ndi.gaussian_filter(rng.standard_normal((3, *(n + 6 for n in shape))), (0, blur, blur, blur))
-        noise = noise[:, 3:-3, 3:-3, 3:-3]
-        out += sd * strength * np.clip(noise / noise.std(), -2.5, 2.5)
+    out = np.zeros((3, *KNOTS))
+    for sd, blur in zip(DETAIL_MM, DETAIL_BLUR, strict=True):
+        noise = ndi.gaussian_filter(rng.standard_normal((3, *(n + 12 for n in KNOTS))), (0, blur, blur, blur))
+        noise = noise[:, 6:-6, 6:-6, 6:-6]
+        out += sd * np.clip(noise / noise.std(), -2.5, 2.5)
     return out
 
 
@@ -86,22 +121,18 @@ def _voxel_points(grid: Grid, voxels: np.ndarray, per_axis: int) -> np.ndarray:
     return (points * np.diag(grid.affine)[:3] + grid.affine[:3, 3]).astype(np.float32)
 
 
+NEAR_VENTRICLES_MM = 36.0
+"""Points further than this from the ventricles are not moved by their opening."""
+
+
 class Warp:
-    """Where in the template a point of the person lies, before the ventricles open: rotation, stretch, random warp.
+    """Where in the template a point of the person lies, before the ventricles open: rotation, then shape."""
 
-    ``pose`` multiplies rotation and stretch.
-    """
-
-    def __init__(self, seed: int, strength: float, pose: float = 1.0) -> None:
-        rng = np.random.default_rng([seed, 5])
-        angles = pose * np.clip(rng.normal(0, 1.5, 3), -3, 3)
-        stretch = np.exp(pose * np.clip(rng.normal(0, 0.025, 3), -0.05, 0.05))
-        stretch /= np.prod(stretch) ** (1 / 3)
-        self.linear = Rotation.from_euler("xyz", angles, degrees=True).as_matrix() / stretch
-        knots = tuple(int(np.ceil(n / KNOT_MM)) + 1 for n in SHAPE)
-        # Cubic interpolation to 3 mm, an axis at a time: a matrix product each.
-        x, y, z = (ndi.zoom(np.eye(n), (4, 1), order=3, grid_mode=True, mode="nearest") for n in knots)
-        field = np.einsum("ai,bj,ck,dijk->dabc", x, y, z, displacement(seed, knots, strength), optimize=True)
+    def __init__(self, seed: int, velocity: np.ndarray, pose: float = 1.0) -> None:
+        """``velocity`` from `Shape`; ``pose`` multiplies the rotation."""
+        angles = pose * np.clip(np.random.default_rng([seed, 5]).normal(0, 1.5, 3), -3, 3)
+        self.linear = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+        field = displacement_of(torch.from_numpy(velocity)[None])[0].numpy()
         # The three components together in memory, for `_at`.
         self.field = np.moveaxis(np.ascontiguousarray(np.moveaxis(field, 0, -1), np.float32), -1, 0)
 
@@ -109,10 +140,10 @@ class Warp:
         """Template positions (mm) of the points ``(N, 3)`` of a head ``scale`` times the template's."""
         # Not a BLAS call: its threads cost more than this product, and fight those of a second process.
         out = np.einsum("nk,kj->nj", positions - CENTRE, (self.linear / scale).astype(np.float32)) + CENTRE
-        return out + _at(self.field, _places(positions, self.field.shape[1:], KNOT_MM / 4)).T
+        return out + _at(self.field, _places(out, KNOTS, KNOT_MM)).T
 
 
-def place(template: Template, grid: Grid, seed: int, icv: float, ventricles: float, strength: float) -> Points:
+def place(template: Template, grid: Grid, shape: Shape, icv: float, ventricles: float) -> Points:
     """Warp a person into place: head size exact, ventricles opened to near their volume.
 
     A large head that would touch the border lies straighter, and is stretched and bent less, than its seed says.
@@ -123,8 +154,9 @@ def place(template: Template, grid: Grid, seed: int, icv: float, ventricles: flo
     voxels = np.argwhere(np.ones(grid.shape, bool)).astype(np.float32)
     voxel_ml = float(np.prod(np.diag(grid.affine)[:3])) / 1000
     centres = _voxel_points(grid, voxels, 1)
+    velocity = shape.velocity(is_average=template.is_average)
     for pose, bend in SHARES:
-        warp = Warp(seed, bend * strength, pose)
+        warp = Warp(shape.seed, bend * velocity, pose)
         scale = (icv / template.volume) ** (1 / 3)
         for _ in range(3):
             hull = _sample(template.hull, warp(centres, scale))[0]
@@ -147,19 +179,21 @@ def place(template: Template, grid: Grid, seed: int, icv: float, ventricles: flo
 
 
 def _open_ventricles(template: Template, where: np.ndarray, point_ml: float, target: float) -> np.ndarray:
-    """Push tissue away from the ventricles by s * outward, s by bisection on the points near them."""
-    close = _sample(template.ventricle, where)[0] > -16
+    """Push tissue away from the ventricles until they hold ``target`` mL, or as far as `ventricle_opening` goes."""
+    close = _sample(template.ventricle, where)[0] > -NEAR_VENTRICLES_MM
     inner = where[close]
-    direction = _sample(template.outward, inner).T
+    places = _places(inner, template.opening.shape[2:], ventricle_opening.SPACING_MM)
 
     @cache
-    def volume(s: float) -> float:
-        return float(np.clip(_sample(template.ventricle, inner - s * direction)[0] + 0.5, 0, 1).sum()) * point_ml
+    def opened(amount: float) -> np.ndarray:
+        return inner + _at(ventricle_opening.displacement(template.opening, amount), places).T
 
-    low, high = -3.0, 9.0
-    s = high if volume(high) < target else low if volume(low) > target else float(
-        brentq(lambda s: volume(s) - target, low, high, xtol=0.1)
-    )  # fmt: skip
+    def excess(amount: float) -> float:
+        distance = _sample(template.ventricle, opened(amount))[0]
+        return float(np.clip(distance + 0.5, 0, 1).sum()) * point_ml - target
+
+    low, high = float(ventricle_opening.LEVELS[0]), float(ventricle_opening.LEVELS[-1])
+    amount = high if excess(high) < 0 else low if excess(low) > 0 else float(brentq(excess, low, high, xtol=0.02))
     out = where.copy()
-    out[close] = inner - s * direction
+    out[close] = opened(amount)
     return out

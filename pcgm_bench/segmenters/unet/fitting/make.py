@@ -22,12 +22,15 @@ from pcgm_bench.cohort.phantom.render import render
 from pcgm_bench.contracts import Scan
 from pcgm_bench.segmenters.unet.atlas import ATLAS
 from pcgm_bench.segmenters.unet.calibration import CALIBRATION
+from pcgm_bench.segmenters.unet.fitting.anatomy_templates import keep_anatomies
 from pcgm_bench.segmenters.unet.fitting.average_atlas import make_atlas
 from pcgm_bench.segmenters.unet.fitting.average_atlas import save_atlas
 from pcgm_bench.segmenters.unet.fitting.fit_calibration import fit_calibration
 from pcgm_bench.segmenters.unet.fitting.train import CHECKPOINT
 from pcgm_bench.segmenters.unet.fitting.train import Settings
 from pcgm_bench.segmenters.unet.fitting.train import train
+from pcgm_bench.segmenters.unet.fitting.training_pairs import PERSON
+from pcgm_bench.segmenters.unet.fitting.training_pairs import STRANGER
 from pcgm_bench.segmenters.unet.fitting.training_pairs import Pair
 from pcgm_bench.segmenters.unet.fitting.training_pairs import make_pairs
 from pcgm_bench.segmenters.unet.segmenter import UNetSegmenter
@@ -36,7 +39,7 @@ from pcgm_bench.segmenters.unet.weight_files import NETWORK
 CALIBRATED = (*CHANNELS[1:], "head_size")
 
 
-RECIPE = 2
+RECIPE = 3
 """Raised when the material or the network changes: what an older recipe left in the folder is not gone on with."""
 
 
@@ -60,11 +63,11 @@ def volumes_with_head(volumes: dict[str, float], head: float) -> dict[str, float
 
 
 def calibrate(out: Path, pairs: list[Pair], device: str) -> None:
-    """Fit the calibration on pictures of the training people, strangers left out, and write ``calibration.json``."""
+    """Fit the calibration on pictures of the training material, strangers left out, and write ``calibration.json``."""
     segmenter = UNetSegmenter(out, raw=True, device=device)
     measured, true = [], []
     for k, pair in enumerate(pairs):
-        if pair.strange:
+        if pair.kind == STRANGER:
             continue
         read, made = [], []
         for state in range(2):
@@ -79,11 +82,21 @@ def calibrate(out: Path, pairs: list[Pair], device: str) -> None:
     (out / CALIBRATION).write_text(json.dumps(asdict(fit_calibration(measured, true)), indent=1) + "\n")
 
 
+def show(what: str, done: int, total: int) -> None:
+    """Progress on one line."""
+    print(f"{what} {done}/{total}", end="\r", flush=True)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="folder for the weights, the atlas and the calibration")
     parser.add_argument("--work", type=Path, default=Path("segmenter-work"), help="pairs and checkpoints; work resumes")
+    parser.add_argument(
+        "--anatomies", type=Path, nargs="*", default=[], help="label maps of real brains (FreeSurfer's numbers)"
+    )
+    parser.add_argument("--start", type=Path, default=None, help="weights to start from (segmenter.safetensors)")
+    parser.add_argument("--steps", type=int, default=Settings.steps, help="of the optimiser, at most")
     parser.add_argument("--minutes", type=float, default=Settings.minutes, help="training time on two cores")
     parser.add_argument("--seed", type=int, default=Settings.seed, help="of the first weights and the pictures")
     parser.add_argument("--device", default=Settings.device, help="where the network is trained: cpu or cuda")
@@ -91,11 +104,13 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     work, training = options.work, options.work / f"training-{RECIPE}"
-    pairs = make_pairs(work / f"pairs-{RECIPE}", work, lambda what, k, n: print(f"{what} {k}/{n}", end="\r"))
+    anatomies = keep_anatomies(options.anatomies, work / "anatomies", work, show)
+    pairs = make_pairs(work / f"pairs-{RECIPE}", work, anatomies, show)
     training.mkdir(parents=True, exist_ok=True)
-    atlas = make_atlas(pair for pair in pairs if not pair.strange)
+    atlas = make_atlas(pair for pair in pairs if pair.kind == PERSON)
     save_atlas(atlas, training / ATLAS)
-    train(pairs, atlas, training, Settings(minutes=options.minutes, seed=options.seed, device=options.device))
+    settings = Settings(options.minutes, options.steps, options.seed, device=options.device, start=options.start)
+    train(pairs, atlas, training, settings)
     export(training, options.out)
     calibrate(options.out, pairs, options.device)
 

@@ -6,14 +6,51 @@ tissue is and how much, and nothing about how one scanner or one generator draws
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from pcgm_bench.anatomy import CHANNELS
+from pcgm_bench.anatomy import TISSUES
 
+THICK_SLICES = 0.1
+"""Share of the pictures that are made of thick slices."""
+BIAS, UNEVEN = 0.12, 0.06
+"""Largest s.d. of the log shading, and of the log of a tissue's own differences from place to place."""
+_WHITE, _CORTEX = CHANNELS.index("white_matter"), len(TISSUES)
 _DETAIL = torch.tensor([{"white_matter": 0.5, "deep_grey": 1.0, "cerebellum_brainstem": 1.3}.get(c, 0.0)
                         for c in CHANNELS])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a mask leaves of a head.
+
+    Attributes:
+        mask: ``(X, Y, Z)``, share of a voxel inside the mask; None: the mask is the brain's own outline.
+        outside: ``(X, Y, Z)``, intensity of what lies around the brain, before the mask.
+    """
+
+    mask: Tensor | None
+    outside: Tensor
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What two states of one person share in a picture.
+
+    Attributes:
+        means: ``(12,)``, intensity of every channel.
+        bias: ``(6, 6, 6)``, log of the shading.
+        uneven: ``(2, 8, 8, 8)``, log of how white matter and cortex differ from place to place (real cortex is
+            brighter where it holds more myelin).
+    """
+
+    means: Tensor
+    bias: Tensor
+    uneven: Tensor
 
 
 def uniform(generator: torch.Generator, low: float, high: float, *size: int) -> Tensor:
@@ -32,24 +69,49 @@ def tissue_means(generator: torch.Generator) -> Tensor:
     return torch.stack([torch.zeros(()), csf, ventricles, white, deep, below, *([grey] * 6)])
 
 
-def picture(fractions: Tensor, texture: Tensor, generator: torch.Generator, means: Tensor, bias_seed: Tensor) -> Tensor:
-    """One image ``(X, Y, Z)`` of ``fractions`` ``(12, X, Y, Z)``.
+def scene(generator: torch.Generator) -> Scene:
+    """A random one."""
+    bias = BIAS * torch.randn(6, 6, 6, generator=generator) * torch.rand((), generator=generator)
+    strength = uniform(generator, 0.0, UNEVEN, 2)[:, None, None, None]
+    uneven = strength * torch.randn(2, 8, 8, 8, generator=generator)
+    return Scene(tissue_means(generator), bias, uneven)
 
-    ``means`` and ``bias_seed`` (a coarse random field ``(6, 6, 6)``) are handed in so that two states of one person can
-    share them; noise and blur come from ``generator``.
-    """
-    image = torch.tensordot(means, fractions, 1)
+
+def picture(
+    fractions: Tensor, texture: Tensor, generator: torch.Generator, scene: Scene, around: Surroundings
+) -> Tensor:
+    """One image ``(X, Y, Z)`` of ``fractions`` ``(12, X, Y, Z)``; noise and blur come from ``generator``."""
+    size = tuple(fractions.shape[1:])
+    white, cortex = functional.interpolate(scene.uneven[None], size=size, mode="trilinear")[0].exp()
+    level = scene.means[:, None, None, None].expand(-1, *size).clone()
+    level[_WHITE] *= white
+    level[_CORTEX:] *= cortex
+    image = (level * fractions).sum(0)
     gain = uniform(generator, 0.0, 1.6, 1)[0]
     image = image + gain * torch.tensordot(_DETAIL, fractions, 1) * texture
-    bias = functional.interpolate(bias_seed[None, None], fractions.shape[1:], mode="trilinear")[0, 0]
+    image = image + fractions[0] * around.outside
+    bias = functional.interpolate(scene.bias[None, None], size=size, mode="trilinear")[0, 0]
     image = image * torch.exp(bias)
     sigma = float(uniform(generator, 0.0, 0.45, 1)[0])
     if torch.rand((), generator=generator) < 0.3:
         image = smooth(image, sigma)
+    if torch.rand((), generator=generator) < THICK_SLICES:
+        image = thick_slices(image, generator)
     noise = float(uniform(generator, 0.005, 0.05, 1)[0])
     real, imaginary = (noise * torch.randn(image.shape, generator=generator) for _ in range(2))
-    inside = fractions[0] < float(uniform(generator, 0.6, 0.999, 1)[0])
-    return torch.hypot(image + real, imaginary) * inside
+    image = torch.hypot(image + real, imaginary)
+    if around.mask is not None:
+        return image * around.mask
+    return image * (fractions[0] < float(uniform(generator, 0.6, 0.999, 1)[0]))
+
+
+def thick_slices(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Slices of 4 to 6 mm along a random axis, back on voxels of 3 mm."""
+    axis = int(torch.randint(3, (), generator=generator))
+    size = list(image.shape)
+    size[axis] = round(size[axis] * 3.0 / float(uniform(generator, 4.0, 6.0, 1)[0]))
+    coarse = functional.interpolate(image[None, None], size=size, mode="area")
+    return functional.interpolate(coarse, size=tuple(image.shape), mode="trilinear")[0, 0]
 
 
 def smooth(image: Tensor, sigma: float) -> Tensor:

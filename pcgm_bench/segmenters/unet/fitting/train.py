@@ -8,14 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
+from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.precision import bf16_pays
 from pcgm_bench.segmenters.unet.atlas import Atlas
 from pcgm_bench.segmenters.unet.fitting.losses import loss_of
 from pcgm_bench.segmenters.unet.fitting.losses import volume_weight
+from pcgm_bench.segmenters.unet.fitting.stripping import surroundings
 from pcgm_bench.segmenters.unet.fitting.synthesis import picture
-from pcgm_bench.segmenters.unet.fitting.synthesis import tissue_means
+from pcgm_bench.segmenters.unet.fitting.synthesis import scene
 from pcgm_bench.segmenters.unet.fitting.training_pairs import Pair
 from pcgm_bench.segmenters.unet.network import Reading
 from pcgm_bench.segmenters.unet.network import build
@@ -25,6 +28,9 @@ from pcgm_bench.segmenters.unet.normalisation import normalise
 
 MOVE_RATE = 0.25
 """Learning rate of the network's last move, which has no norms, as a share of the others'."""
+_WHITE = CHANNELS.index("white_matter")
+SAME_MASK = 0.5
+"""Share of the pairs whose two states are stripped alike; in the others the mask must not pass for a change."""
 SHOW_EVERY = 50
 """Steps between lines of the loss log."""
 CHECKPOINT = "checkpoint.pt"
@@ -41,6 +47,7 @@ class Settings:
         peak: largest learning rate.
         save_every: steps between checkpoints.
         device: where the network is trained.
+        start: weights to start from; None: random ones.
     """
 
     minutes: float = 45.0
@@ -49,6 +56,7 @@ class Settings:
     peak: float = 4e-3
     save_every: int = 250
     device: str = "cpu"
+    start: Path | None = None
 
     def rate(self, step: int, progress: float) -> float:
         """Learning rate: 100 steps of warm-up, then half a cosine over the training."""
@@ -62,6 +70,8 @@ class Run:
         torch.manual_seed(settings.seed)
         self.settings = settings
         self.net = build(atlas).to(settings.device)
+        if settings.start is not None:
+            self.net.load_state_dict({key: value.float() for key, value in load_file(settings.start).items()})
         self.average = {key: value.clone() for key, value in self.net.state_dict().items()}
         moving = list(self.net.refinement.parameters())
         others = [value for key, value in self.net.named_parameters() if not key.startswith("refinement.")]
@@ -121,7 +131,14 @@ def batch(pair: Pair, generator: torch.Generator) -> tuple[Tensor, Tensor, Tenso
     fractions = torch.from_numpy(pair.fractions).float() / 255
     texture = torch.from_numpy(pair.texture.astype(np.float32))
     place = torch.from_numpy(pair.place.astype(np.float32))
-    box = window(fractions[:, 0].amin(0) < 0.98)
+    drawn = scene(generator)
+    around = [surroundings(f, drawn.means[_WHITE], generator) for f in fractions]
+    if torch.rand((), generator=generator) < SAME_MASK:
+        around[1] = around[0]
+    images = torch.stack(
+        [picture(f, t, generator, drawn, a) for f, t, a in zip(fractions, texture, around, strict=True)]
+    )
+    box = window((images > 0.02).any(0) | (fractions[:, 0].amin(0) < 0.98))
     jitter = torch.randint(-2, 3, (3,), generator=generator).tolist()
     crop: list[slice] = []
     for cut, move, side in zip(box, jitter, texture.shape[1:], strict=True):
@@ -129,13 +146,8 @@ def batch(pair: Pair, generator: torch.Generator) -> tuple[Tensor, Tensor, Tenso
         start = min(max(cut.start + move, 0), side - size)
         crop.append(slice(start, start + size))
     x, y, z = crop
-    fractions, texture, place = (v[..., x, y, z] for v in (fractions, texture, place))
-    means = tissue_means(generator)
-    bias = 0.12 * torch.randn(6, 6, 6, generator=generator) * torch.rand((), generator=generator)
-    images = torch.stack(
-        [normalise(picture(f, t, generator, means, bias)) for f, t in zip(fractions, texture, strict=True)]
-    )
-    return images[:, None], fractions, place
+    normal = torch.stack([normalise(image) for image in images])
+    return normal[:, None, x, y, z], fractions[..., x, y, z], place[..., x, y, z]
 
 
 def train(pairs: list[Pair], atlas: Atlas, folder: Path, settings: Settings, stop_after: int | None = None) -> None:

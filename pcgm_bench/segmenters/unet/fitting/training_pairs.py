@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.cohort.grid import grid as grid_called
+from pcgm_bench.cohort.phantom.anatomies import built_in_places
 from pcgm_bench.cohort.phantom.anatomy import Anatomy
 from pcgm_bench.cohort.phantom.anatomy import placed
 from pcgm_bench.cohort.phantom.anatomy import shape
 from pcgm_bench.cohort.phantom.population import planned_volumes
+from pcgm_bench.cohort.phantom.population import wanted_shape
 from pcgm_bench.cohort.phantom.roster import TRAINING_SEED
 from pcgm_bench.cohort.phantom.roster import training_controls
-from pcgm_bench.cohort.phantom.surfaces import Surfaces
+from pcgm_bench.cohort.phantom.template import kept_template
 from pcgm_bench.cohort.phantom.template import load_template
+from pcgm_bench.cohort.phantom.warp import Shape
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import UserError
 from pcgm_bench.process import WatchedContext
+from pcgm_bench.segmenters.unet.fitting.anatomy_templates import VELOCITY
 
 THINNING = (-0.13, 0.08)
 """Range of the log-change of each lobe between a person's two states."""
 STRANGE = (-0.15, 0.12)
 VENTRICLE_RANGE_ML = (3.5, 110.0)
+PERSON, STRANGER, REAL = "person", "stranger", "real"
+PAIRS_EACH = 30
+"""Pairs of every real anatomy."""
 
 
 @dataclass
@@ -38,8 +48,8 @@ class Pair:
     labels: np.ndarray
     texture: np.ndarray
     place: np.ndarray
-    strange: bool = False
-    """Warped more strongly than people are."""
+    kind: str = "person"
+    """`PERSON`: a training control of the phantom; `STRANGER`: the same, warped more; `REAL`: from a label map."""
 
 
 def _stack(states: list[Anatomy]) -> dict[str, np.ndarray]:
@@ -50,13 +60,12 @@ def _stack(states: list[Anatomy]) -> dict[str, np.ndarray]:
     }
 
 
-def _place(surfaces: Surfaces, shape: tuple[int, ...]) -> np.ndarray:
+def _place(voxel: np.ndarray, where: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Mean template position (mm) of every voxel's points: ``(3, X, Y, Z)`` float16, NaN away from the head."""
-    points = surfaces.points
     size = int(np.prod(shape))
-    count = np.bincount(points.voxel, minlength=size)
+    count = np.bincount(voxel, minlength=size)
     with np.errstate(invalid="ignore"):
-        axes = [np.bincount(points.voxel, points.where[:, axis], size) / count for axis in range(3)]
+        axes = [np.bincount(voxel, where[:, axis], size) / count for axis in range(3)]
     return np.stack(axes).reshape(3, *shape).astype(np.float16)
 
 
@@ -66,28 +75,48 @@ def _states(home: Path, index: int, *, strange: bool) -> tuple[list[Anatomy], np
     planned = planned_volumes(visit.person, visit.number, visit.years, "null")
     rng = np.random.default_rng([TRAINING_SEED, 99, index, strange])
     grid = grid_called("3mm")
-    size, strength, seed = (
-        (rng.uniform(0.88, 1.0), 1.5, visit.person.seed + 17) if strange else (1, 1, visit.person.seed)
-    )
+    wanted = wanted_shape(visit.person)
+    form, size = Shape(visit.person.seed, wanted), 1.0
+    if strange:
+        form, size = Shape(visit.person.seed + 17, None, 1.5), rng.uniform(0.88, 1.0)
     ventricles = planned["ventricles"] * (np.exp(rng.normal(0.2, 0.35)) if strange else 1.0)
     ventricles = float(np.clip(ventricles, *VENTRICLE_RANGE_ML))
-    surfaces = placed(load_template(home), grid, seed, visit.person.icv * size, ventricles, strength)
+    surfaces = placed(load_template(home), grid, form, visit.person.icv * size, ventricles)
     ranges = [STRANGE if strange else (0.0, 0.0), THINNING]
     # Lobes scale with a smaller head, so that cortex keeps a possible thickness.
     base = {lobe: volume * size**0.85 for lobe, volume in planned.items()}
     states = [shape(surfaces, grid, {k: v * np.exp(rng.uniform(*r)) for k, v in base.items()}) for r in ranges]
-    return states, _place(surfaces, grid.shape)
+    return states, _place(surfaces.points.voxel, surfaces.points.where, grid.shape)
 
 
-def _write(job: tuple[Path, Path, int, bool]) -> str:
-    import torch
+def _states_of_anatomy(folder: Path, index: int) -> tuple[list[Anatomy], np.ndarray]:
+    """Two states of a real anatomy, bent and resized: its own cortex, thinned or thickened at random."""
+    template, velocity = kept_template(folder, is_average=False), np.load(folder / VELOCITY)
+    rng = np.random.default_rng([TRAINING_SEED, 98, index])
+    grid = grid_called("3mm")
+    icv = float(np.exp(rng.normal(np.log(1380), 0.1)))
+    natural = (template.ventricle > 0).sum() / 1000 / template.volume * icv
+    ventricles = float(np.clip(natural * np.exp(rng.normal(0, 0.35)), *VENTRICLE_RANGE_ML))
+    surfaces = placed(template, grid, Shape(int(rng.integers(2**31))), icv, ventricles)
+    lobes = surfaces.lobe_volumes(*surfaces.edges(np.zeros(6), np.zeros(6)))
+    states = []
+    for _ in range(2):
+        planned = {lobe: v * np.exp(rng.uniform(*STRANGE)) for lobe, v in zip(LOBE_NAMES, lobes, strict=True)}
+        states.append(shape(surfaces, grid, planned))
+    there = built_in_places(surfaces.points.where, velocity)
+    return states, _place(surfaces.points.voxel, there, grid.shape)
 
+
+def _write(job: tuple[Path, Path, str, int, Path | None]) -> str:
     torch.set_num_threads(1)
-    folder, home, index, strange = job
-    path = folder / f"{index:03d}{'s' if strange else ''}.npz"
+    folder, home, kind, index, anatomy = job
+    path = folder / f"{kind}{index:03d}.npz"
     if not path.exists():
         try:
-            states, place_ = _states(home, index, strange=strange)
+            if anatomy is None:
+                states, place_ = _states(home, index, strange=kind == STRANGER)
+            else:
+                states, place_ = _states_of_anatomy(anatomy, index)
             arrays = {**_stack(states), "place": place_}
         except UserError as error:  # a thinning that this head cannot have: the material does without it
             return f"{path.stem}: {error}"
@@ -97,24 +126,30 @@ def _write(job: tuple[Path, Path, int, bool]) -> str:
     return ""
 
 
-def make_pairs(folder: Path, home: Path, progress: Progress) -> list[Pair]:
-    """The training pairs, made in two processes where they are not there yet (6 minutes with AVX-512, 4 GB).
+def make_pairs(folder: Path, home: Path, anatomies: Sequence[Path], progress: Progress) -> list[Pair]:
+    """The training pairs, made in two processes where they are not there yet (10 minutes with AVX-512, 6 GB).
 
     Args:
         folder: where to keep them; interrupted work goes on.
         home: keeps the phantom's template.
+        anatomies: folders of `anatomy_templates.keep_anatomies`.
         progress: told (what, done, total).
     """
     folder.mkdir(parents=True, exist_ok=True)
     count = len(training_controls())
-    jobs = [(folder, home, i, False) for i in range(count)] + [(folder, home, i, True) for i in range(0, count, 4)]
+    jobs: list[tuple[Path, Path, str, int, Path | None]] = [(folder, home, PERSON, i, None) for i in range(count)]
+    jobs += [(folder, home, STRANGER, i, None) for i in range(0, count, 4)]
+    for number, anatomy in enumerate(anatomies):
+        jobs += [(folder, home, REAL, PAIRS_EACH * number + i, anatomy) for i in range(PAIRS_EACH)]
     load_template(home)
     with ProcessPoolExecutor(2, WatchedContext()) as pool:
-        for done, _ in enumerate(pool.map(_write, jobs, chunksize=4)):
+        for done, fault in enumerate(pool.map(_write, jobs, chunksize=4)):
+            if fault:
+                print(fault, flush=True)
             progress("make training pairs", done + 1, len(jobs))
     pairs = []
     for path in sorted(path for path in folder.glob("*.npz") if ".part" not in path.name):
         with np.load(path) as stored:
             arrays = {name: stored[name] for name in ("fractions", "labels", "texture", "place")}
-        pairs.append(Pair(**arrays, strange=path.stem.endswith("s")))
+        pairs.append(Pair(**arrays, kind=path.stem[:-3]))
     return pairs

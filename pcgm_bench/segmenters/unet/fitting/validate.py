@@ -19,8 +19,10 @@ from pcgm_bench.cohort.phantom.anatomy import Anatomy
 from pcgm_bench.cohort.phantom.anatomy import placed
 from pcgm_bench.cohort.phantom.anatomy import shape
 from pcgm_bench.cohort.phantom.population import planned_volumes
+from pcgm_bench.cohort.phantom.population import wanted_shape
 from pcgm_bench.cohort.phantom.roster import aud_study
 from pcgm_bench.cohort.phantom.template import load_template
+from pcgm_bench.cohort.phantom.warp import Shape
 from pcgm_bench.segmenters.unet.fitting.make import scan_of
 from pcgm_bench.segmenters.unet.segmenter import UNetSegmenter
 
@@ -35,7 +37,7 @@ def states(home: Path | None, seed: int, people: int) -> list[tuple[int, list[An
     for number, visit in enumerate(aud_study(seed, -(-people // 2))[:people]):
         planned = planned_volumes(visit.person, 0, 0.0, "null")
         who = visit.person
-        surfaces = placed(load_template(home), grid, who.seed, who.icv, planned["ventricles"])
+        surfaces = placed(load_template(home), grid, Shape(who.seed, wanted_shape(who)), who.icv, planned["ventricles"])
         rng = np.random.default_rng([seed, 31, number])
         plans = [planned]
         for _ in range(2):

@@ -1,0 +1,90 @@
+"""What the segmenter is trained on: pictures of known brains, stripped in many ways."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pcgm_bench.anatomy import CHANNELS
+from pcgm_bench.segmenters.unet.fitting import stripping
+from pcgm_bench.segmenters.unet.fitting.stripping import surroundings
+from pcgm_bench.segmenters.unet.fitting.synthesis import Surroundings
+from pcgm_bench.segmenters.unet.fitting.synthesis import picture
+from pcgm_bench.segmenters.unet.fitting.synthesis import scene
+from pcgm_bench.segmenters.unet.fitting.synthesis import thick_slices
+from pcgm_bench.segmenters.unet.normalisation import normalise
+
+SIDE = 40
+WHITE, FLUID, CORTEX = CHANNELS.index("white_matter"), CHANNELS.index("csf"), CHANNELS.index("frontal")
+
+
+def brain() -> torch.Tensor:
+    """A ball: ventricles in the middle, white matter, cortex, fluid, nothing outside."""
+    radius = torch.from_numpy(np.linalg.norm(np.indices((SIDE, SIDE, SIDE)) - SIDE / 2, axis=0))
+    fractions = torch.zeros(len(CHANNELS), SIDE, SIDE, SIDE)
+    shells = ((CHANNELS.index("ventricles"), 7), (WHITE, 11), (CORTEX, 13), (FLUID, 15))
+    inner = 0
+    for channel, outer in shells:
+        fractions[channel] += ((radius >= inner) & (radius < outer)).float()
+        inner = outer
+    fractions[0] = 1 - fractions.sum(0)
+    return fractions
+
+
+def seed(number: int) -> torch.Generator:
+    return torch.Generator().manual_seed(number)
+
+
+def masks(share: str, monkeypatch: pytest.MonkeyPatch) -> list[Surroundings]:
+    exact, tight = {"exact": (1.0, 0.0), "tight": (0.0, 1.0), "loose": (0.0, 0.0)}[share]
+    monkeypatch.setattr(stripping, "EXACT", exact)
+    monkeypatch.setattr(stripping, "TIGHT", tight)
+    return [surroundings(brain(), torch.tensor(1.0), seed(k)) for k in range(12)]
+
+
+def test_an_exact_mask_is_the_brains_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all(around.mask is None for around in masks("exact", monkeypatch))
+
+
+def test_a_tight_mask_takes_fluid_and_no_tissue(monkeypatch: pytest.MonkeyPatch) -> None:
+    fractions = brain()
+    kept = [around.mask for around in masks("tight", monkeypatch)]
+    assert all(mask is not None and float(mask[fractions[WHITE] + fractions[CORTEX] > 0].min()) == 1 for mask in kept)
+    assert sum(float(mask[fractions[FLUID] > 0].mean()) < 0.9 for mask in kept if mask is not None) > 6
+
+
+def test_a_loose_mask_leaves_in_what_lies_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    fractions = brain()
+    for k, around in enumerate(masks("loose", monkeypatch)):
+        assert around.mask is not None
+        assert float(around.mask.sum()) > float((1 - fractions[0]).sum())
+        image = picture(fractions, torch.zeros(SIDE, SIDE, SIDE), seed(k), scene(seed(k)), around)
+        assert float(image[(fractions[0] > 0) & (around.mask > 0.5)].mean()) > 0.02
+
+
+def test_the_levels_of_tissues_do_not_depend_on_the_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    fractions, flat = brain(), torch.zeros(SIDE, SIDE, SIDE)
+    around = {share: masks(share, monkeypatch)[1] for share in ("exact", "tight", "loose")}
+    levels = {}
+    for share, mask in around.items():
+        image = normalise(picture(fractions, flat, seed(3), scene(seed(3)), mask))
+        levels[share] = [float(image[fractions[channel] > 0].mean()) for channel in (WHITE, CORTEX)]
+    assert levels["tight"] == pytest.approx(levels["exact"], abs=0.1)
+    assert levels["loose"] == pytest.approx(levels["exact"], abs=0.1)
+
+
+def test_thick_slices_keep_the_mean_and_blur_one_axis() -> None:
+    image = torch.rand(24, 24, 24, generator=seed(1))
+    blurred = thick_slices(image, seed(2))
+    assert float(blurred.mean()) == pytest.approx(float(image.mean()), abs=0.01)
+    steps = [float((blurred.diff(dim=axis) ** 2).mean() / (image.diff(dim=axis) ** 2).mean()) for axis in range(3)]
+    assert min(steps) < 0.5 * max(steps)
+
+
+def test_a_picture_is_a_function_of_its_seed() -> None:
+    fractions, flat = brain(), torch.zeros(SIDE, SIDE, SIDE)
+    around = Surroundings(None, flat)
+    one, same, other = (picture(fractions, flat, seed(k), scene(seed(k)), around) for k in (5, 5, 6))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
