@@ -62,6 +62,12 @@ METRICS = {
     "minimality": "minimality:Minimality",
     "minimality-voxels": "minimality:MinimalityVoxels",
     "dose-response": "dose_response:DoseResponse",
+    "change-correlation": "change_map:ChangeCorrelation",
+    "change-error": "change_map:ChangeError",
+    "band-share": "band_share:BandShare",
+    "parcel-recovery": "parcel_recovery:ParcelRecovery",
+    "grey-level-drift": "grey_level_drift:GreyLevelDrift",
+    "patch-distance": "patch_distance:PatchDistance",
 }
 DRIFTED = "composition x 10, %"
 TOY_SEGMENTER = Plugin("segmenters", "toy", "fakes_regions:RegionSegmenter", "toys", "1")
