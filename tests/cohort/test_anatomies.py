@@ -72,12 +72,17 @@ def test_an_anatomy_that_is_too_small_is_not_dealt_and_named_when_there_is_no_ot
     for key in KEYS:
         know(tmp_path, key, small if key == "map1" else ROOMY)
     recipe = Recipe(seed=14, anatomies=KEYS)
+    who = recipe.visits()[0].person
+    share = planned_volumes(who, 0, 0.0, "null")["insula"] / who.icv
+    know(tmp_path, "tight", {**ROOMY, "insula": share * 1.01})
+    assert anatomy_key(replace(recipe, anatomies=("tight",)), who, tmp_path) == "tight"
+    assert anatomy_key(replace(recipe, anatomies=("a", "tight", "b", "map3")), who, tmp_path) == "map3"
     assert {anatomy_key(recipe, visit.person, tmp_path) for visit in recipe.visits()} == {"map3"}
     message = (
         r"sub-aud000: none of 1 anatomies .* map1\.mgz comes closest, with \d.\d mL of the \d+.\d mL of the insula"
     )
     with pytest.raises(UserError, match=message):
-        template_for(replace(recipe, anatomies=("map1",)), recipe.visits()[0].person, tmp_path)
+        template_for(replace(recipe, anatomies=("map1",)), who, tmp_path)
 
 
 def test_anatomies_of_another_home_are_asked_for(tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ def anatomy_of(recipe: Recipe, visit: Visit, do: Intervention, home: Path | None
     if recipe.mechanism == "mixed" and (who.diagnosis == CASE or asked):
         healthy = planned_volumes(who.under({"diagnosis": CONTROL}), visit.number, years, recipe.effect)
     # The form is the factual person's, whatever ``do`` sets.
-    surfaces = _placed(recipe, home, visit.person, planned["ventricles"])
     try:
+        surfaces = _placed(recipe, home, visit.person, planned["ventricles"])
         return shape(surfaces, grid_called(recipe.grid), planned, healthy)
     except UserError as error:
         where = f" of {anatomy_file(recipe, visit.person, home)}" if recipe.anatomies else ""

@@ -18,8 +18,8 @@ from pcgm_bench.cohort.phantom.template_fields import Template
 from pcgm_bench.contracts import UserError
 
 MARGIN = 0.95
-"""A person's cortex is planned to fill this share, at most, of what an anatomy can hold: bending a brain changes that
-by a few per cent."""
+"""A person gets an anatomy of which their cortex fills this share at most, where there is one: bending a brain changes
+what it can hold by a few per cent."""
 
 
 def template_for(recipe: Recipe, who: Person, home: Path | None) -> Template:
@@ -66,8 +66,10 @@ def anatomy_key(recipe: Recipe, who: Person, home: Path | None) -> str:
         if need[key][0] <= 1:
             return key
     key = min(need, key=lambda one: need[one])
-    lobe = need[key][1]
-    most = MARGIN * known[key].most[lobe] * who.icv
+    share, lobe = need[key]
+    if share * MARGIN <= 1:  # without the margin there is room
+        return key
+    most = known[key].most[lobe] * who.icv
     msg = (
         f"sub-{who.subject}: none of {len(known)} anatomies can hold the cortex that is planned for a head of "
         f"{who.icv:.0f} mL: {known[key].file} comes closest, with {most:.1f} mL of the {healthy[lobe]:.1f} mL of the "
