@@ -63,7 +63,7 @@ def test_with_the_same_noise_an_oracle_differs_where_tissue_does(
     # Ventricles that open move white matter, and the detail in it, without changing how much there is in a voxel.
     changed = (np.abs(then.fractions - now.fractions).max(0) > 1e-6) | (then.texture != now.texture)
     near = ndi.binary_dilation(changed, iterations=WIDTH[scanner]) if WIDTH[scanner] else changed
-    assert 0.02 < near.mean() < 0.4
+    assert 0.02 < near.mean() < 0.45  # not everywhere
     inside = float((change[near] ** 2).sum() / (change**2).sum())
     if SCANNERS[scanner].motion_mm:
         assert 0.97 < inside < 1  # a head that moves leaves ghosts of a change along one axis

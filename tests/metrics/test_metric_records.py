@@ -37,14 +37,13 @@ METRICS = [
 ]
 FLOOR = "other-half"
 EXCEPTIONS: dict[str, dict[str, str]] = {
-    "precision": {"training-mean": "lies amid the real images"},
+    "precision": dict.fromkeys(("one-person", "training-mean"), "lies amid the real images"),
+    "density": {"one-person": "lies amid the real images, in many of their balls"},
     "qc-gate": dict.fromkeys(("one-person", "training-mean", "blurred-copy"), "there is a head"),
     "ms-ssim": {"blurred-copy": "diversity, no realism"},
-    "paper-mmd": {"training-mean": "adds the variances"},
-    "paper-mmd-image": dict.fromkeys(("training-mean", "blurred-copy"), "adds the voxels' variances"),
-    "paper-ms-ssim": dict.fromkeys(
-        ("one-person", "training-mean", "blurred-copy"), "made against real is no diversity"
-    ),
+    "paper-mmd": dict.fromkeys(("one-person", "training-mean"), "adds the variances"),
+    "paper-mmd-image": {"training-mean": "adds the voxels' variances"},
+    "paper-ms-ssim": dict.fromkeys(("one-person", "training-mean"), "made against real is no diversity"),
     "paper-cohens-d": {"noise": "one line through both sets explains all"},
 }
 """Metric -> useless set that it does not tell from real scans, or puts above them, and why."""
@@ -104,9 +103,9 @@ def test_what_a_perfect_and_a_useless_generator_score(name: str, results: Any) -
     if name in UNBIASED:
         assert error < 1.5 * (best.high - best.value)  # 99.7 %: four metrics are asked
     elif np.isfinite(record.perfect):
-        assert error < 0.3  # shares of 30 people, biased as their docstrings say
+        assert error < 0.4  # shares of 30 people of many shapes, biased as their docstrings say
     if np.isinf(record.useless):
-        assert worst.value > 5 * abs(best.value)
+        assert worst.value > 4 * abs(best.value)
     elif np.isnan(record.useless):
         mean = rows["training-mean"]
         assert mean.value == pytest.approx(1 - mean.details["real"], abs=1e-4)

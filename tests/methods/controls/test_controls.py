@@ -26,7 +26,7 @@ def test_oracle_asks_the_cohort() -> None:
     cohort = fakes.ToyCohort(0)
     scan = cohort[1]
     control = Oracle()
-    with pytest.raises(UserError, match="needs a phantom"):
+    with pytest.raises(UserError, match="needs a cohort that knows the truth"):
         control.counterfactual(scan, {"diagnosis": "AUD"}, 0)
     control.adapt(cohort, Context(oracle=cohort.oracle))
     assert np.array_equal(
