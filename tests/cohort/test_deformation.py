@@ -24,10 +24,13 @@ from pcgm_bench.cohort.deformation.deform import moved
 from pcgm_bench.cohort.deformation.deform import mover
 from pcgm_bench.cohort.deformation.flow import pulled
 from pcgm_bench.cohort.deformation.source import Source
+from pcgm_bench.cohort.deformation.source import source_of
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
+from pcgm_bench.segmenters.unet.segmenter import UNetSegmenter
 
-REAL = Path(os.environ.get("PCGM_BENCH_REAL_SCANS", Path(__file__).parents[3] / "shared" / "data" / "ds002748"))
+REAL = os.environ.get("PCGM_BENCH_REAL_SCANS")
+"""A folder with OpenNeuro ds002748."""
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -140,3 +143,17 @@ def test_a_folder_of_scans_answers_for_regions_alone(scan_and_source: tuple[Scan
         cohort.oracle(given_scan, {"insula": 0.95}, 0)
     with pytest.raises(UserError, match="sub-99 is not in heads"):
         cohort.oracle(dataclasses.replace(given_scan, subject="99"), {"frontal": 0.95}, 0)
+
+
+@pytest.mark.skipif(REAL is None, reason="set PCGM_BENCH_REAL_SCANS to a folder with OpenNeuro ds002748")
+def test_a_real_scan(tmp_path: Path) -> None:
+    cohort = bids.read(Path(str(REAL)), ["diagnosis=group:depr/control", "sex=gender"], tmp_path).subset(["01"])
+    scan = dataclasses.replace(cohort[0], segmentation=UNetSegmenter(threads=1).segment(cohort[0]))
+    assert np.array_equal(cohort.oracle(scan, {}, 0), scan.image)
+    source = source_of(cohort.path(0), cohort.aligned(0))
+    made = moved(scan, source, [(mover(scan, source, "occipital"), 0.95)])
+    changes = log_changes(made, scan)
+    assert changes["occipital"] == pytest.approx(100 * np.log(0.95), abs=0.5)
+    still = ("frontal", "parietal", "temporal", "cingulate", "insula", "white_matter", "ventricles")
+    assert {name: changes[name] for name in still if abs(changes[name]) > 0.5} == {}
+    assert made.smallest_jacobian > 0
