@@ -33,7 +33,7 @@ class Cheats:
     """What cheats show about the columns of one table.
 
     Attributes:
-        columns: every column that was looked at, in order.
+        columns: every column that was judged, in order: the ceiling has a value there, or cheats pass or fail in words.
         blind: those in which no cheat is significantly worse than the ceiling, or fails.
         beaten: method -> cheat -> columns in which the method is significantly better.
     """
@@ -70,7 +70,9 @@ class Cheats:
             name = column(cell)
             told = [fails(cheat) and not (ceiling and fails(ceiling)) for cheat in cheats]
             told += [ceiling is not None and is_better(ceiling, cheat) for cheat in cheats]
-            sees[name] = sees.get(name, False) or any(told)
+            # A number can be held against the ceiling's alone; where that has none, the column is left open.
+            if any(told) or (ceiling and ceiling.estimate is not None) or any(cheat.text for cheat in cheats):
+                sees[name] = sees.get(name, False) or any(told)
             for method in (record for record in rivals if record.kind is RowKind.METHOD):
                 mine = beaten.setdefault(method.row, {})
                 for cheat in cheats:
@@ -93,8 +95,6 @@ class Cheats:
         Args:
             headings: column -> what it is called.
         """
-        if not self.columns:
-            return []
         notes = []
         if self.blind:
             which = ", ".join(headings.get(name, name) for name in self.columns if name in self.blind)

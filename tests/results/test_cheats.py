@@ -46,8 +46,16 @@ def test_nothing_is_said_without_cheats_or_without_a_direction() -> None:
     assert Cheats.of([replace(ORACLE, direction=""), replace(CHEAT, direction="")]).columns == ()
 
 
-def test_without_an_oracle_a_number_is_no_failure() -> None:
-    assert Cheats.of([CHEAT, MINE]).blind == {"error"}
+def test_without_an_oracle_a_number_is_neither_failure_nor_success() -> None:
+    for rivals in ([CHEAT, MINE], [CHEAT, MINE, replace(ORACLE, estimate=None, low=None, high=None)]):
+        told = Cheats.of(rivals)
+        assert told.columns == ()
+        assert told.beaten["mine"]["tissue-edit"] == ["error"]
+
+
+def test_without_an_oracle_words_are_judged() -> None:
+    said = [replace(CHEAT, estimate=None, low=None, high=None, text=text) for text in ("pass", "fail")]
+    assert [Cheats.of([cheat]).blind for cheat in said] == [{"error"}, set()]
 
 
 def test_the_line_says_where_a_method_is_better() -> None:
