@@ -34,7 +34,9 @@ def of(entries: Sequence[Record], row: str, column: str) -> Record:
 
 
 def test_every_row_but_the_real_scans_is_there_the_method_first(entries: Sequence[Record]) -> None:
-    assert rows_of(entries) == [row.name for row in STUDY.rows(METHOD)][1:]
+    # The records at hand have no cheats: what these show is tested with the runner.
+    expected = [row.name for row in STUDY.rows(METHOD) if row.kind is not RowKind.CHEAT]
+    assert rows_of(entries) == expected[1:]
     assert {entry.row for entry in entries if entry.kind is RowKind.METHOD} == {METHOD}
 
 
