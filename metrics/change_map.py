@@ -27,6 +27,14 @@ class ChangeCorrelation(TruthMetric):
     ``true`` are image minus scan, smoothed by 3 mm. What white noise adds to ``sum(made^2)`` is taken away, so that an
     image with fresh noise is compared with one that keeps the scan's. A copy of the input scores 0. Bias: noise that
     is not white is not taken away, and lowers it. Known failure: it does not see the dose; half of the change has 1.
+
+    >>> scan = np.ones((16, 16, 16))
+    >>> oracle = np.concatenate([scan[:4] - 0.3, scan[4:]])
+    >>> band = oracle < scan
+    >>> tissue, parcels = np.where(band, -1, 3), np.where(band, 1035, 0)
+    >>> truth = TrueChange("01", "sub-01", scan, oracle, scan > 0, band, tissue, parcels)
+    >>> [round(ChangeCorrelation()([truth], [made]).value, 2) for made in ((scan + oracle) / 2, oracle[::-1], scan)]
+    [1.0, 0.0, 0.0]
     """
 
     record: ClassVar[MetricRecord] = MetricRecord(
@@ -57,6 +65,14 @@ class ChangeError(TruthMetric):
     0: the true change, voxel by voxel; 1: no nearer than the scan; half of the true change has 0.5, twice 1. The part
     ``gain`` is the dose, ``sum(made true) / sum(true^2)``: 1 is right. Bias: none by white noise, in expectation; near
     0 it is cut there, and so a little too large. Known failure: a copy (1) is better than a large change elsewhere.
+
+    >>> scan = np.ones((16, 16, 16))
+    >>> oracle = np.concatenate([scan[:4] - 0.3, scan[4:]])
+    >>> band = oracle < scan
+    >>> tissue, parcels = np.where(band, -1, 3), np.where(band, 1035, 0)
+    >>> truth = TrueChange("01", "sub-01", scan, oracle, scan > 0, band, tissue, parcels)
+    >>> [round(ChangeError()([truth], [made]).value, 2) for made in (oracle, (scan + oracle) / 2, scan, oracle[::-1])]
+    [0.0, 0.5, 1.0, 1.41]
     """
 
     record: ClassVar[MetricRecord] = MetricRecord(

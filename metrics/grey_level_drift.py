@@ -31,6 +31,14 @@ class GreyLevelDrift(TruthMetric):
     and so does a copy. Parts: signed mean change by tissue (``white_matter``, ``cortex``), which fresh noise does not
     move, and ``absolute``, the mean absolute change of single voxels, noise and all. Bias: noise that is not white
     stays. Known failure: who changes nothing is perfect.
+
+    >>> scan = np.ones((16, 16, 16))
+    >>> oracle = np.concatenate([scan[:4] - 0.3, scan[4:]])
+    >>> band = oracle < scan
+    >>> tissue, parcels = np.where(band, -1, 3), np.where(band, 1035, 0)
+    >>> truth = TrueChange("01", "sub-01", scan, oracle, scan > 0, band, tissue, parcels)
+    >>> GreyLevelDrift()([truth], [scan]).value, GreyLevelDrift()([truth], [oracle[::-1]]).value > 10
+    (0.0, True)
     """
 
     record: ClassVar[MetricRecord] = MetricRecord(

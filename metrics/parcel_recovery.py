@@ -37,6 +37,14 @@ class ParcelRecovery(TruthMetric):
     ``sum(made true) / sum(true^2)``, and by parcel (``lh-insula``) its slope over people. What white noise adds is
     taken away. Bias: near 0 it is cut there, and so a little too large. Known failure: a parcel that is darkened and
     one that has lost cortex look alike (see grey-level-drift).
+
+    >>> scan = np.ones((16, 16, 16))
+    >>> oracle = np.concatenate([scan[:4] - 0.3, scan[4:]])
+    >>> band = oracle < scan
+    >>> tissue, parcels = np.where(band, -1, 3), np.where(band, 1035, 0)
+    >>> truth = TrueChange("01", "sub-01", scan, oracle, scan > 0, band, tissue, parcels)
+    >>> [round(ParcelRecovery()([truth], [made]).value, 2) for made in (oracle, (scan + oracle) / 2, scan)]
+    [0.0, 0.5, 1.0]
     """
 
     record: ClassVar[MetricRecord] = MetricRecord(

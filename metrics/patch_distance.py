@@ -35,8 +35,17 @@ class PatchDistance(TruthMetric):
     A patch (5 x 5 x 5 voxels, mean 0, s.d. 1) is looked for in 20 other people's scans, at the same place and a voxel
     around; its distance is the root mean square to the nearest. Places are drawn among the voxels that changed most.
     1: as far from other people as a real scan; more: a texture that scans do not have. The places are chosen by the
-    image itself: compare with the oracle's row. Known failure: it says how a patch looks, never whether it is the right
-    one. A copy has no value.
+    image itself: compare with the oracle's row. Bias: an image that changes smooth places is compared with smooth
+    patches, so 1 is not exact. Known failure: it says how a patch looks, never whether it is the right one. A copy has
+    no value.
+
+    >>> scans = np.random.default_rng(0).random((2, 16, 16, 16), np.float32)
+    >>> inside, none = np.ones(scans[0].shape, bool), np.zeros(scans[0].shape, np.int16)
+    >>> truths = [TrueChange(name, name, scan, scan, inside, inside, none, none) for name, scan in zip("ab", scans)]
+    >>> PatchDistance()(truths, scans).reason
+    'nothing changed'
+    >>> round(PatchDistance()(truths, scans[::-1]).value, 2)  # the other person's scan: no distance at all
+    0.0
     """
 
     record: ClassVar[MetricRecord] = MetricRecord(
