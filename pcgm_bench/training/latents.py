@@ -45,18 +45,26 @@ def cached_latents(
     for value in encoder.state_dict().values():
         digest.update(value.cpu().contiguous().numpy().tobytes())
     stamp, path = digest.hexdigest()[:16], folder / f"latents{'-flip' if settings.flip else ''}.safetensors"
-    if path.exists():
-        with safe_open(path, framework="pt") as handle:
-            if (handle.metadata() or {}).get("stamp") == stamp:
-                return handle.get_tensor("latents")
+    kept, processes = _kept(path, stamp), world(settings.device)
+    # All look before one writes: a process that comes late would read the file and not wait for the others below.
+    processes.wait()
+    if kept is not None:
+        return kept
     latents = [
         encode(stack([mirror(bank.image(i, image_range), flip)], settings)).half().cpu().contiguous()
         for flip in ((False, True) if settings.flip else (False,))
         for i in range(len(bank))
     ]
     stacked = torch.cat(latents)
-    processes = world(settings.device)
     if processes.is_main:
         save_file({"latents": stacked}, path, metadata={"stamp": stamp})
     processes.wait()
     return stacked
+
+
+def _kept(path: Path, stamp: str) -> Tensor | None:
+    """The latents in a file of this stamp; None without one."""
+    if not path.exists():
+        return None
+    with safe_open(path, framework="pt") as handle:
+        return handle.get_tensor("latents") if (handle.metadata() or {}).get("stamp") == stamp else None
