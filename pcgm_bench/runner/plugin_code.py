@@ -13,15 +13,16 @@ import sys
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
 from pcgm_bench.contracts import UserError
 from pcgm_bench.registry import Plugin
-from pcgm_bench.store.closure import closure_files
-from pcgm_bench.store.closure import code_digest
+from pcgm_bench.store.closure import Closure
 from pcgm_bench.store.closure import dependencies
+from pcgm_bench.store.modules import ModuleFinder
 from pcgm_bench.store.source_file import read_source
 
 
@@ -42,9 +43,9 @@ def plugin_code(plugin: Plugin, cls: type) -> str:
     Raises:
         UserError: a file of it was edited since this process read it.
     """
-    things = _things(plugin, cls)
-    watch(closure_files(*things))
-    return code_digest(*things)
+    closure = Closure(_things(plugin, cls), ModuleFinder())
+    watch(closure.paths)
+    return closure.digest()
 
 
 def plugin_dependencies(plugin: Plugin, cls: type) -> dict[str, str]:
@@ -87,7 +88,13 @@ def _loaded_specs() -> dict[str, ModuleSpec]:
     # Python itself is asked: it knows what it has loaded, and from where. A module that is loaded anew has a new spec.
     modules = [module for module in tuple(sys.modules.values()) if isinstance(module, ModuleType)]
     specs = [module.__spec__ for module in modules if module.__spec__ is not None]
-    return {os.path.realpath(spec.origin): spec for spec in specs if spec.has_location and spec.origin}
+    return {_real(spec.origin): spec for spec in specs if spec.has_location and spec.origin}
+
+
+@cache
+def _real(origin: str) -> str:
+    # Thousands of modules are loaded, and a run asks for each of its plugins: half a second every time.
+    return os.path.realpath(origin)
 
 
 def _spec_of(path: Path, specs: Mapping[str, ModuleSpec]) -> ModuleSpec | None:

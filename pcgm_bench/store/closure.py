@@ -63,17 +63,12 @@ def code_digest(*objects: Code, finder: ModuleFinder | None = None) -> str:
     Raises:
         UserError: the code of an object is in no file.
     """
-    closure = Closure(objects, finder or ModuleFinder())
-    names = sorted(_label(item) for item in objects)
-    sources = [[name, closure.source_digest(file, name)] for name, file in sorted(closure.files.items())]
-    data = [[name, content_digest(file)] for name, file in sorted(closure.data.items())]
-    return digest([names, sources, data])
+    return Closure(objects, finder or ModuleFinder()).digest()
 
 
 def closure_files(*objects: Code, finder: ModuleFinder | None = None) -> list[Path]:
     """The files that `code_digest` hashes, sorted: source files and data files. Raises as `code_digest`."""
-    closure = Closure(objects, finder or ModuleFinder())
-    return sorted({*closure.files.values(), *closure.data.values()})
+    return Closure(objects, finder or ModuleFinder()).paths
 
 
 def dependencies(*objects: Code, finder: ModuleFinder | None = None) -> dict[str, str]:
@@ -108,7 +103,8 @@ class Closure:
         self._reads_docstrings = False
         self._seen: set[tuple[str, bool]] = set()
         self._asked: set[str] = set()
-        starts = [_module_of(item, finder) for given in objects for item in _with_bases(given)]
+        self._objects = tuple(objects)
+        starts = [_module_of(item, finder) for given in self._objects for item in _with_bases(given)]
         self._territory = territory(starts)
         self._waiting: list[Module] = []
         for start in starts:
@@ -139,6 +135,18 @@ class Closure:
             for path in paths
             if path.suffix != ".py"
         }
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files that count, sorted: source files and data files."""
+        return sorted({*self.files.values(), *self.data.values()})
+
+    def digest(self) -> str:
+        """See `code_digest`."""
+        names = sorted(_label(item) for item in self._objects)
+        sources = [[name, self.source_digest(file, name)] for name, file in sorted(self.files.items())]
+        data = [[name, content_digest(file)] for name, file in sorted(self.data.items())]
+        return digest([names, sources, data])
 
     def source_digest(self, file: Path, name: str) -> str:
         """Hash of one source file of the closure, with its docstrings where third-party code reads docstrings."""
