@@ -15,8 +15,17 @@ from pcgm_bench import registry
 
 @pytest.fixture(scope="session")
 def template_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the phantom's template is built, half a minute, once for all tests that draw people."""
-    return tmp_path_factory.mktemp("template")
+    """Where the phantom's template is, built in half a minute, once for all tests that draw people."""
+    from pcgm_bench.cohort.phantom.template import load_template
+    from pcgm_bench.store.locks import locked
+
+    # The folders of pytest-xdist's workers lie side by side: whoever is first builds it for all.
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "template_home"
+    home.mkdir(exist_ok=True)
+    with locked(home / "lock", wait=True):
+        load_template(home)
+    return home
 
 
 @pytest.fixture(scope="module")

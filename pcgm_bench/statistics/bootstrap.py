@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,14 @@ def replicate(
         results.append(statistic(resample(groups, rng), rng))
         progress(i + 1, n)
     return np.stack(results)
+
+
+@lru_cache(maxsize=4)
+def _draws_of_people(n: int, seed: int, replicates: int) -> np.ndarray:
+    """Row indices ``(replicates, n)``, kept: every statistic of the same people meets the same draws."""
+    drawn = replicate(lambda rows, _rng: rows, np.zeros(n, int), replicates, seed)
+    drawn.setflags(write=False)
+    return drawn
 
 
 def standard_error(replicates: np.ndarray, n: int, parameters: int) -> np.ndarray:
@@ -94,6 +103,6 @@ def over_people(
     value = float(statistic(np.arange(n)))
     if n < 2 or np.isnan(value):
         return {"value": value, "low": float("nan"), "high": float("nan"), "n": n}
-    drawn = replicate(lambda rows, _rng: np.array([statistic(rows)]), np.zeros(n, int), replicates, seed)
+    drawn = np.array([[statistic(rows)] for rows in _draws_of_people(n, seed, replicates)])
     low, high = interval(np.array([value]), standard_error(drawn, n, 1), n - 1)
     return {"value": value, "low": max(float(low[0]), least), "high": min(float(high[0]), most), "n": n}

@@ -281,17 +281,17 @@ def test_cohorts_without_the_two_diagnoses_are_refused() -> None:
         STUDY.interventions(table)
 
 
-def test_the_oracle_gives_a_region_its_factor_and_leaves_the_rest() -> None:
+def test_the_oracle_gives_a_region_its_factor_and_leaves_the_rest(template_home: Path) -> None:
     recipe = Recipe(seed=12, per_group=2)
     visit = recipe.visits()[0]
-    before = anatomy_of(recipe, visit, {}, None).volumes
-    after = anatomy_of(recipe, visit, {"parietal": 0.93}, None).volumes
+    before = anatomy_of(recipe, visit, {}, template_home).volumes
+    after = anatomy_of(recipe, visit, {"parietal": 0.93}, template_home).volumes
     assert after["parietal"] / before["parietal"] == pytest.approx(0.93, abs=1e-3)
     for name in (*LOBE_NAMES, "ventricles"):
         if name != "parietal":
             assert after[name] == pytest.approx(before[name], rel=2e-3)
     with pytest.raises(UserError, match="a factor of its volume"):
-        anatomy_of(recipe, visit, {"parietal": -1}, None)
+        anatomy_of(recipe, visit, {"parietal": -1}, template_home)
 
 
 def test_a_change_in_the_wrong_place_fails_whatever_its_slope() -> None:
