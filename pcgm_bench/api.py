@@ -97,7 +97,16 @@ def run(
         method=method,
         study=study,
         home=_home(home),
-        cohort=CohortRequest(cohort, tuple(maps), effect, mechanism, grid, "", scanner, per_group, _text(anatomies)),
+        cohort=CohortRequest.of(
+            cohort,
+            maps,
+            effect=effect,
+            mechanism=mechanism,
+            grid=grid,
+            scanner=scanner,
+            per_group=per_group,
+            anatomies=anatomies,
+        ),
         seed=seed,
         quick=quick,
         segmenter=segmenter,
@@ -174,7 +183,16 @@ def score(
         method=name or source.resolve().name.split(".")[0],
         study=study,
         home=_home(home),
-        cohort=CohortRequest(real, tuple(maps), effect, mechanism, grid, "", scanner, per_group, _text(anatomies)),
+        cohort=CohortRequest.of(
+            real,
+            maps,
+            effect=effect,
+            mechanism=mechanism,
+            grid=grid,
+            scanner=scanner,
+            per_group=per_group,
+            anatomies=anatomies,
+        ),
         seed=seed,
         quick=quick,
         segmenter=segmenter,
@@ -284,10 +302,6 @@ def list_methods() -> pd.DataFrame:
 
 def _home(home: Place) -> Path:
     return default_home(_path(home))
-
-
-def _text(place: Place) -> str | None:
-    return None if place is None else str(place)
 
 
 def _path(place: Place) -> Path | None:

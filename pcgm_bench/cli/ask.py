@@ -35,8 +35,15 @@ def ask(
     from pcgm_bench.progress import Reporter
     from pcgm_bench.runner.interventions_csv import write_interventions
 
-    request = CohortRequest(
-        real, tuple(maps or ()), effect, mechanism, grid, "", scanner, per_group, options.text(anatomies)
+    request = CohortRequest.of(
+        real,
+        maps,
+        effect=effect,
+        mechanism=mechanism,
+        grid=grid,
+        scanner=scanner,
+        per_group=per_group,
+        anatomies=anatomies,
     )
     with Reporter(quiet=quiet) as progress:
         path, count = write_interventions(study, request, options.home_folder(home), seed, quick, out, progress)

@@ -37,7 +37,17 @@ def make(
     from pcgm_bench.progress import Reporter
     from pcgm_bench.runner.resolve import find_cohort
 
-    request = CohortRequest(name, (), effect, mechanism, grid, population, scanner, per_group, options.text(anatomies))
+    request = CohortRequest.of(
+        name,
+        None,
+        effect=effect,
+        mechanism=mechanism,
+        grid=grid,
+        scanner=scanner,
+        per_group=per_group,
+        anatomies=anatomies,
+        population=population,
+    )
     source, _plugin = find_cohort(request)
     with Reporter(quiet=quiet) as progress:
         written = source.write(request, out, seed, longitudinal, progress, options.home_folder(home))

@@ -43,7 +43,7 @@ def counterfactual(
         request = MethodRequest(
             method=method,
             home=options.home_folder(home),
-            cohort=CohortRequest(cohort, tuple(maps or ()), effect, grid=grid),
+            cohort=CohortRequest(cohort, tuple(maps or ()), effect=effect, grid=grid),
             seed=seed,
             weights=weights,
             segmenter=segmenter,

@@ -211,11 +211,6 @@ def added(names: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(name[1:] for name in names or ())
 
 
-def text(path: Path | None) -> str | None:
-    """A path as a request holds it."""
-    return None if path is None else str(path)
-
-
 def home_folder(home: Path | None) -> Path:
     """Where everything is kept."""
     from pcgm_bench.store.home import default_home

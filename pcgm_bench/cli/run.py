@@ -57,8 +57,15 @@ def run(
         method=method,
         study=study,
         home=options.home_folder(home),
-        cohort=CohortRequest(
-            cohort, tuple(maps or ()), effect, mechanism, grid, "", scanner, per_group, options.text(anatomies)
+        cohort=CohortRequest.of(
+            cohort,
+            maps,
+            effect=effect,
+            mechanism=mechanism,
+            grid=grid,
+            scanner=scanner,
+            per_group=per_group,
+            anatomies=anatomies,
         ),
         seed=seed,
         quick=quick,

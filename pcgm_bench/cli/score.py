@@ -63,8 +63,15 @@ def score(
         method=name or source.resolve().name.split(".")[0],
         study=study,
         home=options.home_folder(home),
-        cohort=CohortRequest(
-            real, tuple(maps or ()), effect, mechanism, grid, "", scanner, per_group, options.text(anatomies)
+        cohort=CohortRequest.of(
+            real,
+            maps,
+            effect=effect,
+            mechanism=mechanism,
+            grid=grid,
+            scanner=scanner,
+            per_group=per_group,
+            anatomies=anatomies,
         ),
         seed=seed,
         quick=quick,

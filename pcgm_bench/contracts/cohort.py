@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import KW_ONLY
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,6 +131,7 @@ class CohortRequest:
 
     name: str = "phantom"
     maps: tuple[str, ...] = ()
+    _: KW_ONLY
     effect: str | None = None
     mechanism: str | None = None
     grid: str = "3mm"
@@ -137,6 +139,33 @@ class CohortRequest:
     scanner: str | None = None
     per_group: int | None = None
     anatomies: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        maps: Sequence[str] | None,
+        *,
+        effect: str | None,
+        mechanism: str | None,
+        grid: str,
+        scanner: str | None,
+        per_group: int | None,
+        anatomies: str | Path | None,
+        population: str = "",
+    ) -> CohortRequest:
+        """As a command or a script says it. Nothing that a user may choose has a default, so that none is forgotten."""
+        return cls(
+            name,
+            tuple(maps or ()),
+            effect=effect,
+            mechanism=mechanism,
+            grid=grid,
+            population=population,
+            scanner=scanner,
+            per_group=per_group,
+            anatomies=None if anatomies is None else str(anatomies),
+        )
 
 
 class CohortSource(ABC):

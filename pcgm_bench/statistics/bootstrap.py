@@ -25,6 +25,15 @@ def resample(groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return drawn
 
 
+def resample_many(groups: np.ndarray, times: int, rng: np.random.Generator) -> np.ndarray:
+    """Row indices ``(times, n)`` of many replicates at once, each drawn as by `resample`."""
+    drawn = np.empty((times, len(groups)), dtype=np.intp)
+    for level in np.unique(groups):
+        members = np.flatnonzero(groups == level)
+        drawn[:, members] = members[rng.integers(len(members), size=(times, len(members)))]
+    return drawn
+
+
 def replicate(
     statistic: Callable[[np.ndarray, np.random.Generator], np.ndarray],
     groups: np.ndarray,

@@ -30,6 +30,7 @@ class RowEvidence:
         achieved: lobe -> achieved over asked; empty where nothing was asked, or no image made.
         errors: lobe -> error to the truth, or to what was asked where the truth is not known.
         unchanged: lobe -> the same error of the unchanged scans.
+        noise: lobe -> s.d. of what reading adds to both errors, in their unit; empty where the truth is not known.
         has_truth: whether ``errors`` are to the truth.
         nearest: share of images whose nearest factual scan is the person's own; None without images.
         images: metric -> what it says of the row's images.
@@ -46,6 +47,7 @@ class RowEvidence:
     achieved: Mapping[str, Achieved] = field(default_factory=dict)
     errors: Mapping[str, Estimate] = field(default_factory=dict)
     unchanged: Mapping[str, Estimate] = field(default_factory=dict)
+    noise: Mapping[str, float] = field(default_factory=dict)
     has_truth: bool = False
     nearest: Estimate | None = None
     images: Mapping[str, Estimate] = field(default_factory=dict)

@@ -28,12 +28,14 @@ from pcgm_bench.studies.aud.pattern import aud_pattern
 from pcgm_bench.studies.aud.row_evidence import RowEvidence
 from pcgm_bench.studies.aud.rows import COPY
 from pcgm_bench.studies.aud.same_person import change_error
+from pcgm_bench.studies.aud.sample import LOBES
 from pcgm_bench.studies.aud.sample import Sample
 from pcgm_bench.studies.aud.sound_rule import Counts
 from pcgm_bench.studies.aud.sound_rule import SoundScores
 from pcgm_bench.studies.aud.sound_rule import counts_of
 from pcgm_bench.studies.aud.spill_over import spill_over
 from pcgm_bench.studies.aud.terms import OWN_NEAREST
+from pcgm_bench.studies.aud.truth_power import READING
 from pcgm_bench.studies.aud.truth_power import TruthPower
 from pcgm_bench.studies.aud.truth_power import truth_power
 from pcgm_bench.studies.aud.verdict import parts_of
@@ -85,15 +87,33 @@ class Powers:
     of_model: TruthPower
 
     @classmethod
-    def of(cls, sample: Sample, pattern: Pattern, seed: int) -> Powers:
-        """Simulate both."""
-        return cls(*(truth_power(sample, pattern, seed, is_fitted=is_fitted) for is_fitted in (False, True)))
+    def of(cls, sample: Sample, pattern: Pattern, seed: int, reading: np.ndarray | float = READING) -> Powers:
+        """Simulate both; for the arguments see `truth_power`."""
+        return cls(*(truth_power(sample, pattern, seed, reading, is_fitted=is_fitted) for is_fitted in (False, True)))
 
 
 def is_fitted(row: Row, rows: Sequence[Row]) -> bool:
     """Whether the row's causal model can be fitted anew."""
     says_volumes = any(other.kind is RowKind.VOLUMES for other in rows)
     return (row.kind is RowKind.METHOD and says_volumes) or row.kind is RowKind.VOLUMES or row.asks_permuted
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How far rows are from the oracle.
+
+    Attributes:
+        of: row -> lobe -> error to the oracle.
+        noise: lobe -> what reading alone adds to it, in per cent.
+    """
+
+    of: Mapping[str, Mapping[str, Estimate]]
+    noise: Mapping[str, float]
+
+    @property
+    def reading(self) -> np.ndarray:
+        """``(6,)`` log-s.d. of one reading of each lobe: two readings are in the noise."""
+        return np.array([self.noise[lobe] for lobe in LOBES]) / 100 / np.sqrt(2)
 
 
 @dataclass(frozen=True)
@@ -107,7 +127,8 @@ class RunEvidence:
         pattern: what counts as right.
         paper: the same for the paper's count.
         powers: what this n can decide.
-        errors: row -> lobe -> error to the oracle; empty without an oracle.
+        reading: log-s.d. of one reading of each lobe: the cohort's own where it has an oracle.
+        truth: errors to the oracle; None without one.
         evidence: of the run.
     """
 
@@ -116,12 +137,10 @@ class RunEvidence:
     sound: Mapping[str, SoundScores]
     pattern: Pattern
     paper: PaperPattern
+    reading: np.ndarray | float
     powers: Powers
-    errors: Mapping[str, Mapping[str, Estimate]]
+    truth: Errors | None
     evidence: Evidence
-
-    def _of_kind(self, kind: RowKind) -> Row | None:
-        return next((row for row in self.rows if row.kind is kind), None)
 
     def score(self, row: Row) -> RowScores:
         """One row by both rules, and its verdict."""
@@ -131,9 +150,9 @@ class RunEvidence:
         counts = counts_of(sound, pattern)
         if row.kind is RowKind.REAL:
             return RowScores(row, sample.dropped, people, paper, sound, counts)
-        facts = self._facts(row, pattern)
-        volumes = self._of_kind(RowKind.VOLUMES)
-        asked = self.samples[volumes.name] if volumes is not None and row.kind is RowKind.METHOD else None
+        has_model = is_fitted(row, self.rows) or row.kind is RowKind.PERMUTED
+        facts = self._facts(row, pattern, has_model=has_model)
+        model = self._model_behind(row)
         return RowScores(
             row=row,
             dropped=sample.dropped,
@@ -141,41 +160,49 @@ class RunEvidence:
             paper=paper,
             sound=sound,
             counts=counts,
-            has_model=is_fitted(row, self.rows) or row.kind is RowKind.PERMUTED,
-            errors=self.errors.get(row.name, {}),
-            spill=spill_over(sample, asked, self.evidence.planted),
+            has_model=has_model,
+            errors=self._errors_of(row),
+            spill=spill_over(sample, self.samples[model.name] if model else None, self.evidence.planted),
             nearest=facts.nearest,
             achieved=facts.achieved,
             parts=parts_of(facts),
         )
 
-    def _facts(self, row: Row, pattern: Pattern) -> RowEvidence:
-        sample = self.samples[row.name]
-        volumes = self._of_kind(RowKind.VOLUMES)
-        by_model = row.kind is RowKind.METHOD and volumes is not None
+    def _of_kind(self, kind: RowKind) -> Row | None:
+        return next((row for row in self.rows if row.kind is kind), None)
+
+    def _model_behind(self, row: Row) -> Row | None:
+        """The causal model whose volumes a method's images were to have; None for other rows."""
+        return self._of_kind(RowKind.VOLUMES) if row.kind is RowKind.METHOD else None
+
+    def _errors_of(self, row: Row) -> Mapping[str, Estimate]:
+        return self.truth.of.get(row.name, {}) if self.truth else {}
+
+    def _facts(self, row: Row, pattern: Pattern, *, has_model: bool) -> RowEvidence:
+        sample, seed = self.samples[row.name], self.evidence.seed
+        model = self._model_behind(row)
         asked = self._asked(row) if row.makes_images else None
-        errors = self.errors.get(row.name, {})
-        unchanged = self.errors.get(COPY, {})
+        errors, unchanged = self._errors_of(row), self.truth.of.get(COPY, {}) if self.truth else {}
         has_truth = bool(errors and unchanged)
         if not has_truth and asked is not None:
             wanted = sample.lobes * np.exp(asked)
-            errors = change_error(sample, wanted, self.evidence.seed)
-            unchanged = change_error(sample.unchanged(), wanted, self.evidence.seed)
-        has_model = is_fitted(row, self.rows) or row.kind is RowKind.PERMUTED
-        powers = Powers.of(sample, pattern, self.evidence.seed) if row.asks_permuted else self.powers
+            errors = change_error(sample, wanted, seed)
+            unchanged = change_error(sample.unchanged(), wanted, seed)
+        powers = Powers.of(sample, pattern, seed, self.reading) if row.asks_permuted else self.powers
         images = self.evidence.images
         ceiling = self._of_kind(RowKind.CEILING)
         return RowEvidence(
             row=row,
             sample=sample,
             sound=self.sound[row.name],
-            groups=self.sound[volumes.name] if by_model and volumes is not None else self.sound[row.name],
+            groups=self.sound[(model or row).name],
             pattern=pattern,
             power=powers.of_model if has_model else powers.of_truth,
             change_power=powers.of_model,
             achieved={} if asked is None else achieved_over_asked(sample, asked),
             errors=errors,
             unchanged=unchanged,
+            noise=self.truth.noise if has_truth and self.truth else {},
             has_truth=has_truth,
             nearest=images.get(row.name, {}).get(OWN_NEAREST),
             images=images.get(row.name, {}),

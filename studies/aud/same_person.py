@@ -10,16 +10,16 @@ from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import RowKind
 from pcgm_bench.results.verdict import Outcome
 from pcgm_bench.results.verdict import VerdictPart
-from pcgm_bench.statistics.reference_error import error_share
+from pcgm_bench.statistics.effects import partial_out
 from pcgm_bench.statistics.reference_error import rms_error
 from pcgm_bench.studies.aud.row_evidence import RowEvidence
 from pcgm_bench.studies.aud.sample import LOBES
 from pcgm_bench.studies.aud.sample import Sample
+from pcgm_bench.studies.aud.truth_power import ERROR_SHARE
 from pcgm_bench.studies.aud.truth_power import FAIL_LEVEL
+from pcgm_bench.studies.aud.truth_power import READING
 from pcgm_bench.studies.aud.truth_power import TOGETHER
-
-ERROR_SHARE = 0.5
-"""A counterfactual has to come at least twice as near to the oracle as the unchanged scan does."""
+from pcgm_bench.studies.aud.truth_power import worst_of
 
 CORRELATION = 0.5
 """Least correlation of factual and counterfactual volumes (age, sex, head size held equal)."""
@@ -62,6 +62,30 @@ def oracle_volumes(sample: Sample, oracle: Sample) -> np.ndarray:
     return truth
 
 
+def reading_noise(unchanged: Sample, truth: np.ndarray) -> dict[str, float]:
+    """Lobe -> how far two readings of the right volume are apart by themselves: s.d., in per cent of the volume.
+
+    The oracle's image and the factual scan differ by the true change and by the noise of both readings. Among people of
+    one direction and of equal age, sex and head size the true change is the same; what they differ by is noise.
+
+    Args:
+        unchanged: the people, with their factual volumes as counterfactual ones.
+        truth: ``(n, 6)`` mL in the oracle's images; NaN for people without one.
+    """
+    known = np.isfinite(truth).all(axis=1)
+    error = 100 * (unchanged.other_lobes[known] / truth[known] - 1)
+    covariates, patient = unchanged.covariates[known], unchanged.patient[known]
+    squares, dof = np.zeros(len(LOBES)), 0
+    for side in (patient, ~patient):
+        spare = int(side.sum()) - 1 - covariates.shape[1]
+        if spare > 0:
+            squares += (partial_out(error[side], covariates[side]) ** 2).sum(axis=0)
+            dof += spare
+    if not dof:  # nobody to see it in
+        return dict.fromkeys(LOBES, 100 * float(np.sqrt(2)) * READING)
+    return dict(zip(LOBES, np.sqrt(squares / dof).tolist(), strict=True))
+
+
 def nearest_part(evidence: RowEvidence) -> VerdictPart | None:
     """Is each image nearest to the scan that it was made from; None for rows without images."""
     nearest = evidence.nearest
@@ -92,19 +116,32 @@ def change_part(evidence: RowEvidence) -> VerdictPart | None:
         lobes = [lobe for lobe, achieved in evidence.achieved.items() if abs(achieved.asked) >= CLEAR_CHANGE]
     if not lobes:
         return VerdictPart(CHANGE, Outcome.CANNOT_DECIDE, "no lobe is to change by enough", is_decidable=False)
-    shares = {lobe: error_share(evidence.errors[lobe], evidence.unchanged[lobe]).value for lobe in lobes}
+    shares = {lobe: _share(evidence, lobe) for lobe in lobes}
     lobe = max(shares, key=lambda name: np.nan_to_num(shares[name], nan=np.inf))
-    target = "the oracle" if evidence.has_truth else "what was asked"
-    reason = f"{lobe}: error to {target} {shares[lobe]:.2f} of the unchanged scan's, at most {ERROR_SHARE:g} is needed"
+    what = "error to the oracle, noise of reading taken out," if evidence.has_truth else "error to what was asked"
+    reason = f"{lobe}: {what} {shares[lobe]:.2f} of the change, at most {ERROR_SHARE:g} is needed"
     if shares[lobe] <= ERROR_SHARE:
         return VerdictPart(CHANGE, Outcome.PASS, reason, lobe)
-    # What is asked is known; what is true a right causal model only estimates, from people as few as these.
-    right = evidence.change_power.worst_change(lobes) if evidence.has_truth else np.zeros(1)
-    if shares[lobe] <= np.quantile(right, 1 - FAIL_LEVEL):
+    if not evidence.has_truth:  # what is asked is known; what is true a right causal model only estimates
+        return VerdictPart(CHANGE, Outcome.FAIL, reason, lobe)
+    power = evidence.change_power
+    if shares[lobe] <= np.quantile(worst_of(power.allowed_error, lobes), 1 - FAIL_LEVEL):
         reason = f"{reason}; a right causal model fitted to so few people may be as far off"
-        is_decidable = bool((right <= ERROR_SHARE).mean() >= TOGETHER)
+        is_decidable = bool((worst_of(power.change_error, lobes) <= ERROR_SHARE).mean() >= TOGETHER)
         return VerdictPart(CHANGE, Outcome.CANNOT_DECIDE, reason, lobe, is_decidable=is_decidable)
     return VerdictPart(CHANGE, Outcome.FAIL, reason, lobe)
+
+
+def _share(evidence: RowEvidence, lobe: str) -> float:
+    """Error over the change that was to be made. The noise of reading is in the error of every row, and no fault of it.
+
+    NaN where the change is lost in the noise.
+    """
+    noise = evidence.noise.get(lobe, 0.0) ** 2
+    change = evidence.unchanged[lobe].value ** 2 - noise
+    if change <= 0:
+        return float("nan")
+    return float(np.sqrt(np.maximum(evidence.errors[lobe].value ** 2 - noise, 0.0) / change))
 
 
 def _stranger(evidence: RowEvidence) -> VerdictPart | None:

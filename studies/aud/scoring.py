@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import Evidence
 from pcgm_bench.contracts import Row
 from pcgm_bench.contracts import RowKind
@@ -21,6 +20,7 @@ from pcgm_bench.studies.aud.pattern import Pattern
 from pcgm_bench.studies.aud.pattern import aud_pattern
 from pcgm_bench.studies.aud.pattern import cohort_pattern
 from pcgm_bench.studies.aud.pattern import expectation
+from pcgm_bench.studies.aud.row_scoring import Errors
 from pcgm_bench.studies.aud.row_scoring import Powers
 from pcgm_bench.studies.aud.row_scoring import RowScores
 from pcgm_bench.studies.aud.row_scoring import RunEvidence
@@ -28,11 +28,13 @@ from pcgm_bench.studies.aud.row_scoring import is_fitted
 from pcgm_bench.studies.aud.rows import REAL
 from pcgm_bench.studies.aud.same_person import change_error
 from pcgm_bench.studies.aud.same_person import oracle_volumes
+from pcgm_bench.studies.aud.same_person import reading_noise
 from pcgm_bench.studies.aud.sample import Sample
 from pcgm_bench.studies.aud.sample import sample_of
 from pcgm_bench.studies.aud.sample import visits_of
 from pcgm_bench.studies.aud.sound_rule import SoundScores
 from pcgm_bench.studies.aud.sound_rule import sound_rule
+from pcgm_bench.studies.aud.truth_power import READING
 
 REPLICATES = 1000
 REPLICATES_QUICK = 200
@@ -79,14 +81,17 @@ def score_rows(evidence: Evidence) -> Scored:
     sound = {row.name: _sound(row, scored, samples[row.name], evidence, replicates) for row in scored}
     is_aud = expect == AUD
     pattern = aud_pattern(evidence.planted) if is_aud else cohort_pattern(sound[REAL].effects["real"])
+    truth = _errors(scored, samples, evidence.seed)
+    reading = truth.reading if truth else READING
     run = RunEvidence(
         rows=scored,
         samples=samples,
         sound=sound,
         pattern=pattern,
         paper=PaperPattern() if is_aud else PaperPattern.of_real(paper_rule(samples[REAL])["real"]),
-        powers=Powers.of(samples[REAL], pattern, evidence.seed),
-        errors=_errors(scored, samples, evidence.seed),
+        reading=reading,
+        powers=Powers.of(samples[REAL], pattern, evidence.seed, reading),
+        truth=truth,
         evidence=evidence,
     )
     return Scored(
@@ -126,14 +131,17 @@ def _sound(row: Row, rows: Sequence[Row], sample: Sample, evidence: Evidence, re
     )
 
 
-def _errors(rows: Sequence[Row], samples: Mapping[str, Sample], seed: int) -> dict[str, dict[str, Estimate]]:
-    """Row -> lobe -> error to the oracle, where there is an oracle.
+def _errors(rows: Sequence[Row], samples: Mapping[str, Sample], seed: int) -> Errors | None:
+    """Errors to the oracle; None without an oracle.
 
     People with permuted labels are sent the other way than the oracle was, and have none.
     """
     oracle = next((samples[row.name] for row in rows if row.kind is RowKind.CEILING), None)
     if oracle is None:
-        return {}
+        return None
     compared = [row for row in rows if row.kind not in (RowKind.REAL, RowKind.CEILING) and not row.asks_permuted]
     truths = {row.name: oracle_volumes(samples[row.name], oracle) for row in compared}
-    return {name: change_error(samples[name], truth, seed) for name, truth in truths.items()}
+    return Errors(
+        of={name: change_error(samples[name], truth, seed) for name, truth in truths.items()},
+        noise=reading_noise(oracle.unchanged(), oracle.other_lobes),
+    )

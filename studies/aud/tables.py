@@ -26,10 +26,10 @@ from pcgm_bench.studies.aud.overviews import sound_overview
 from pcgm_bench.studies.aud.paper_rule import THRESHOLD
 from pcgm_bench.studies.aud.paper_rule import PaperPattern
 from pcgm_bench.studies.aud.rows import REAL
-from pcgm_bench.studies.aud.same_person import ERROR_SHARE
 from pcgm_bench.studies.aud.same_person import OWN_NEAREST
 from pcgm_bench.studies.aud.sample import LOBES
 from pcgm_bench.studies.aud.sample import REGIONS
+from pcgm_bench.studies.aud.truth_power import ERROR_SHARE
 from pcgm_bench.studies.aud.verdict_tables import achieved_table
 from pcgm_bench.studies.aud.verdict_tables import power_table
 from pcgm_bench.studies.aud.verdict_tables import verdict_table
@@ -191,8 +191,8 @@ def person_table(records: Sequence[Record]) -> Table:
         headings={metric: flagged.heading(name) for metric, name in names.items()},
         notes=[
             f"Own scan nearest: images whose nearest factual scan is the person's own; at least {OWN_NEAREST:.0%}.",
-            "Error to the oracle: mean over the affected lobes, as a share of the unchanged scan's. The verdict asks "
-            f"for {ERROR_SHARE:g} in every such lobe that this n can show.",
+            "Error to the oracle: mean over the affected lobes, as a share of the unchanged scan's. The verdict "
+            f"takes the noise of reading out of both, and asks for {ERROR_SHARE:g} in every such lobe.",
             *flag_notes(flagged.above),
         ],
     )

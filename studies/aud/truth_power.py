@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from pcgm_bench.statistics import equivalence
-from pcgm_bench.statistics.effects import partial_out
 from pcgm_bench.statistics.multiplicity import holm
 from pcgm_bench.studies.aud.comparisons import ALPHA
 from pcgm_bench.studies.aud.comparisons import COLUMNS
@@ -23,8 +22,8 @@ from pcgm_bench.studies.aud.comparisons import COUNTED
 from pcgm_bench.studies.aud.pattern import Pattern
 from pcgm_bench.studies.aud.sample import LOBES
 from pcgm_bench.studies.aud.sample import Sample
+from pcgm_bench.studies.aud.simulated_cohorts import simulated_cohorts
 from pcgm_bench.studies.aud.sound_rule import PARAMETERS
-from pcgm_bench.studies.aud.sound_rule import effects
 from pcgm_bench.studies.aud.sound_rule import people_in
 
 COHORTS = 400
@@ -36,10 +35,12 @@ TOGETHER = 0.9
 FAIL_LEVEL = 0.01
 """Level of every family of tests that can fail a right row by chance."""
 
-READING = 0.01
-"""Log-s.d. of one reading of a lobe: what the segmenter shows on phantoms (docs/concepts/segmenter.md)."""
+ERROR_SHARE = 0.5
+"""A person's counterfactual may be off the right volumes by half of the change that was to be made."""
 
-FOLDS = 5
+READING = 0.01
+"""Log-s.d. of one reading of a lobe where the cohort does not show it: what the segmenter shows on phantoms
+(docs/concepts/segmenter.md)."""
 
 Cell = tuple[str, str]
 """Column and lobe."""
@@ -54,42 +55,46 @@ class TruthPower:
             what is right.
         decidable: the cells that a verdict takes: the surest first, as long as all come out right together in
             `TOGETHER` of the cohorts.
-        change_error: lobe -> ``(cohorts,)`` error of the counterfactuals over that of the unchanged scans.
+        change_error: lobe -> ``(cohorts,)`` error of the counterfactuals, person by person, over the change; NaN where
+            nothing is to change.
+        allowed_error: the same where the images are off by the share of the change that is allowed (`ERROR_SHARE`).
     """
 
     chance: Mapping[Cell, float]
     decidable: frozenset[Cell]
     change_error: Mapping[str, np.ndarray]
-
-    def worst_change(self, lobes: Sequence[str]) -> np.ndarray:
-        """``(cohorts,)`` the largest error of these lobes' counterfactuals over that of the unchanged scans."""
-        return np.max([self.change_error[lobe] for lobe in lobes], axis=0)
+    allowed_error: Mapping[str, np.ndarray]
 
 
-def truth_power(sample: Sample, pattern: Pattern, seed: int, *, is_fitted: bool) -> TruthPower:
+def worst_of(errors: Mapping[str, np.ndarray], lobes: Sequence[str]) -> np.ndarray:
+    """``(cohorts,)`` the largest error of these lobes."""
+    return np.max([errors[lobe] for lobe in lobes], axis=0)
+
+
+def truth_power(
+    sample: Sample, pattern: Pattern, seed: int, reading: np.ndarray | float = READING, *, is_fitted: bool
+) -> TruthPower:
     """Simulate cohorts in which ``pattern`` is true.
 
     Args:
         sample: of real scans.
         pattern: what is right; lobes that nobody knows are simulated without an effect, and take no part.
         seed: of the draws.
+        reading: ``(6,)`` log-s.d. of one reading of each lobe.
         is_fitted: counterfactuals are those of a causal model that is fitted to each simulated cohort, not the truth.
     """
     rng = np.random.default_rng([seed, 23, is_fitted])
     change = np.nan_to_num(pattern.log_change)
-    real = _real(sample, change, rng)
-    moved = np.where(sample.patient[:, None], -1.0, 1.0) * change
-    if is_fitted:
-        moved = _fitted_shift(sample, real, rng)
-    noise = np.sqrt(2) * READING * rng.standard_normal(real.shape)
-    cf = real + moved + (0.0 if is_fitted else noise)
+    reading = np.broadcast_to(reading, change.shape)
+    cohorts = simulated_cohorts(sample, change, COHORTS, reading, rng, is_fitted=is_fitted)
     columns = [COLUMNS[name] for name in COUNTED]
-    covariates = np.broadcast_to(sample.covariates, (COHORTS, *sample.covariates.shape))
-    d = effects(columns, sample.patient, covariates, np.exp(real), np.exp(cf))[:, 0]
+    d = cohorts.effects(columns)
+    errors_of_d = cohorts.standard_errors(columns, rng)
+    se_of_d = np.resize(errors_of_d, d.shape)  # the cohorts that were bootstrapped, again and again
     right = {}
     for i, column in enumerate(columns):
         dof = max(people_in(column, sample) - PARAMETERS, 1)
-        se = d[:, i].std(axis=0, ddof=1)
+        se = se_of_d[:, i]
         p = np.stack([holm(row) for row in equivalence.difference_p(d[:, i], se, dof)])
         is_same = equivalence.tost_p(d[:, i], se, dof, column.bound) <= ALPHA
         for k, lobe in enumerate(LOBES):
@@ -97,14 +102,32 @@ def truth_power(sample: Sample, pattern: Pattern, seed: int, *, is_fitted: bool)
             if not (column.effect and lobe in pattern.unknown):
                 shown = (p[:, k] <= ALPHA) & (sign * d[:, i, k] > 0) if sign else is_same[:, k]
                 right[column.name, lobe] = shown
-    errors = moved - np.where(sample.patient[:, None], -1.0, 1.0) * change + noise
-    unchanged = np.sqrt(change**2 + 2 * READING**2)
-    share = np.sqrt((errors**2).mean(axis=1)) / unchanged
+    bias = cohorts.shift() - np.where(sample.patient[:, None], -1.0, 1.0) * change
     return TruthPower(
         chance={cell: float(shown.mean()) for cell, shown in right.items()},
         decidable=_together(right),
-        change_error={lobe: share[:, k] for k, lobe in enumerate(LOBES)},
+        change_error=_change_error(bias, np.zeros(len(LOBES)), change, reading, rng),
+        allowed_error=_change_error(bias, ERROR_SHARE * np.abs(change), change, reading, rng),
     )
+
+
+def _change_error(
+    bias: np.ndarray, scatter: np.ndarray, change: np.ndarray, reading: np.ndarray, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Lobe -> ``(cohorts,)`` error of counterfactuals over the change; the noise of both readings is taken out.
+
+    Args:
+        bias: ``(cohorts, n, 6)`` what the causal model gets wrong about each person.
+        scatter: ``(6,)`` log-s.d. of what the images add.
+        change: ``(6,)`` what the diagnosis does.
+        reading: ``(6,)`` log-s.d. of one reading.
+        rng: random numbers.
+    """
+    noise = np.sqrt(2) * reading * rng.standard_normal(bias.shape)
+    error = bias + scatter * rng.standard_normal(bias.shape) + noise
+    excess = (error**2).mean(axis=1) - noise.var(axis=1, ddof=1)
+    share = np.sqrt(np.maximum(excess, 0.0)) / np.where(change == 0, np.nan, np.abs(change))
+    return {lobe: share[:, k] for k, lobe in enumerate(LOBES)}
 
 
 def _together(right: Mapping[Cell, np.ndarray]) -> frozenset[Cell]:
@@ -117,36 +140,3 @@ def _together(right: Mapping[Cell, np.ndarray]) -> frozenset[Cell]:
             together = both
             taken.add(cell)
     return frozenset(taken)
-
-
-def _real(sample: Sample, change: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """``(cohorts, n, 6)`` log volumes of people like these, whose diagnosis does ``change``."""
-    group = sample.patient[:, None].astype(float)
-    logs = np.log(np.where(sample.lobes > 0, sample.lobes, np.nan))
-    known = np.nan_to_num(logs, nan=float(np.nanmean(logs)) if np.isfinite(logs).any() else 0.0)
-    within = partial_out(known, np.column_stack([group, sample.covariates]))
-    # Without the diagnosis' own part: what age, sex and head size explain among people of equal diagnosis.
-    design = np.column_stack([np.ones(len(known)), group, sample.covariates - sample.covariates.mean(axis=0)])
-    fitted = known - within - np.outer(group, np.linalg.lstsq(design, known, rcond=None)[0][1])
-    covariance = np.atleast_2d(within.T @ within) / max(len(known) - PARAMETERS, 1)
-    drawn = rng.multivariate_normal(np.zeros(len(LOBES)), covariance, (COHORTS, len(known)), method="eigh")
-    return np.asarray(fitted + group * change + drawn)
-
-
-def _fitted_shift(sample: Sample, real: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """``(cohorts, n, 6)`` log change by a linear model fitted, in each cohort, on the people of the other folds."""
-    group = sample.patient.astype(float)
-    covariates = sample.covariates - sample.covariates.mean(axis=0)
-    scale = covariates.std(axis=0)
-    design = np.column_stack([np.ones(len(group)), covariates / np.where(scale > 0, scale, 1.0), group])
-    fold = np.empty(len(group), int)
-    for level in (0.0, 1.0):
-        members = rng.permutation(np.flatnonzero(group == level))
-        fold[members] = np.arange(len(members)) % FOLDS
-    shift = np.zeros_like(real)
-    for number in range(FOLDS):
-        train, held_out = fold != number, fold == number
-        weights = np.linalg.pinv(design[train])[-1]
-        effect = np.einsum("n,snk->sk", weights, real[:, train])
-        shift[:, held_out] = np.where(group[held_out] > 0, -1.0, 1.0)[:, None] * effect[:, None]
-    return shift

@@ -42,7 +42,7 @@ def test_twice_as_near_to_the_oracle_as_the_unchanged_scan(evidence: RowEvidence
     part = change_part(with_errors(evidence, {"insula": 5.0 * share, "occipital": 9.0}))
     assert part is not None
     assert (part.outcome, part.region) == (outcome, "insula")
-    assert f"insula: error to the oracle {share:.2f} of the unchanged scan's" in part.reason
+    assert f"insula: error to the oracle, noise of reading taken out, {share:.2f} of the change" in part.reason
 
 
 def test_a_missing_oracle_value_decides_against_the_row(evidence: RowEvidence) -> None:

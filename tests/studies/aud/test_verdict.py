@@ -28,6 +28,7 @@ from pcgm_bench.studies.aud.sample import sample_of
 from pcgm_bench.studies.aud.sample import visits_of
 from pcgm_bench.studies.aud.sound_rule import sound_rule
 from pcgm_bench.studies.aud.truth_power import truth_power
+from pcgm_bench.studies.aud.truth_power import worst_of
 from pcgm_bench.studies.aud.verdict_groups import groups_part
 from pcgm_bench.studies.aud.verdict_images import images_part
 
@@ -107,7 +108,7 @@ def test_the_chance_of_a_cell_is_the_share_of_cohorts_that_show_it(people: Simul
 def test_few_people_can_decide_little(people: Simulated) -> None:
     few = evidence_of(people, "oracle", FEW)
     assert {column for column, _ in few.power.decidable} <= {"2", "3"}
-    assert np.median(few.change_power.worst_change(["insula", "frontal"])) > 0.5
+    assert np.median(worst_of(few.change_power.change_error, ["insula", "frontal"])) > 0.5
 
 
 def test_a_lobe_that_nobody_knows_takes_no_part(people: Simulated) -> None:
