@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from typing import ClassVar
 
 from pcgm_bench.contracts import Cohort
+from pcgm_bench.contracts import Conclusion
 from pcgm_bench.contracts import Evidence
 from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Record
@@ -27,6 +28,7 @@ from pcgm_bench.studies.aging import groups
 from pcgm_bench.studies.aging import terms
 from pcgm_bench.studies.aging import visits
 from pcgm_bench.studies.aging.cohort_warnings import cohort_warnings
+from pcgm_bench.studies.aging.conclusion import conclusion
 from pcgm_bench.studies.aging.records import comparison_records
 from pcgm_bench.studies.aging.records import group_records
 from pcgm_bench.studies.aging.records import paper_records
@@ -141,6 +143,10 @@ class AgingStudy(Study):
         """Ventricles over age, person by person (paper, Fig. 3); rows in their order."""
         people = trajectories(records)
         return [TrajectoriesPlot("ventricles", "Ventricles of baseline scans made older", people)] if people else []
+
+    def conclusion(self, records: Sequence[Record]) -> Conclusion | None:
+        """See `Study.conclusion`."""
+        return conclusion(records)
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> list[str]:
         """What a reader must know before believing a number from this cohort; one line each."""

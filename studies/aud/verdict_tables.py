@@ -35,6 +35,8 @@ def verdict_table(records: Sequence[Record]) -> Table:
         show=_word,
         notes=[
             "fail: a part fails. pass: every part that this n can decide passes. Else inconclusive.",
+            "A pass says that volumes and places are right. It does not say that the voxels are those of a scan: an "
+            "edit by arithmetic that knows the right dose (the control planted-edit) passes as well.",
             *reasons,
         ],
     )

@@ -17,6 +17,7 @@ from typing import ClassVar
 
 from pcgm_bench.contracts import Changes
 from pcgm_bench.contracts import Cohort
+from pcgm_bench.contracts import Conclusion
 from pcgm_bench.contracts import DosesPlot
 from pcgm_bench.contracts import Evidence
 from pcgm_bench.contracts import Intervention
@@ -36,6 +37,7 @@ from pcgm_bench.results.where_verdict import where_part
 from pcgm_bench.statistics.matched_folds import matched_folds
 from pcgm_bench.studies.recovery import axioms
 from pcgm_bench.studies.recovery import single_requests
+from pcgm_bench.studies.recovery.conclusion import conclusion
 from pcgm_bench.studies.recovery.records import ASKED
 from pcgm_bench.studies.recovery.records import MEASURED_CHANGE
 from pcgm_bench.studies.recovery.records import dose_records
@@ -191,6 +193,10 @@ class RecoveryStudy(Study):
         if not any(points.values()):
             return []
         return [DosesPlot("dose-response", "Change read against change asked, one dot an image", points)]
+
+    def conclusion(self, records: Sequence[Record]) -> Conclusion | None:
+        """See `Study.conclusion`."""
+        return conclusion(records)
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> list[str]:
         """What a reader must know before believing a number from this cohort; one line each."""

@@ -18,6 +18,7 @@ from typing import ClassVar
 import numpy as np
 
 from pcgm_bench.contracts import Cohort
+from pcgm_bench.contracts import Conclusion
 from pcgm_bench.contracts import EffectsPlot
 from pcgm_bench.contracts import Evidence
 from pcgm_bench.contracts import Job
@@ -27,6 +28,7 @@ from pcgm_bench.contracts import Row
 from pcgm_bench.contracts import RowKind
 from pcgm_bench.contracts import Study
 from pcgm_bench.contracts import UserError
+from pcgm_bench.studies.synthesis.conclusion import conclusion
 from pcgm_bench.studies.synthesis.records import IMAGES
 from pcgm_bench.studies.synthesis.records import PRIVACY
 from pcgm_bench.studies.synthesis.records import metric_records
@@ -125,6 +127,10 @@ class SynthesisStudy(Study):
         effects = regions_ln_d(records)
         title = f"Regional volumes of {images(records)} real and as many made brains, head size regressed out"
         return [EffectsPlot("regions-ln-d", title, effects)] if effects else []
+
+    def conclusion(self, records: Sequence[Record]) -> Conclusion | None:
+        """See `Study.conclusion`."""
+        return conclusion(records)
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> list[str]:
         """What a reader must know before believing a number."""

@@ -21,6 +21,7 @@ from pcgm_bench.studies.aud.same_person import change_error
 from pcgm_bench.studies.aud.same_person import change_part
 from pcgm_bench.studies.aud.same_person import nearest_part
 from pcgm_bench.studies.aud.same_person import oracle_volumes
+from pcgm_bench.studies.aud.same_person import reading_noise
 from pcgm_bench.studies.aud.sample import LOBES
 from pcgm_bench.studies.aud.sample import sample_of
 from pcgm_bench.studies.aud.sample import visits_of
@@ -43,6 +44,30 @@ def test_twice_as_near_to_the_oracle_as_the_unchanged_scan(evidence: RowEvidence
     assert part is not None
     assert (part.outcome, part.region) == (outcome, "insula")
     assert f"insula: error to the oracle, noise of reading taken out, {share:.2f} of the change" in part.reason
+
+
+def test_noise_of_reading_is_no_error(evidence: RowEvidence) -> None:
+    """A right image and the oracle's are read apart by the noise; half of the change is half with and without it."""
+    noise = dict.fromkeys(LOBES, 1.4)
+    right = replace(with_errors(evidence, {"insula": 1.4}, unchanged=2.0), noise=noise)
+    part = change_part(replace(right, errors=dict.fromkeys(LOBES, Estimate(1.4, 1.4, 1.4, 20))))
+    assert part is not None
+    assert part.outcome == "pass"
+    half = {"insula": float(np.hypot(1.4, 0.5 * 2.0))}
+    known = replace(with_errors(evidence, half, unchanged=float(np.hypot(1.4, 2.0))), noise=noise)
+    part = change_part(known)
+    assert part is not None
+    assert "insula: error to the oracle, noise of reading taken out, 0.50 of the change" in part.reason
+
+
+def test_noise_is_what_the_truth_leaves(people: Simulated) -> None:
+    """Readings are off by 1 %, the oracle's as well; the change of 4 to 5 % is no part of the noise."""
+    oracle = sample_of(visits_of(people.measurements), "oracle", LEVELS)
+    noise = reading_noise(oracle.unchanged(), oracle.other_lobes)
+    assert list(noise) == list(LOBES)
+    assert all(1.2 < value < 1.65 for value in noise.values())
+    few = np.full_like(oracle.lobes, np.nan)
+    assert reading_noise(oracle.unchanged(), few) == dict.fromkeys(LOBES, pytest.approx(2**0.5))
 
 
 def test_a_missing_oracle_value_decides_against_the_row(evidence: RowEvidence) -> None:
