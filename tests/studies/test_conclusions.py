@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from pcgm_bench.contracts import Conclusion
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import RowKind
 from pcgm_bench.studies.aging import terms
@@ -16,12 +19,12 @@ from pcgm_bench.studies.synthesis.conclusion import conclusion as synthesis
 METHOD, REAL = RowKind.METHOD, RowKind.REAL
 
 
-def of(metric: str, estimate: float | None = None, half: float | None = None, **more: object) -> Record:
+def of(metric: str, estimate: float | None = None, half: float | None = None, **more: Any) -> Record:
     """A record of the method ``mine``, with an interval of this half-width."""
     record = Record("mine", METHOD, metric, estimate)
     if estimate is not None and half is not None:
         record = replace(record, low=estimate - half, high=estimate + half)
-    return replace(record, **more)  # type: ignore[arg-type]
+    return replace(record, **more)
 
 
 # Recovery.
@@ -140,7 +143,7 @@ def test_synthesis_does_not_call_likeness_reality() -> None:
 
 
 @pytest.mark.parametrize("study", [recovery, aging, synthesis])
-def test_without_a_method_there_is_nothing_to_conclude(study: object) -> None:
+def test_without_a_method_there_is_nothing_to_conclude(study: Callable[[list[Record]], Conclusion | None]) -> None:
     everything = [*recovered("pass", "right"), *aged("better", 0.3), *drawn(1.0, 0.9)]
     controls = [replace(record, kind=RowKind.CONTROL) if record.row == "mine" else record for record in everything]
-    assert study(controls) is None  # type: ignore[operator]
+    assert study(controls) is None
