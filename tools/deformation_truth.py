@@ -5,7 +5,10 @@ volume (`pcgm_bench.cohort.deformation`), and read by the segmenter that said wh
 the slope of the read on the true log-change through all people and the change that is read where none was made, with
 95 % of a bootstrap over people; the range of single people's slopes; and what other regions are read to change, in
 per cent of their own volume for 10 % of this one's (and what they truly change). Scans that cannot be changed so far
-are named.
+are named below it.
+
+The table is printed after every person. With ``--out`` the single readings are written after every person as well, and
+the same command goes on where it stopped; with other weights it starts anew.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from pcgm_bench.cohort.deformation.source import source_of
 from pcgm_bench.contracts import UserError
 from pcgm_bench.segmenters.unet.segmenter import UNetSegmenter
 from pcgm_bench.segmenters.unet.weight_files import WEIGHTS
+from pcgm_bench.store import atomic
 from pcgm_bench.store.home import default_home
 
 DOSES = (0.90, 0.95, 1.05, 1.10)
@@ -42,16 +46,30 @@ def main() -> None:
     segmenter = UNetSegmenter(given.weights, threads=given.threads)
     cohort = bids.read(given.cohort, given.map, given.home)
     people = list(cohort.table["subject"].drop_duplicates())[: given.people]
-    readings = []
+    requests = [(region, dose) for region in given.regions for dose in given.doses]
+    table = _stored(given.out, segmenter.identity, people, requests)
     for number, subject in enumerate(people):
+        if not table.empty and subject in set(table["subject"]):
+            continue
         started = time.monotonic()
-        readings += _read_person(cohort.subset([subject]), segmenter, given.regions, given.doses)
-        print(f"{number + 1}/{len(people)} sub-{subject}, {time.monotonic() - started:.0f} s", flush=True)
-    table = pd.DataFrame(readings)
-    if given.out:
-        table.to_csv(given.out, sep="\t", index=False)
+        readings = _read_person(cohort.subset([subject]), segmenter, given.regions, given.doses)
+        table = pd.concat([table, pd.DataFrame(readings).assign(segmenter=segmenter.identity)], ignore_index=True)
+        if given.out:
+            atomic.write_text(given.out, table.to_csv(sep="\t", index=False))
+        print(f"\n{number + 1}/{len(people)} sub-{subject}, {time.monotonic() - started:.0f} s")
+        print(_summary(table, given.regions), flush=True)
     print(f"\n{segmenter.identity}, {len(people)} people of {cohort.name}, doses {given.doses}\n")
     print(_summary(table, given.regions))
+
+
+def _stored(path: Path | None, segmenter: str, people: list[str], requests: list[tuple[str, float]]) -> pd.DataFrame:
+    """What an earlier call has written of these people, read by the same segmenter and asked the same."""
+    if path is None or not path.exists():
+        return pd.DataFrame()
+    table = pd.read_csv(path, sep="\t", dtype={"subject": str, "reason": str}, keep_default_na=False, na_values=[""])
+    table = table[(table["segmenter"] == segmenter) & table["subject"].isin(people)]
+    asked = {who: list(zip(rows["region"], rows["dose"], strict=True)) for who, rows in table.groupby("subject")}
+    return table[table["subject"].isin([who for who, mine in asked.items() if mine == requests])]
 
 
 def _arguments() -> argparse.Namespace:
@@ -64,7 +82,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="the segmenter's folder of weights")
     parser.add_argument("--home", type=Path, default=None, help="keeps aligned scans; default: pcgm-bench's home")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=None, help="single readings as TSV")
+    parser.add_argument("--out", type=Path, default=None, help="single readings as TSV, written after every person")
     given = parser.parse_args()
     given.home = default_home(given.home)
     return given
@@ -83,23 +101,25 @@ def _read_person(
     for region in regions:
         one = mover(scan, source, region)
         for dose in doses:
+            row: dict[str, object] = {"subject": scan.subject, "region": region, "dose": dose, "reason": ""}
+            rows.append(row)
             try:
                 made = moved(scan, source, [(one, dose)])
             except UserError as error:
-                print(f"refused: {error}")
+                row["reason"] = str(error)
                 continue
             true = made.segmentation.volumes
             read = segmenter.segment(dataclasses.replace(scan, image=made.image)).volumes
-            row: dict[str, object] = {"subject": scan.subject, "region": region, "dose": dose}
             for name in WATCHED:
                 row[f"true {name}"] = 100 * np.log(true[name] / before[name])
                 row[f"read {name}"] = 100 * np.log(read[name] / before[name])
-            rows.append(row)
     return rows
 
 
 def _summary(table: pd.DataFrame, regions: list[str]) -> str:
-    """The Markdown table."""
+    """The Markdown table, and a line for every scan that could not be changed so far."""
+    refused = [f"\nnot made: {reason}" for reason in table["reason"].dropna() if reason]
+    table = table.dropna(subset=[f"true {name}" for name in WATCHED])
     lines = [
         "| region | slope [95 %] | people's slopes | bias at 0, % [95 %] | largest spill, read (true), % per 10 % "
         "| white matter, read (true) | n |",
@@ -126,7 +146,7 @@ def _summary(table: pd.DataFrame, regions: list[str]) -> str:
             f"| {bias:+.2f} [{low_bias:+.2f}, {high_bias:+.2f}] | {worst} {spills[worst][0]:+.2f} "
             f"({spills[worst][1]:+.2f}) | {white[0]:+.2f} ({white[1]:+.2f}) | {len(mine)} |"
         )
-    return "\n".join(lines)
+    return "\n".join(lines + refused)
 
 
 def _line(rows: pd.DataFrame, region: str, name: str, kind: str = "read") -> tuple[float, float]:

@@ -37,6 +37,7 @@ class Oracle(Generator):
         """The true image.
 
         Raises:
+            UnknownTruthError: the truth of this request on this scan is not known.
             UserError: the cohort has no truth.
         """
         if self._context is None or self._context.oracle is None:

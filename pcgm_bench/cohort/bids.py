@@ -123,8 +123,8 @@ class BidsCohort(Cohort):
             seed: not used.
 
         Raises:
-            UserError: age, sex or diagnosis is asked; no such scan; no segmentation with fractions; a region cannot be
-                changed so far.
+            UnknownTruthError: a region cannot be changed so far.
+            UserError: age, sex or diagnosis is asked; no such scan; no segmentation with fractions.
         """
         return self._deformed(scan, do).image
 

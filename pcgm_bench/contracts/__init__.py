@@ -31,6 +31,7 @@ from pcgm_bench.contracts.cohort import TrainingScans
 from pcgm_bench.contracts.conclusion import Conclusion
 from pcgm_bench.contracts.errors import PluginError
 from pcgm_bench.contracts.errors import PoorScanError
+from pcgm_bench.contracts.errors import UnknownTruthError
 from pcgm_bench.contracts.errors import UserError
 from pcgm_bench.contracts.generator import Card
 from pcgm_bench.contracts.generator import Context
@@ -154,6 +155,7 @@ __all__ = [
     "TrueChange",
     "TrueChanges",
     "TruthMetric",
+    "UnknownTruthError",
     "UserError",
     "VisitMetric",
     "Visits",

@@ -93,6 +93,7 @@ class Cohort(ABC):
             seed: of fresh noise, where the cohort can draw it. A real scan keeps its own.
 
         Raises:
+            UnknownTruthError: that of this request on this scan is not known, but others are.
             UserError: the truth is not known.
         """
         raise UserError(f"{self.name}: nobody knows the true counterfactual of {scan.key}")

@@ -11,6 +11,13 @@ class PoorScanError(UserError):
     """One scan of a cohort cannot be used, the others can: a study leaves it out. Elsewhere it is an error."""
 
 
+class UnknownTruthError(UserError):
+    """The true image of one request on one scan is not known, those of others are.
+
+    A run leaves that image out of the row of the oracle, and says so. Elsewhere it is an error.
+    """
+
+
 class PluginError(Exception):
     """What a plugin does wrong, in one line: which plugin, of which package, where, on which scan. Exit code 1.
 

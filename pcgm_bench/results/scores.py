@@ -21,6 +21,22 @@ SCHEMA = 2
 REMEDY = "remove this file and give the run's command again: it scores anew and makes no image again"
 
 
+class LeftOutImage(BaseModel):
+    """An image that a row could not have.
+
+    Attributes:
+        row: of which.
+        image: its name: ``sub-03_desc-cfCingulate1p1``.
+        reason: why.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    row: str
+    image: str
+    reason: str
+
+
 class Scores(BaseModel):
     """The scores of one run.
 
@@ -32,6 +48,7 @@ class Scores(BaseModel):
         is_phantom: whether the people are simulated.
         rows: of the study, in the order of its tables, those without results too.
         skipped: row or metric -> why there is nothing of it.
+        left_out: images of the oracle whose truth is not known.
         poor_scans: real scan below the quality bars -> why.
         poor_scans_kept: whether they stayed in; else they were left out.
         warnings: what not to believe, one line each.
@@ -48,6 +65,7 @@ class Scores(BaseModel):
     is_phantom: bool
     rows: list[Row] = []
     skipped: dict[str, str] = {}
+    left_out: list[LeftOutImage] = []
     poor_scans: dict[str, str] = {}
     poor_scans_kept: bool = False
     warnings: list[str] = []

@@ -8,7 +8,9 @@ from itertools import pairwise
 
 from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Job
+from pcgm_bench.contracts import PluginError
 from pcgm_bench.contracts import Scan
+from pcgm_bench.contracts import UnknownTruthError
 from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.fold_plan import ImageTask
 from pcgm_bench.runner.fold_plan import image_seed
@@ -27,8 +29,8 @@ def make_counterfactuals(work: RowWork) -> None:
 
     The links of a chain follow its first image in the same process. A fold whose images are all there is not even
     adapted to; a generator that adapts slowly gets whole folds for its share, so that no two processes adapt to the
-    same one. Results do not depend on what was there before: every image is made from its own seed, and segmented as
-    it was stored.
+    same one. What the oracle does not know of a scan is left out, with the reason. Results do not depend on what was
+    there before: every image is made from its own seed, and segmented as it was stored.
 
     Raises:
         PluginError: the generator or the segmenter fails on a scan, which is named; what was made stays.
@@ -75,8 +77,17 @@ def _make(
     asked_for = task.do if do is None else do
     wanted, seed = fold.wanted(task), image_seed(work.context.seed, work.row, task.key)
     if not work.folder.has_image(wanted):
-        with work.making(task.key.stem):
-            image = checked(generator.counterfactual(scan, asked_for, seed), scan)
+        try:
+            with work.making(task.key.stem):
+                image = checked(generator.counterfactual(scan, asked_for, seed), scan)
+        except PluginError as error:
+            # A method that could leave out what it finds hard would choose what it is scored on.
+            if not (generator.card.needs_truth and isinstance(error.__cause__, UnknownTruthError)):
+                raise
+            check_unchanged()
+            work.folder.write_unknown(wanted, str(error.__cause__))
+            work.count()
+            return
         check_unchanged()
         work.folder.write_image(wanted, image, scan.affine)
     # What is measured is what was stored, in the same memory order, whether this process or a killed one made it.

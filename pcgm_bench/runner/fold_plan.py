@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Container
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -171,6 +172,18 @@ def for_row(folds: Sequence[FoldPlan], basis: str, card: Card, study: Study) -> 
             basis=basis,
             tasks=tuple(task for task in fold.tasks if can(task)),
             chains=tuple(chain for chain in fold.chains if can(*chain)),
+        )
+        for fold in folds
+    ]
+
+
+def without(folds: Sequence[FoldPlan], keys: Container[ImageKey]) -> list[FoldPlan]:
+    """The same plan without some images, and without the chains that one of them belongs to."""
+    return [
+        dataclasses.replace(
+            fold,
+            tasks=tuple(task for task in fold.tasks if task.key not in keys),
+            chains=tuple(chain for chain in fold.chains if not any(task.key in keys for task in chain)),
         )
         for fold in folds
     ]

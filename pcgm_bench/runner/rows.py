@@ -6,18 +6,22 @@ is compared on one cohort has the same oracle.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Row
 from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.fold_plan import for_row
+from pcgm_bench.runner.fold_plan import without
 from pcgm_bench.runner.harness_code import harness_digest
 from pcgm_bench.runner.resolve import Setup
 from pcgm_bench.runner.segmentation import Ruler
 from pcgm_bench.store import DerivativeFolder
 from pcgm_bench.store import Identity
+from pcgm_bench.store import ImageKey
 from pcgm_bench.store import RunFolder
 from pcgm_bench.store import digest
 from pcgm_bench.store.environment import Environment
@@ -42,6 +46,16 @@ class RowPlace:
         """Images that are not done yet."""
         requests = [request for fold in self.plans for request in fold.requests]
         return len(requests) - self.folder.count_done(requests)
+
+    def unknown(self) -> Mapping[ImageKey, str]:
+        """Images of which the truth is not known -> why."""
+        requests = [request for fold in self.plans for request in fold.requests]
+        reasons = {request.key: self.folder.why_unknown(request) for request in requests}
+        return {key: reason for key, reason in reasons.items() if reason}
+
+    def known(self) -> RowPlace:
+        """The same without these images, and without chains that one of them belongs to."""
+        return replace(self, plans=without(self.plans, self.unknown()))
 
 
 def identity_of(setup: Setup, cohort: Cohort, ruler: Ruler) -> Identity:

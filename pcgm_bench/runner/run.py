@@ -37,6 +37,7 @@ from pcgm_bench.runner.fold_plan import plan_folds
 from pcgm_bench.runner.image_metrics import not_possible
 from pcgm_bench.runner.images import context_of
 from pcgm_bench.runner.images import make_images
+from pcgm_bench.runner.left_out import leave_out
 from pcgm_bench.runner.measurements import image_measurements
 from pcgm_bench.runner.measurements import real_measurements
 from pcgm_bench.runner.measurements import volume_measurements
@@ -194,7 +195,9 @@ class _Work:
         failed = self._images(cohort, places)
         volumes, failed_volumes = self._volume_rows(cohort)
         failed |= failed_volumes
-        kept = {row: place for row, place in places.items() if row not in failed}
+        left = leave_out({row: place for row, place in places.items() if row not in failed})
+        failed |= left.failed
+        kept = left.places
         measurements = self._measurements(cohort, kept) + volumes
         plans = {row: place.plans for row, place in kept.items()}
         folders = {row: place.folder for row, place in kept.items()}
@@ -206,6 +209,7 @@ class _Work:
             rows={row: _made_from(row_plans) for row, row_plans in plans.items()},
             learnt=learnt,
             missing=missing,
+            left_out=left.images,
         )
         shown = examples(setup.study, cohort, folds, plans, folders, setup.request.seed)
         failure = failed.get(setup.request.method, "")
@@ -229,9 +233,10 @@ class _Work:
             is_phantom=people.cohort.is_phantom,
             rows=list(setup.rows),
             skipped=missing | not_possible(evidence.images),
+            left_out=list(left.images),
             poor_scans={scan.key: scan.reason for scan in poor},
             poor_scans_kept=setup.request.keep_poor_scans,
-            warnings=[*people.cohort.notes, *remarks, *said],
+            warnings=[*people.cohort.notes, *remarks, *left.remarks, *said],
             metrics={name: use.identity for name, use in evidence.uses.items()},
             records=records,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from pcgm_bench.plugin_guard import guarded
 from pcgm_bench.results.pivot import long_table
 from pcgm_bench.results.pivot import pivot
 from pcgm_bench.results.pivot import with_interval
+from pcgm_bench.results.scores import LeftOutImage
 from pcgm_bench.results.scores import Scores
 from pcgm_bench.results.scores import read_scores
 from pcgm_bench.results.scores import write_scores
@@ -48,6 +50,7 @@ class Basis:
         rows: row -> hash of what its images were made from.
         learnt: row -> whom it learnt from, where a metric asks.
         missing: row -> why there is nothing of it.
+        left_out: images of the oracle whose truth is not known.
     """
 
     measurements: str
@@ -55,6 +58,7 @@ class Basis:
     rows: Mapping[str, str]
     learnt: Mapping[str, Learnt]
     missing: Mapping[str, str]
+    left_out: Sequence[LeftOutImage] = ()
 
 
 def who_learnt(setup: Setup) -> dict[str, Learnt]:
@@ -93,7 +97,8 @@ def scored_by(code: str, basis: Basis) -> str:
         code: from `scoring_code`.
         basis: what they are made from.
     """
-    return digest({"basis": asdict(basis), "code": code})
+    parts = asdict(basis) | {"left_out": [image.model_dump() for image in basis.left_out]}
+    return digest({"basis": parts, "code": code})
 
 
 def finished_elsewhere(folder: RunFolder, setup: Setup) -> Scores | None:
@@ -201,7 +206,7 @@ def write_tables(folder: RunFolder, study: Study, scores: Scores) -> list[Table]
 
 
 def study_tables(study: Study | ReadingStudy, scores: Scores) -> list[Table]:
-    """The study's tables, one of added metrics, what was skipped and why, and which scans are poor."""
+    """The study's tables, one of added metrics, what was skipped or left out and why, and which scans are poor."""
     added = select(scores.records, group=ADDED)
     tables = list(study.tables([record for record in scores.records if record.group != ADDED]))
     if added:
@@ -214,6 +219,10 @@ def study_tables(study: Study | ReadingStudy, scores: Scores) -> list[Table]:
         names = sorted(scores.skipped, key=lambda name: (order.get(name, len(order)), name))
         rows = [[name, scores.skipped[name]] for name in names]
         tables.append(Table("skipped", "Not run", [Column("row or metric"), Column("reason")], rows))
+    if scores.left_out:
+        rows = [[image.row, image.image, image.reason] for image in scores.left_out]
+        columns = [Column("row"), Column("image"), Column("reason")]
+        tables.append(Table("left-out", f"Left out, since the truth is not known: {len(rows)}", columns, rows))
     if scores.poor_scans:
         what = "kept, as asked" if scores.poor_scans_kept else "left out"
         title = f"Real scans below the quality bars: {len(scores.poor_scans)} {what}"

@@ -6,6 +6,7 @@ sub-001/[ses-01/]anat/sub-001_ses-01_desc-cfAUD_T1w.nii.gz         the made imag
                       sub-001_ses-01_desc-cfAUD_dseg.nii.gz        label map, FreeSurfer numbers
                       sub-001_ses-01_desc-cfAUD_probseg.npz        fractions, float16 (factual scans only)
                       sub-001_ses-01_desc-cfAUD_volumes.tsv        volumes, head size, QC; written last: "done"
+                      sub-001_ses-01_desc-cfAUD_unknown.json       in place of all: why the true image is not known
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from pcgm_bench.store.volumes_table import write_volumes
 
 AGAIN = "remove this file and give the same command again"
 LABELS = "dseg.nii.gz"
+UNKNOWN = "unknown.json"
 FRACTIONS = "probseg.npz"
 
 
@@ -71,9 +73,9 @@ class DerivativeFolder:
             atomic.write_json(path, {**content, "GeneratedBy": [dict(generated_by)]})
 
     def is_done(self, wanted: ImageRequest) -> bool:
-        """Whether the image is there, made from what it should be made from, and segmented."""
+        """Whether the image is there, made from what it should be made from, and segmented; or known to be unknown."""
         if not self.path(wanted.key, "volumes.tsv").exists():
-            return False
+            return bool(self.why_unknown(wanted))
         return not wanted.made_from or self.has_image(wanted)
 
     def count_done(self, wanted: Iterable[ImageRequest]) -> int:
@@ -82,12 +84,25 @@ class DerivativeFolder:
 
     def write_image(self, wanted: ImageRequest, image: np.ndarray, affine: np.ndarray) -> None:
         """Store a made image ``(X, Y, Z)``; an older one of the key, and what was measured on it, goes first."""
-        for suffix in ("volumes.tsv", "T1w.json"):
-            self.path(wanted.key, suffix).unlink(missing_ok=True)
+        self._remove(wanted.key)
         path = self.path(wanted.key, "T1w.nii.gz")
         atomic.write_nifti(path, image.astype(np.float32), affine)
         note = {"MadeFrom": wanted.made_from, "Content": digest(path.read_bytes())}
         atomic.write_json(self.path(wanted.key, "T1w.json"), note)
+
+    def write_unknown(self, wanted: ImageRequest, reason: str) -> None:
+        """Store why there is no true image of a request; an older image of the key goes first."""
+        self._remove(wanted.key)
+        atomic.write_json(self.path(wanted.key, UNKNOWN), {"MadeFrom": wanted.made_from, "Reason": reason})
+
+    def why_unknown(self, wanted: ImageRequest) -> str:
+        """Why there is no true image of a request; empty where nobody has said so."""
+        note = self._note(wanted.key, UNKNOWN)
+        return note.get("Reason", "") if wanted.made_from and note.get("MadeFrom") == wanted.made_from else ""
+
+    def _remove(self, key: ImageKey) -> None:
+        for suffix in ("volumes.tsv", "T1w.json", UNKNOWN):
+            self.path(key, suffix).unlink(missing_ok=True)
 
     def has_image(self, wanted: ImageRequest) -> bool:
         """Whether the image is there, segmented or not, made from what it should be made from."""
@@ -172,9 +187,9 @@ class DerivativeFolder:
         """The image that is segmented. Its content is known from the note beside it: no image is read here."""
         return MeasuredImage(key.stem, self._note(key).get("Content", ""))
 
-    def _note(self, key: ImageKey) -> dict[str, str]:
+    def _note(self, key: ImageKey, suffix: str = "T1w.json") -> dict[str, str]:
         try:
-            note = json.loads(self.path(key, "T1w.json").read_text())
+            note = json.loads(self.path(key, suffix).read_text())
         except (OSError, ValueError):
             return {}
         return note if isinstance(note, dict) else {}

@@ -32,6 +32,7 @@ from pcgm_bench.cohort.deformation.velocity import ventricle_velocity
 from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
+from pcgm_bench.contracts import UnknownTruthError
 from pcgm_bench.contracts import UserError
 
 REGIONS = (*LOBE_NAMES, "ventricles")
@@ -97,7 +98,8 @@ class Mover:
         """The amplitude that gives a factor.
 
         Raises:
-            UserError: no border of this scan can be moved so far.
+            UnknownTruthError: no border of this scan can be moved so far.
+            UserError: the factor is not above 0.
         """
         if not np.isfinite(factor) or factor <= 0:
             raise UserError(f"{name}: {self.region} cannot have {factor:g} times its volume: give a factor above 0")
@@ -116,7 +118,7 @@ class Mover:
             if error(end) * error(0.0) <= 0:
                 found = optimize.brentq(error, min(0.0, end), max(0.0, end), xtol=EXACT * abs(end))
                 return float(found)
-        raise UserError(
+        raise UnknownTruthError(
             f"{name}: {self.region} of this scan can be brought to {np.exp(known[end]):.3f} of its volume by moving "
             f"its border, not to {factor:g}: ask for less, or leave this scan out"
         )
@@ -131,12 +133,13 @@ def mover(scan: Scan, source: Source, region: str) -> Mover:
         region: one of `REGIONS`.
 
     Raises:
-        UserError: the scan has no such region, or a segmentation without fractions.
+        UnknownTruthError: the scan has no such region.
+        UserError: it has a segmentation without fractions.
     """
     fractions = _fractions(scan)
     own = fractions[CHANNELS.index(region)]
     if not own.sum() > 0:
-        raise UserError(f"{scan.key}: its segmentation shows no {region}, so that it cannot be changed")
+        raise UnknownTruthError(f"{scan.key}: its segmentation shows no {region}, so that it cannot be changed")
     there = own > min(0.05, float(own.max()) / 2)
     box = box_around(there, scan.affine, MARGIN_MM if region == "ventricles" else LOBE_MARGIN_MM)
     fine = fine_fractions(fractions, source.on(box), tissue_means(scan.image, fractions), box)
@@ -153,8 +156,8 @@ def deform(scan: Scan, find_source: Callable[[], Source], do: Intervention) -> D
         do: factors of regions. Of several each is moved by itself: no two of them move the same tissue.
 
     Raises:
-        UserError: something else than regions is asked, the scan has no segmentation with fractions, or a region cannot
-            be changed so far.
+        UnknownTruthError: a region cannot be changed so far.
+        UserError: something else than regions is asked, or the scan has no segmentation with fractions.
     """
     if unknown := sorted(set(do) - set(REGIONS)):
         raise UserError(
@@ -177,7 +180,9 @@ def moved(scan: Scan, source: Source, moves: Sequence[tuple[Mover, float]]) -> D
         smallest = min(smallest, float(jacobian(displacement).min()))
         image = image + _image_change(scan.image, source, one.box, displacement)
         fractions[(slice(None), *one.box.slices)] += _fraction_change(one, displacement)
-    assert smallest > 0, f"{scan.key}: the deformation folds (smallest Jacobian {smallest:.3f})"
+    if smallest <= 0:
+        asked = ", ".join(f"{one.region} {factor:g}" for one, factor in moves)
+        raise UnknownTruthError(f"{scan.key}: {asked} would fold the scan (smallest Jacobian {smallest:.3f})")
     limits = (min(0.0, float(scan.image.min())), max(CEILING, float(scan.image.max())))
     return Deformed(np.clip(image, *limits).astype(np.float32), _segmentation(scan, fractions), smallest)
 
