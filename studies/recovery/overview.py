@@ -22,6 +22,7 @@ from pcgm_bench.statistics.ols import detectable_slope_error
 from pcgm_bench.studies.recovery.records import WHERE
 from pcgm_bench.studies.recovery.records import WHERE_PART
 from pcgm_bench.studies.recovery.region_scores import BIAS
+from pcgm_bench.studies.recovery.region_scores import FEWEST
 from pcgm_bench.studies.recovery.region_scores import IMPOSSIBLE
 from pcgm_bench.studies.recovery.region_scores import SLOPE
 from pcgm_bench.studies.recovery.region_scores import SPILL
@@ -73,7 +74,9 @@ def overview(records: Sequence[Record]) -> Table:
     wrong = select(mine, metric=WHERE_PART, text=("fail", "cannot decide"))
     notes += [f"{record.row}, where: {record.text}. {record.reason}." for record in wrong]
     if select(records, metric="verdict", text=IMPOSSIBLE):
-        notes.append("Not possible: the row has no images of such requests, or too few to fit a line.")
+        notes.append(
+            f"Not possible: the row has no images of such requests, or fewer than {FEWEST}: too few for a line."
+        )
     flagged = {_HEADINGS[metric]: above[metric] for metric in _HEADINGS if metric in above}
     cheats = Cheats.of([record for record in mine if record.metric in _HEADINGS], fails=_fails)
     headings = {metric: cheats.heading(metric, marked(text, text in flagged)) for metric, text in _HEADINGS.items()}

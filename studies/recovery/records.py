@@ -71,7 +71,7 @@ def row_records(row: Row, score: RowScore, version: str) -> Iterator[Record]:
 def _region_records(row: Row, score: RegionScore) -> Iterator[Record]:
     slope = Record(
         row.name, row.kind, "slope", n=score.n, region=score.region, direction="nearest", target=1.0,
-        reason="" if score.fit else IMPOSSIBLE,
+        reason=score.reason,
     )  # fmt: skip
     yield slope if score.fit is None else with_line(slope, score.fit.line)
     if score.fit is not None:

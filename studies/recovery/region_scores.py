@@ -27,6 +27,8 @@ BIAS = 1.0
 """Largest bias (%) at dose 0."""
 SPILL = 1.0
 """Largest change (%) of another region for a change of 10 %, beyond the oracle's where there is one."""
+FEWEST = 3
+"""Images of a region's own requests, at two doses or more, that a line is fitted to."""
 RIGHT, WRONG, INCONCLUSIVE, IMPOSSIBLE = "right", "wrong", "inconclusive", "not possible"
 
 
@@ -87,6 +89,13 @@ class RegionScore:
         """The worst of its three."""
         return IMPOSSIBLE if self.fit is None else worst(list(self.fit.verdicts.values()))
 
+    @property
+    def reason(self) -> str:
+        """Why there is no line; empty where there is one."""
+        if self.fit is not None:
+            return ""
+        return f"too few images ({self.n})" if self.n else IMPOSSIBLE
+
 
 def score_region(responses: Responses, region: str, truth: np.ndarray | None) -> RegionScore:
     """Score a region of a row.
@@ -99,7 +108,7 @@ def score_region(responses: Responses, region: str, truth: np.ndarray | None) ->
     """
     dosed = responses.regions == region
     n = int(dosed.sum())
-    if n < 3 or len(np.unique(responses.doses[dosed])) < 2:
+    if n < FEWEST or len(np.unique(responses.doses[dosed])) < 2:
         return RegionScore(region, n, None)
     here = dosed | (responses.regions == "")
     return RegionScore(region, n, _fit(responses.at(here), region, None if truth is None else truth[here]))
