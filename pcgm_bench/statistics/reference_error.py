@@ -23,6 +23,8 @@ def rms_error(error: np.ndarray, groups: np.ndarray, replicates: int, seed: int)
     drawn = bootstrap.replicate(lambda rows, _rng: _rms(error[rows]), groups, replicates, seed)
     low, high = bootstrap.percentiles(drawn)
     value = _rms(error)
+    # The order of a sum may leave an end on the wrong side of the value.
+    low, high = np.minimum(low, value), np.maximum(high, value)
     return [Estimate(float(value[k]), float(low[k]), float(high[k]), len(error)) for k in range(error.shape[1])]
 
 

@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies
 
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.statistics.reference_error import error_share
@@ -19,6 +22,18 @@ def test_root_mean_square_counts_bias_and_scatter() -> None:
         assert estimate.value == pytest.approx(5.0, rel=0.05)
         assert estimate.low < 5.0 < estimate.high
         assert estimate.n == 2000
+
+
+@settings(max_examples=40, deadline=None)
+@given(strategies.lists(strategies.floats(-20, 20), min_size=2, max_size=12), strategies.integers(0, 3))
+def test_an_error_and_its_share_lie_in_their_intervals(values: list[float], seed: int) -> None:
+    error = np.array(values)[:, None]
+    mine = rms_error(error, np.zeros(len(values), int), 40, seed)[0]
+    assert mine.low <= mine.value <= mine.high
+    other = rms_error(error[::-1] + 1.0, np.zeros(len(values), int), 40, seed)[0]
+    share = error_share(mine, other)
+    if other.value and mine.low and other.low:
+        assert share.low <= share.value <= share.high
 
 
 def test_same_seed_same_bits() -> None:
