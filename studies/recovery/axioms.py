@@ -151,7 +151,8 @@ def _notes() -> list[str]:
         "intensity inside the head (white matter is 1). Reversibility: one region is asked to change by 10 % and back; "
         "what is left of the way, in its volume and in intensities, and its distance from the start in mL.",
         "A perfect generator scores 0, but for the noise of images and of the segmenter: the oracle's column, which "
-        "draws fresh noise. A useless one, such as random-other, is another person away in composition, which has no "
-        "bound, and keeps about 1 of the way in reversibility, which has no value where nothing moved (0.5 % or less).",
+        "draws fresh noise on phantoms. A useless one, such as random-other, is another person away in composition, "
+        "which has no bound, and keeps about 1 of the way in reversibility, which has no value where nothing moved "
+        "(0.5 % or less).",
         "copy-input is perfect in composition by standing still, and has no way back to go: read both beside slopes.",
     ]

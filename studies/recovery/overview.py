@@ -19,6 +19,7 @@ from pcgm_bench.results.select import rows_of
 from pcgm_bench.results.select import select
 from pcgm_bench.results.select import values_of
 from pcgm_bench.statistics.ols import detectable_slope_error
+from pcgm_bench.studies.recovery.records import BY_ORACLE
 from pcgm_bench.studies.recovery.records import WHERE
 from pcgm_bench.studies.recovery.records import WHERE_PART
 from pcgm_bench.studies.recovery.region_scores import BIAS
@@ -72,7 +73,10 @@ def overview(records: Sequence[Record]) -> Table:
 
     notes = [*_notes(), *(note for row, note in _ROW_NOTES.items() if row in made_rows(records))]
     wrong = select(mine, metric=WHERE_PART, text=("fail", "cannot decide"))
+    verdicts = [record for record in select(mine, metric="verdict") if record.reason]
+    notes += [f"{record.row}, regions: {record.text}. {record.reason}." for record in verdicts]
     notes += [f"{record.row}, where: {record.text}. {record.reason}." for record in wrong]
+    notes += _ruler_notes(mine)
     if select(records, metric="verdict", text=IMPOSSIBLE):
         notes.append(
             f"Not possible: the row has no images of such requests, or fewer than {FEWEST}: too few for a line."
@@ -97,8 +101,22 @@ def overview(records: Sequence[Record]) -> Table:
     )
 
 
+def _ruler_notes(records: Sequence[Record]) -> list[str]:
+    """Where the oracle's slope is not 1: what that means, and what rows are judged by."""
+    regions = sorted({name for record in select(records, metric=BY_ORACLE) for name in record.text.split(", ")})
+    if not regions:
+        return []
+    return [
+        f"The oracle is the true change, and its slope is not 1 in {', '.join(regions)}: there the segmenter reads a "
+        "true change as another one. The other rows are judged there by their slope on the oracle's reading; who reads "
+        "1 on the asked change has not made that change."
+    ]
+
+
 def _fails(record: Record) -> bool:
-    """Its verdict is ``fail``, or a region is wrong."""
+    """Its verdict is ``fail``, or a region is wrong; never of the oracle: where it fails, the segmenter does."""
+    if record.kind is RowKind.CEILING:
+        return False
     return has_failed(record) or (record.metric == "regions" and record.text.split("/")[2] != "0")
 
 

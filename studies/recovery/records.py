@@ -26,6 +26,7 @@ SPILL, BEYOND = "spill-over", "spill-over beyond the oracle"
 WHERE = "where the largest spill-over is"
 WHERE_PART = "place"
 """The verdict's part; the metrics are in records of their own."""
+BY_ORACLE = "judged by the oracle's reading"
 ASKED, MEASURED_CHANGE = "asked change", "measured change"
 """One value an image, in `Record.by_unit`."""
 
@@ -63,7 +64,10 @@ def row_records(row: Row, score: RowScore, version: str) -> Iterator[Record]:
         part = score.where
         where = Record(row.name, row.kind, WHERE_PART, part.outcome.rank, direction="higher", text=part.outcome.value)
         yield replace(where, reason=part.reason)
-    yield Record(row.name, row.kind, "verdict", RANKS[score.verdict], direction="higher", text=score.verdict)
+    verdict = Record(row.name, row.kind, "verdict", RANKS[score.verdict], direction="higher", text=score.verdict)
+    yield replace(verdict, reason=score.reason)
+    if score.by_oracle:
+        yield Record(row.name, row.kind, BY_ORACLE, text=", ".join(score.by_oracle))
     for region in score.regions:
         yield from _region_records(row, region)
 
@@ -94,7 +98,8 @@ def _fit_records(row: Row, region: str, fit: RegionFit) -> Iterator[Record]:
     for metric, spills in ((SPILL, fit.spill), (BEYOND, fit.beyond)):
         yield from (_spill_record(row, metric, region, other, spill) for other, spill in spills.items())
     for contrast, verdict in fit.verdicts.items():
-        yield Record(row.name, row.kind, "verdict", region=region, contrast=contrast, text=verdict)
+        part = Record(row.name, row.kind, "verdict", region=region, contrast=contrast, text=verdict)
+        yield part if verdict == RIGHT else replace(part, reason=fit.reason(contrast))
 
 
 def _spill_record(row: Row, metric: str, region: str, other: str, spill: Spill) -> Record:

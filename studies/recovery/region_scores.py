@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 
 import numpy as np
 
@@ -52,6 +53,7 @@ class RegionFit:
         rms_of_scan: the same of a scan that was not changed.
         bias: measured change (%) of the region where nothing was asked.
         on_oracle: measured change on the oracle's; None without an oracle.
+        oracle_line: the oracle's measured change on asked change, of the same requests; None without an oracle.
         oracle_rms: root mean square of the difference to the oracle's measured change; NaN without an oracle.
         spill: other region -> its change for 10 % asked.
         beyond: other region -> the same beyond the oracle's; without those that have to give way.
@@ -64,10 +66,38 @@ class RegionFit:
     rms_of_scan: float
     bias: Mean
     on_oracle: Line | None = None
+    oracle_line: Line | None = None
     oracle_rms: float = float("nan")
     spill: Mapping[str, Spill] = field(default_factory=dict)
     beyond: Mapping[str, Spill] = field(default_factory=dict)
     verdicts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def by_oracle(self) -> bool:
+        """Whether the segmenter reads the true change itself with another slope than 1, so that the slope on the
+        oracle's reading is judged: who reads 1 there has not made the true change.
+        """
+        line = self.oracle_line
+        return line is not None and self.on_oracle is not None and _within(line.low, line.high, *SLOPE) == WRONG
+
+    def reason(self, part: str) -> str:
+        """What a verdict is about, in words: ``0.46 [0.42, 0.51], 0.9 to 1.1 is needed``."""
+        if part == "slope":
+            line, words = self.line, ""
+            if self.by_oracle:
+                assert self.on_oracle is not None
+                line, words = self.on_oracle, " on the oracle's reading"
+            if self.verdicts[part] == WRONG != _within(line.low, line.high, *SLOPE):
+                words += " (and no nearer to the request than the scan)"
+            return f"{_interval(line.slope, line.low, line.high)}{words}, {SLOPE[0]:g} to {SLOPE[1]:g} is needed"
+        if part == "bias":
+            bias = self.bias
+            return f"{_interval(bias.value, bias.low, bias.high)} %, within {BIAS:g} % is needed"
+        if not self.beyond:
+            return "not known"
+        into, spill = max(self.beyond.items(), key=lambda pair: abs(pair[1].value))
+        moved = f"{_interval(spill.value, spill.low, spill.high)} % for 10 %"
+        return f"{into} moves by {moved}, within {SPILL:g} % is needed"
 
 
 @dataclass(frozen=True)
@@ -128,17 +158,19 @@ def _fit(mine: Responses, region: str, truth: np.ndarray | None) -> RegionFit:
         name: _per_ten(fitted_line(x[whole], excess[whole, MEASURED.index(name)], people[whole]))
         for name in (other if has_lines else ())
     }
-    on_oracle, oracle_rms = None, float("nan")
+    on_oracle, oracle_line, oracle_rms = None, None, float("nan")
     if truth is not None and enough:
         on_oracle = fitted_line(truth[whole, k], y[whole], people[whole])
+        oracle_line = fitted_line(x[whole], truth[whole, k], people[whole])
         oracle_rms = _rms((y - truth[:, k])[whole & own])
-    return RegionFit(
+    fit = RegionFit(
         line=line,
         r=float(np.corrcoef(x, y)[0, 1]) if np.ptp(y) > 0 else float("nan"),
         rms=rms,
         rms_of_scan=rms_of_scan,
         bias=bias,
         on_oracle=on_oracle,
+        oracle_line=oracle_line,
         oracle_rms=oracle_rms,
         spill={
             name: _per_ten(fitted_line(x, mine.changes[:, MEASURED.index(name)], people))
@@ -146,13 +178,19 @@ def _fit(mine: Responses, region: str, truth: np.ndarray | None) -> RegionFit:
             if name != region
         },
         beyond=beyond,
-        verdicts={
-            # An image that is no nearer to what was asked than the scan it was made from is wrong, too.
-            "slope": WRONG if rms >= rms_of_scan else _within(line.low, line.high, *SLOPE),
-            "bias": _within(bias.low, bias.high, -BIAS, BIAS),
-            "spill": worst([_within(spill.low, spill.high, -SPILL, SPILL) for spill in beyond.values()]),
-        },
     )
+    judged = on_oracle if fit.by_oracle and on_oracle is not None else line
+    verdicts = {
+        # An image that is no nearer to what was asked than the scan it was made from is wrong, too.
+        "slope": WRONG if rms >= rms_of_scan else _within(judged.low, judged.high, *SLOPE),
+        "bias": _within(bias.low, bias.high, -BIAS, BIAS),
+        "spill": worst([_within(spill.low, spill.high, -SPILL, SPILL) for spill in beyond.values()]),
+    }
+    return replace(fit, verdicts=verdicts)
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def worst(verdicts: Sequence[str]) -> str:

@@ -70,6 +70,27 @@ class RowScore:
         return {RIGHT: PASS, WRONG: FAIL}.get(verdict, verdict)
 
     @property
+    def reason(self) -> str:
+        """Why the regions do not pass, in words, one example a part; empty where they do.
+
+        ``slope: 6 of 7 regions, such as frontal: 0.46 [0.42, 0.51], 0.9 to 1.1 is needed``
+        """
+        verdict = worst([region.verdict for region in self.regions if region.verdict != IMPOSSIBLE])
+        said = []
+        for part in ("slope", "bias", "spill") if verdict != RIGHT else ():
+            fits = {region.region: region.fit for region in self.regions if region.fit is not None}
+            mine = [name for name, fit in fits.items() if fit.verdicts[part] == verdict]
+            if mine:
+                example = f"such as {mine[0]}: {fits[mine[0]].reason(part)}"
+                said.append(f"{part}: {len(mine)} of {len(fits)} regions, {example}")
+        return "; ".join(said)
+
+    @property
+    def by_oracle(self) -> Sequence[str]:
+        """Regions whose slope is judged on the oracle's reading."""
+        return [region.region for region in self.regions if region.fit is not None and region.fit.by_oracle]
+
+    @property
     def right_less_wrong(self) -> int:
         """Right regions less wrong ones."""
         verdicts = [region.verdict for region in self.regions]

@@ -144,8 +144,8 @@ def requests_table(records: Sequence[Record]) -> Table | None:
         "volume asked for, 0 is no nearer than the scan. Minimality: mean absolute change of the regions that were not "
         "asked about. Dose-response: slope of all doses fitted together, so that it may differ a little from the "
         "mean of the slopes above.",
-        "No oracle is taken away here: its column is what fresh image noise and the segmenter make of a perfect image. "
-        "A method that keeps the scan's own noise can move the other regions less than it.",
+        "No oracle is taken away here: its column is what the segmenter (and on phantoms fresh noise) makes of a "
+        "perfect image. A method that keeps the scan's own noise can move the other regions less than it.",
         "copy-input: moves nothing, so that its minimality is perfect, its effectiveness 0 and its slope 0.",
     ]
     if not mine:

@@ -1,4 +1,4 @@
-"""Whether two groups were skull-stripped alike: a mask alone moves cortex by 20 %, and looks like a disease."""
+"""Whether two groups were skull-stripped alike: a mask alone moves cortex by several per cent, as a disease does."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def mask_warning(qualities: Sequence[ImageQuality], groups: Sequence[str]) -> li
             lines.append(
                 f"the heads of {first} and {second} differ at their rim ({one.mean():.3f} and {two.mean():.3f} of the "
                 f"bright tissue, {abs(gap) / max(spread, 1e-9):.1f} s.d., p {p:.1g}): were they skull-stripped by one "
-                "tool? A mask alone can move cortex by 20 %"
+                "tool? A mask alone can move cortex by several per cent"
             )
     return lines
 

@@ -37,6 +37,7 @@ from pcgm_bench.results.scores import write_scores
 from pcgm_bench.results.select import only
 from pcgm_bench.results.select import select
 from pcgm_bench.statistics.ols import detectable_slope_error
+from pcgm_bench.studies.recovery.records import BY_ORACLE
 from pcgm_bench.studies.recovery.requests import DOSES
 from pcgm_bench.studies.recovery.requests import REGIONS
 
@@ -116,6 +117,38 @@ def test_slopes_verdicts_and_the_oracle() -> None:
     oracle = only(records, row="oracle", column="error to the oracle, %")
     assert oracle is not None
     assert oracle.estimate is None
+
+
+def test_where_the_segmenter_misreads_the_truth_rows_are_held_to_its_reading_of_it() -> None:
+    rows = {"oracle": 0.75, "true": 0.75, "bold": 1.0, "copy-input": 0.0, "half-dose": 0.375, "double-dose": 1.5}
+    records = records_of(people(200), rows)
+    overall = {record.row: record for record in select(records, metric="verdict", region="")}
+    assert {row: record.text for row, record in overall.items()} == {
+        **dict.fromkeys(rows, "fail"), "true": "pass",
+    }  # fmt: skip
+    assert overall["true"].reason == ""
+    assert overall["oracle"].reason.startswith("slope: 7 of 7 regions, such as frontal: 0.7")
+    assert "on the oracle's reading" not in overall["oracle"].reason
+    for row, ratio in (("bold", 1.33), ("half-dose", 0.5), ("double-dose", 2.0), ("copy-input", 0.0)):
+        slope = float(overall[row].reason.partition("such as frontal: ")[2].split()[0])
+        assert slope == pytest.approx(ratio, abs=0.1)
+        assert "on the oracle's reading, 0.9 to 1.1 is needed" in overall[row].reason
+    # A number stays what it was: read on asked.
+    assert value(records, "bold", SLOPE) == pytest.approx(1.0, abs=0.03)
+    overview = next(table for table in STUDY.tables(records) if table.name == "overview")
+    notes = " ".join(overview.notes)
+    assert "half-dose, regions: fail. slope: 7 of 7 regions" in notes
+    assert "oracle, regions: fail." in notes
+    assert "its slope is not 1 in cingulate, frontal" in notes
+    headings = {column.name for column in overview.columns}
+    assert {"regions", "verdict"} <= headings  # the cheats fail there, and the truth's reading is what they fail by
+
+
+def test_a_region_that_the_segmenter_reads_right_is_held_to_the_request() -> None:
+    records = records_of(people(200), {"oracle": 0.97, "mine": 1.0})
+    (verdict,) = select(records, row="mine", metric="verdict", region="")
+    assert verdict.text == "pass"
+    assert not select(records, metric=BY_ORACLE)
 
 
 def test_a_slope_is_that_of_least_squares() -> None:
