@@ -52,18 +52,35 @@ def template_of_labels(image: nib.spatialimages.SpatialImage, built_in: Template
 def masks_of_labels(image: nib.spatialimages.SpatialImage, built_in: Template, name: str) -> tuple[Masks, np.ndarray]:
     """The masks of a label map on the template's box, and the velocity for `built_in_places`."""
     tissues = tissues_of(image, name)
-    to_box = _to_box(tissues, name)
-    velocity = velocity_between(tissues_of_template(built_in), tissues_of_masks(_boxed(tissues, to_box)))
+    to_box, velocity = laid_on_template(tissues, built_in, name)
     return _carried_over(_boxed(tissues, _SHRINK @ to_box), built_in, velocity), velocity
+
+
+def laid_on_template(tissues: Tissues, built_in: Template, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A brain registered to the built-in template.
+
+    Returns:
+        ``(4, 4)``, the map's mm to the template's by turning, moving and scaling alone, and the velocity that takes
+        them further (`warped_places`).
+
+    Raises:
+        UserError: it cannot be aligned.
+    """
+    to_box = _to_box(tissues, name)
+    return to_box, velocity_between(tissues_of_template(built_in), tissues_of_masks(_boxed(tissues, to_box)))
 
 
 def built_in_places(places: np.ndarray, velocity: np.ndarray) -> np.ndarray:
     """Where in the built-in template places ``(N, 3)`` (mm) of a template of `masks_of_labels` lie: mm ``(N, 3)``."""
-    full = CENTRE + (places - CENTRE) / ROOM
-    knots = ((full - CORNER) / KNOT_MM - 0.5).T
+    return warped_places(CENTRE + (places - CENTRE) / ROOM, velocity)
+
+
+def warped_places(places: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+    """Where in the built-in template places ``(N, 3)`` (mm, `laid_on_template`) lie: mm ``(N, 3)``."""
+    knots = ((places - CORNER) / KNOT_MM - 0.5).T
     displacement = displacement_of(torch.from_numpy(velocity)[None])[0].numpy()
     moves = [ndi.map_coordinates(axis, knots, order=1, mode="nearest") for axis in displacement]
-    return np.asarray(full + np.stack(moves, 1), np.float32)
+    return np.asarray(places + np.stack(moves, 1), np.float32)
 
 
 def _to_box(tissues: Tissues, name: str) -> np.ndarray:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.segmenters.unet.fitting import stripping
 from pcgm_bench.segmenters.unet.fitting.stripping import surroundings
 from pcgm_bench.segmenters.unet.fitting.synthesis import Surroundings
 from pcgm_bench.segmenters.unet.fitting.synthesis import picture
+from pcgm_bench.segmenters.unet.fitting.synthesis import real_picture
 from pcgm_bench.segmenters.unet.fitting.synthesis import scene
 from pcgm_bench.segmenters.unet.fitting.synthesis import thick_slices
 from pcgm_bench.segmenters.unet.normalisation import normalise
@@ -48,10 +52,47 @@ def test_an_exact_mask_is_the_brains_own(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_tight_mask_takes_fluid_and_no_tissue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stripping, "CUTTING", 0.0)
     fractions = brain()
     kept = [around.mask for around in masks("tight", monkeypatch)]
     assert all(mask is not None and float(mask[fractions[WHITE] + fractions[CORTEX] > 0].min()) == 1 for mask in kept)
     assert sum(float(mask[fractions[FLUID] > 0].mean()) < 0.9 for mask in kept if mask is not None) > 6
+
+
+def test_some_tight_masks_cut_cortex_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stripping, "CUTTING", 1.0)
+    monkeypatch.setattr(stripping, "TIGHT_MM", (-9.0, -8.0))
+    cortex = brain()[CORTEX] > 0
+    assert all(mask.mask is not None and float(mask.mask[cortex].mean()) < 0.9 for mask in masks("tight", monkeypatch))
+
+
+def test_no_loose_mask_where_nothing_is_known_of_what_lies_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stripping, "EXACT", 0.0)
+    monkeypatch.setattr(stripping, "TIGHT", 0.0)
+    assert all(surroundings(brain(), torch.tensor(1.0), seed(k), outside=False).mask is None for k in range(4))
+
+
+def test_white_matter_is_darker_close_to_cortex() -> None:
+    fractions, flat = brain(), torch.zeros(SIDE, SIDE, SIDE)
+    even = dataclasses.replace(scene(seed(1)), bias=torch.zeros(6, 6, 6), uneven=torch.zeros(2, 8, 8, 8))
+    close = (fractions[WHITE] > 0) & (functional.max_pool3d(fractions[CORTEX][None, None], 3, 1, 1)[0, 0] > 0)
+    deep = (fractions[WHITE] > 0) & ~close
+    drop = {}
+    for superficial in (0.0, 1.0):
+        drawn = dataclasses.replace(even, superficial=superficial)
+        image = picture(fractions, flat, seed(2), drawn, Surroundings(None, flat))
+        drop[superficial] = float((image[deep].mean() - image[close].mean()) / (even.means[WHITE] - even.means[CORTEX]))
+    assert drop[1.0] - drop[0.0] > 0.1
+
+
+def test_a_real_picture_keeps_the_scan_and_its_mask() -> None:
+    image = torch.rand(SIDE, SIDE, SIDE, generator=seed(1))
+    fractions, drawn = brain(), scene(seed(2))
+    mask = (fractions[0] < 0.5).float()
+    seen = real_picture(fractions, image, seed(3), drawn, Surroundings(mask, torch.zeros_like(image)))
+    assert float(seen[mask == 0].abs().max()) == 0
+    inside = mask > 0
+    assert np.corrcoef(seen[inside].numpy(), image[inside].numpy())[0, 1] > 0.6
 
 
 def test_a_loose_mask_leaves_in_what_lies_around(monkeypatch: pytest.MonkeyPatch) -> None:

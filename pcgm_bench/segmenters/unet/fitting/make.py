@@ -26,10 +26,12 @@ from pcgm_bench.segmenters.unet.fitting.anatomy_templates import keep_anatomies
 from pcgm_bench.segmenters.unet.fitting.average_atlas import make_atlas
 from pcgm_bench.segmenters.unet.fitting.average_atlas import save_atlas
 from pcgm_bench.segmenters.unet.fitting.fit_calibration import fit_calibration
+from pcgm_bench.segmenters.unet.fitting.labelled_scans import scans_in
 from pcgm_bench.segmenters.unet.fitting.train import CHECKPOINT
 from pcgm_bench.segmenters.unet.fitting.train import Settings
 from pcgm_bench.segmenters.unet.fitting.train import train
 from pcgm_bench.segmenters.unet.fitting.training_pairs import PERSON
+from pcgm_bench.segmenters.unet.fitting.training_pairs import SCAN
 from pcgm_bench.segmenters.unet.fitting.training_pairs import STRANGER
 from pcgm_bench.segmenters.unet.fitting.training_pairs import Pair
 from pcgm_bench.segmenters.unet.fitting.training_pairs import make_pairs
@@ -39,7 +41,7 @@ from pcgm_bench.segmenters.unet.weight_files import NETWORK
 CALIBRATED = (*CHANNELS[1:], "head_size")
 
 
-RECIPE = 3
+RECIPE = 4
 """Raised when the material or the network changes: what an older recipe left in the folder is not gone on with."""
 
 
@@ -67,7 +69,7 @@ def calibrate(out: Path, pairs: list[Pair], device: str) -> None:
     segmenter = UNetSegmenter(out, raw=True, device=device)
     measured, true = [], []
     for k, pair in enumerate(pairs):
-        if pair.kind == STRANGER:
+        if pair.kind in {STRANGER, SCAN}:
             continue
         read, made = [], []
         for state in range(2):
@@ -95,6 +97,13 @@ def main() -> None:
     parser.add_argument(
         "--anatomies", type=Path, nargs="*", default=[], help="label maps of real brains (FreeSurfer's numbers)"
     )
+    parser.add_argument(
+        "--scans",
+        type=Path,
+        default=None,
+        help="folder of NAME_T1w.nii.gz, skull-stripped, and NAME_dseg.nii.gz"
+        " (FreeSurfer's numbers); NAME_head.nii.gz: the same with its skull",
+    )
     parser.add_argument("--start", type=Path, default=None, help="weights to start from (segmenter.safetensors)")
     parser.add_argument("--steps", type=int, default=Settings.steps, help="of the optimiser, at most")
     parser.add_argument("--minutes", type=float, default=Settings.minutes, help="training time on two cores")
@@ -105,7 +114,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     work, training = options.work, options.work / f"training-{RECIPE}"
     anatomies = keep_anatomies(options.anatomies, work / "anatomies", work, show)
-    pairs = make_pairs(work / f"pairs-{RECIPE}", work, anatomies, show)
+    scans = [] if options.scans is None else scans_in(options.scans)
+    pairs = make_pairs(work / f"pairs-{RECIPE}", work, anatomies, scans, show)
     training.mkdir(parents=True, exist_ok=True)
     atlas = make_atlas(pair for pair in pairs if pair.kind == PERSON)
     save_atlas(atlas, training / ATLAS)

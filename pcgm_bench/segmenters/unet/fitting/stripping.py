@@ -19,21 +19,24 @@ VOXEL_MM = 3.0
 EXACT, TIGHT = 0.4, 0.3
 """Shares of pictures with an exact and with a tight mask; the rest is loose."""
 TIGHT_MM, LOOSE_MM = (-3.5, -0.5), (0.5, 9.0)
+CUTTING = 0.5
+"""Share of the tight masks that cut cortex away where they run inside it; the others only take fluid."""
 NECK = 0.08
 """Share of the loose masks that leave the neck in."""
 
 
-def surroundings(fractions: Tensor, white: Tensor, generator: torch.Generator) -> Surroundings:
+def surroundings(fractions: Tensor, white: Tensor, generator: torch.Generator, *, outside: bool = True) -> Surroundings:
     """A random mask and what it leaves in.
 
     Args:
         fractions: ``(12, X, Y, Z)``.
         white: intensity of white matter.
         generator: of all that is random.
+        outside: whether a loose mask leaves anything in; if not, it is the brain's own outline.
     """
     kind = float(torch.rand((), generator=generator))
     shape = fractions.shape[1:]
-    if kind < EXACT:
+    if kind < EXACT or (kind >= EXACT + TIGHT and not outside):
         return Surroundings(None, torch.zeros(shape))
     away = _distance(fractions)
     tight = kind < EXACT + TIGHT
@@ -42,7 +45,7 @@ def surroundings(fractions: Tensor, white: Tensor, generator: torch.Generator) -
     if not tight and float(torch.rand((), generator=generator)) < NECK:
         rim = rim + 25.0 * _low(shape)
     mask = ((rim - away) / VOXEL_MM + 0.5).clamp(0, 1)
-    if tight:  # a tight mask takes fluid; it does not cut the cortex away
+    if tight and float(torch.rand((), generator=generator)) > CUTTING:
         tissue = fractions[2:].sum(0)
         mask = torch.maximum(mask, (tissue * 1.5).clamp(0, 1))
     return Surroundings(mask, _layers(away, white, generator))

@@ -18,7 +18,12 @@ from pcgm_bench.segmenters.unet.fitting.losses import loss_of
 from pcgm_bench.segmenters.unet.fitting.losses import volume_weight
 from pcgm_bench.segmenters.unet.fitting.stripping import surroundings
 from pcgm_bench.segmenters.unet.fitting.synthesis import picture
+from pcgm_bench.segmenters.unet.fitting.synthesis import real_picture
 from pcgm_bench.segmenters.unet.fitting.synthesis import scene
+from pcgm_bench.segmenters.unet.fitting.training_pairs import PERSON
+from pcgm_bench.segmenters.unet.fitting.training_pairs import REAL
+from pcgm_bench.segmenters.unet.fitting.training_pairs import SCAN
+from pcgm_bench.segmenters.unet.fitting.training_pairs import STRANGER
 from pcgm_bench.segmenters.unet.fitting.training_pairs import Pair
 from pcgm_bench.segmenters.unet.network import Reading
 from pcgm_bench.segmenters.unet.network import build
@@ -31,6 +36,8 @@ MOVE_RATE = 0.25
 _WHITE = CHANNELS.index("white_matter")
 SAME_MASK = 0.5
 """Share of the pairs whose two states are stripped alike; in the others the mask must not pass for a change."""
+SHARES = {PERSON: 0.3, STRANGER: 0.1, REAL: 0.3, SCAN: 0.3}
+"""How often each kind of pair is drawn, where there are such."""
 SHOW_EVERY = 50
 """Steps between lines of the loss log."""
 CHECKPOINT = "checkpoint.pt"
@@ -108,7 +115,7 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate(self.done, progress) * group["share"]
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + self.done)
-        pair = pairs[int(torch.randint(len(pairs), (), generator=generator))]
+        pair = drawn_from(pairs, generator)
         images, fractions, place = (value.to(settings.device) for value in batch(pair, generator))
         kind = torch.device(settings.device).type
         with torch.autocast(kind, torch.bfloat16, enabled=bf16_pays(settings.device)):
@@ -126,19 +133,31 @@ class Run:
         return parts
 
 
+def drawn_from(pairs: list[Pair], generator: torch.Generator) -> Pair:
+    """A random pair: first its kind, by `SHARES`, then which of them."""
+    kinds = [kind for kind in SHARES if any(pair.kind == kind for pair in pairs)]
+    weights = torch.tensor([SHARES[kind] for kind in kinds])
+    kind = kinds[int(torch.multinomial(weights, 1, generator=generator))]
+    those = [pair for pair in pairs if pair.kind == kind]
+    return those[int(torch.randint(len(those), (), generator=generator))]
+
+
 def batch(pair: Pair, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Images ``(2, 1, X, Y, Z)``, fractions, and place of a pair, cut to the head."""
     fractions = torch.from_numpy(pair.fractions).float() / 255
     texture = torch.from_numpy(pair.texture.astype(np.float32))
     place = torch.from_numpy(pair.place.astype(np.float32))
     drawn = scene(generator)
-    around = [surroundings(f, drawn.means[_WHITE], generator) for f in fractions]
+    outside = pair.image is None or pair.outside
+    around = [surroundings(f, drawn.means[_WHITE], generator, outside=outside) for f in fractions]
     if torch.rand((), generator=generator) < SAME_MASK:
         around[1] = around[0]
-    images = torch.stack(
-        [picture(f, t, generator, drawn, a) for f, t, a in zip(fractions, texture, around, strict=True)]
-    )
-    box = window((images > 0.02).any(0) | (fractions[:, 0].amin(0) < 0.98))
+    if pair.image is None:
+        images = [picture(fractions[k], texture[k], generator, drawn, around[k]) for k in range(2)]
+    else:
+        seen = torch.from_numpy(pair.image.astype(np.float32))
+        images = [real_picture(fractions[k], seen[k], generator, drawn, around[k]) for k in range(2)]
+    box = window((torch.stack(images) > 0.02).any(0) | (fractions[:, 0].amin(0) < 0.98))
     jitter = torch.randint(-2, 3, (3,), generator=generator).tolist()
     crop: list[slice] = []
     for cut, move, side in zip(box, jitter, texture.shape[1:], strict=True):

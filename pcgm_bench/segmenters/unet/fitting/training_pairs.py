@@ -1,4 +1,7 @@
-"""The segmenter's training material: every training control in two states of cortex, and strongly warped strangers."""
+"""The segmenter's training material: brains in two states of cortex.
+
+Training controls of the phantom, strongly warped strangers, phantoms of real anatomies, and real scans.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import numpy as np
 import torch
 
 from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.cohort.deformation.deform import REGIONS
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.phantom.anatomies import built_in_places
 from pcgm_bench.cohort.phantom.anatomy import Anatomy
@@ -27,12 +31,15 @@ from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import UserError
 from pcgm_bench.process import WatchedContext
 from pcgm_bench.segmenters.unet.fitting.anatomy_templates import VELOCITY
+from pcgm_bench.segmenters.unet.fitting.labelled_scans import LabelledScan
+from pcgm_bench.segmenters.unet.fitting.labelled_scans import read_labelled
+from pcgm_bench.segmenters.unet.fitting.labelled_scans import states
 
 THINNING = (-0.13, 0.08)
 """Range of the log-change of each lobe between a person's two states."""
 STRANGE = (-0.15, 0.12)
 VENTRICLE_RANGE_ML = (3.5, 110.0)
-PERSON, STRANGER, REAL = "person", "stranger", "real"
+PERSON, STRANGER, REAL, SCAN = "person", "stranger", "real", "scan"
 PAIRS_EACH = 30
 """Pairs of every real anatomy."""
 
@@ -49,7 +56,27 @@ class Pair:
     texture: np.ndarray
     place: np.ndarray
     kind: str = "person"
-    """`PERSON`: a training control of the phantom; `STRANGER`: the same, warped more; `REAL`: from a label map."""
+    """`PERSON`: a training control of the phantom; `STRANGER`: the same, warped more; `REAL`: from a label map; `SCAN`:
+    a real scan, and itself with a region deformed."""
+    image: np.ndarray | None = None
+    """``(2, X, Y, Z)`` float16 of a real scan, with its skull where that is known; None: drawn from the fractions."""
+    outside: bool = False
+    """Whether ``image`` shows what lies around the brain."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A piece of the material to be made.
+
+    Attributes:
+        kind: as `Pair.kind`.
+        index: of its first pair.
+        source: folder of an anatomy, or a scan's file.
+    """
+
+    kind: str
+    index: int
+    source: Path | None = None
 
 
 def _stack(states: list[Anatomy]) -> dict[str, np.ndarray]:
@@ -107,49 +134,83 @@ def _states_of_anatomy(folder: Path, index: int) -> tuple[list[Anatomy], np.ndar
     return states, _place(surfaces.points.voxel, there, grid.shape)
 
 
-def _write(job: tuple[Path, Path, str, int, Path | None]) -> str:
+def _arrays(home: Path, job: Job) -> dict[str, np.ndarray]:
+    """One pair of phantoms."""
+    if job.source is None:
+        made, place_ = _states(home, job.index, strange=job.kind == STRANGER)
+    else:
+        made, place_ = _states_of_anatomy(job.source, job.index)
+    return {**_stack(made), "place": place_}
+
+
+def _arrays_of_scan(scan: LabelledScan, index: int) -> dict[str, np.ndarray]:
+    fractions, images = states(scan, index)
+    return {
+        "fractions": np.round(fractions * 255).astype(np.uint8),
+        "labels": np.zeros(images.shape, np.int16),
+        "texture": np.zeros(images.shape, np.float16),
+        "place": scan.place.astype(np.float16),
+        "image": images.astype(np.float16),
+        "outside": np.array(scan.with_skull),
+    }
+
+
+def _write(task: tuple[Path, Path, Job]) -> list[str]:
+    """Make what a job says where it is not there yet; what cannot be made, and why."""
     torch.set_num_threads(1)
-    folder, home, kind, index, anatomy = job
-    path = folder / f"{kind}{index:03d}.npz"
-    if not path.exists():
+    folder, home, job = task
+    count = len(REGIONS) if job.kind == SCAN else 1
+    missing = [k for k in range(job.index, job.index + count) if not (folder / f"{job.kind}{k:03d}.npz").exists()]
+    if not missing:
+        return []
+    faults = []
+    try:
+        scan = read_labelled(job.source, home) if job.kind == SCAN and job.source is not None else None
+    except UserError as error:
+        return [str(error)]
+    for index in missing:
+        path = folder / f"{job.kind}{index:03d}.npz"
         try:
-            if anatomy is None:
-                states, place_ = _states(home, index, strange=kind == STRANGER)
-            else:
-                states, place_ = _states_of_anatomy(anatomy, index)
-            arrays = {**_stack(states), "place": place_}
-        except UserError as error:  # a thinning that this head cannot have: the material does without it
-            return f"{path.stem}: {error}"
+            arrays = _arrays(home, job) if scan is None else _arrays_of_scan(scan, index)
+        except UserError as error:  # a change that this head cannot have: the material does without it
+            faults.append(f"{path.stem}: {error}")
+            continue
         part = path.with_suffix(".part.npz")
         np.savez(part, allow_pickle=False, **arrays)
         part.replace(path)
-    return ""
+    return faults
 
 
-def make_pairs(folder: Path, home: Path, anatomies: Sequence[Path], progress: Progress) -> list[Pair]:
+def make_pairs(
+    folder: Path, home: Path, anatomies: Sequence[Path], scans: Sequence[Path], progress: Progress
+) -> list[Pair]:
     """The training pairs, made in two processes where they are not there yet (10 minutes with AVX-512, 6 GB).
 
     Args:
         folder: where to keep them; interrupted work goes on.
         home: keeps the phantom's template.
         anatomies: folders of `anatomy_templates.keep_anatomies`.
+        scans: from `labelled_scans.scans_in`.
         progress: told (what, done, total).
     """
     folder.mkdir(parents=True, exist_ok=True)
     count = len(training_controls())
-    jobs: list[tuple[Path, Path, str, int, Path | None]] = [(folder, home, PERSON, i, None) for i in range(count)]
-    jobs += [(folder, home, STRANGER, i, None) for i in range(0, count, 4)]
+    jobs = [Job(PERSON, i) for i in range(count)] + [Job(STRANGER, i) for i in range(0, count, 4)]
     for number, anatomy in enumerate(anatomies):
-        jobs += [(folder, home, REAL, PAIRS_EACH * number + i, anatomy) for i in range(PAIRS_EACH)]
+        jobs += [Job(REAL, PAIRS_EACH * number + i, anatomy) for i in range(PAIRS_EACH)]
+    jobs += [Job(SCAN, len(REGIONS) * number, scan) for number, scan in enumerate(scans)]
     load_template(home)
     with ProcessPoolExecutor(2, WatchedContext()) as pool:
-        for done, fault in enumerate(pool.map(_write, jobs, chunksize=4)):
-            if fault:
+        for done, faults in enumerate(pool.map(_write, [(folder, home, job) for job in jobs], chunksize=1)):
+            for fault in faults:
                 print(fault, flush=True)
             progress("make training pairs", done + 1, len(jobs))
-    pairs = []
-    for path in sorted(path for path in folder.glob("*.npz") if ".part" not in path.name):
-        with np.load(path) as stored:
-            arrays = {name: stored[name] for name in ("fractions", "labels", "texture", "place")}
-        pairs.append(Pair(**arrays, kind=path.stem[:-3]))
-    return pairs
+    return [_read(path) for path in sorted(folder.glob("*.npz")) if ".part" not in path.name]
+
+
+def _read(path: Path) -> Pair:
+    with np.load(path) as stored:
+        arrays = {name: stored[name] for name in ("fractions", "labels", "texture", "place")}
+        image = stored["image"] if "image" in stored.files else None
+        outside = "outside" in stored.files and bool(stored["outside"])
+    return Pair(**arrays, kind=path.stem[:-3], image=image, outside=outside)
