@@ -4,11 +4,13 @@
 #   TORCH_INDEX  package index to take torch from, if not the usual one
 #   PYTHON       Python 3.11 or newer to make .venv with
 #   TESTS        arguments for pytest: make test TESTS="tests/store -x"
+#   WORKERS      processes that the tests run in; 0: in one, as pytest alone does (a debugger needs that)
 
 PYTHON ?= python3
 VENV ?= .venv
 TORCH ?= cpu
 TESTS ?=
+WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed-$(TORCH)
 
@@ -44,7 +46,7 @@ demo: install ## The README's first command
 
 test: install
 	@echo "== pytest"
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 lint: install
 	@echo "== ruff check, ruff format, mypy, import-linter"

@@ -165,11 +165,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="for the label maps; those that are there are kept")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="of the segmenter")
     parser.add_argument("--leave-out", nargs="*", default=[], help="people (sub-01) that are not compared")
+    parser.add_argument("--people", type=int, default=None, help="how many scans, from the first on")
     parser.add_argument("--home", type=Path, default=None, help="keeps aligned scans; default: pcgm-bench's home")
     given = parser.parse_args()
     model, segmenter, rows = read_model(given.model), UNetSegmenter(given.weights), []
     given.out.mkdir(parents=True, exist_ok=True)
-    for path in sorted(given.cohort.rglob("*_T1w.nii.gz")):
+    paths = sorted(given.cohort.rglob("*_T1w.nii.gz"))
+    for path in paths[: given.people]:
         name = path.name.removesuffix("_T1w.nii.gz")
         kept = given.out / f"{name}_dseg.nii.gz"
         if not kept.exists():
