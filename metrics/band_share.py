@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -10,13 +9,11 @@ import numpy as np
 
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.contracts import TrueChange
+from pcgm_bench.contracts import TrueChanges
 from pcgm_bench.contracts import TruthMetric
-from pcgm_bench.statistics.change_maps import change_map
+from pcgm_bench.statistics.change_maps import LEAST_ENERGY
+from pcgm_bench.statistics.change_maps import change_maps
 from pcgm_bench.statistics.pooled import pooled
-
-LEAST_ENERGY = 0.05
-"""Share of the truth's sum of squares below which a change cannot be told from none, and has no place."""
 
 
 class BandShare(TruthMetric):
@@ -28,6 +25,7 @@ class BandShare(TruthMetric):
     change, since smoothing spreads a little of it out of the band. Known failure: it does not see where in the band; an
     image that did not change has no value.
 
+    >>> from pcgm_bench.contracts import TrueChange
     >>> scan = np.ones((16, 16, 16))
     >>> oracle = np.concatenate([scan[:4] - 0.3, scan[4:]])
     >>> band = oracle < scan
@@ -48,18 +46,13 @@ class BandShare(TruthMetric):
         useless=float("nan"),
     )
 
-    def __call__(
-        self, truths: Sequence[TrueChange], made: Sequence[np.ndarray], voxel_mm: float = 3.0, seed: int = 0
-    ) -> Estimate:
+    def measure(self, data: TrueChanges, seed: int = 0) -> Estimate:
         """Score counterfactuals; ``by_unit``: share of every person, ``n``: images.
 
         Raises:
-            ValueError: no images, not one a truth, or shapes differ.
+            ValueError: shapes differ.
         """
-        if not len(truths) or len(truths) != len(made):
-            raise ValueError(f"band-share needs an image for every truth, has {len(made)} for {len(truths)}")
-        maps = [change_map(truth, made[place], voxel_mm) for place, truth in enumerate(truths)]
-        subjects = [truth.subject for truth in truths]
+        maps, subjects = change_maps(data), data.subjects
         band = float(np.mean([m.band.mean() for m in maps]))
         if sum(m.made_energy for m in maps) < LEAST_ENERGY * sum(m.true_energy for m in maps):
             return Estimate(n=len(maps), reason="nothing changed beyond noise")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -11,13 +10,11 @@ import numpy as np
 
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.contracts import TrueChange
+from pcgm_bench.contracts import TrueChanges
 from pcgm_bench.contracts import TruthMetric
-from pcgm_bench.statistics.change_maps import change_map
+from pcgm_bench.statistics.change_maps import LEAST_ENERGY
+from pcgm_bench.statistics.change_maps import change_maps
 from pcgm_bench.statistics.pooled import pooled
-
-LEAST_ENERGY = 0.05
-"""Share of the truth's sum of squares (22 % of its size) below which a change cannot be told from none."""
 
 
 class ChangeCorrelation(TruthMetric):
@@ -28,6 +25,7 @@ class ChangeCorrelation(TruthMetric):
     image with fresh noise is compared with one that keeps the scan's. A copy of the input scores 0. Bias: noise that
     is not white is not taken away, and lowers it. Known failure: it does not see the dose; half of the change has 1.
 
+    >>> from pcgm_bench.contracts import TrueChange
     >>> scan = np.ones((16, 16, 16))
     >>> oracle = np.concatenate([scan[:4] - 0.3, scan[4:]])
     >>> band = oracle < scan
@@ -48,15 +46,13 @@ class ChangeCorrelation(TruthMetric):
         useless=0.0,
     )
 
-    def __call__(
-        self, truths: Sequence[TrueChange], made: Sequence[np.ndarray], voxel_mm: float = 3.0, seed: int = 0
-    ) -> Estimate:
+    def measure(self, data: TrueChanges, seed: int = 0) -> Estimate:
         """Score counterfactuals; ``by_unit``: correlation of every person, ``n``: images.
 
         Raises:
-            ValueError: no images, not one a truth, or shapes differ.
+            ValueError: shapes differ, or a truth has no change.
         """
-        return pooled(_subjects(truths), _sums(truths, made, voxel_mm), _correlation, seed, -1.0, 1.0)
+        return pooled(data.subjects, _sums(data), _correlation, seed, -1.0, 1.0)
 
 
 class ChangeError(TruthMetric):
@@ -66,6 +62,7 @@ class ChangeError(TruthMetric):
     ``gain`` is the dose, ``sum(made true) / sum(true^2)``: 1 is right. Bias: none by white noise, in expectation; near
     0 it is cut there, and so a little too large. Known failure: a copy (1) is better than a large change elsewhere.
 
+    >>> from pcgm_bench.contracts import TrueChange
     >>> scan = np.ones((16, 16, 16))
     >>> oracle = np.concatenate([scan[:4] - 0.3, scan[4:]])
     >>> band = oracle < scan
@@ -86,28 +83,20 @@ class ChangeError(TruthMetric):
         useless=1.0,
     )
 
-    def __call__(
-        self, truths: Sequence[TrueChange], made: Sequence[np.ndarray], voxel_mm: float = 3.0, seed: int = 0
-    ) -> Estimate:
+    def measure(self, data: TrueChanges, seed: int = 0) -> Estimate:
         """Score counterfactuals; ``by_unit``: error of every person, ``n``: images.
 
         Raises:
-            ValueError: no images, not one a truth, or shapes differ.
+            ValueError: shapes differ, or a truth has no change.
         """
-        subjects, sums = _subjects(truths), _sums(truths, made, voxel_mm)
-        gain = pooled(subjects, sums, lambda total: float(total[1] / total[2]), seed)
-        return replace(pooled(subjects, sums, _error, seed, 0.0), parts={"gain": gain})
+        sums = _sums(data)
+        gain = pooled(data.subjects, sums, lambda total: float(total[1] / total[2]), seed)
+        return replace(pooled(data.subjects, sums, _error, seed, 0.0), parts={"gain": gain})
 
 
-def _subjects(truths: Sequence[TrueChange]) -> list[str]:
-    return [truth.subject for truth in truths]
-
-
-def _sums(truths: Sequence[TrueChange], made: Sequence[np.ndarray], voxel_mm: float) -> list[list[float]]:
+def _sums(data: TrueChanges) -> list[list[float]]:
     """Of every image: energy of the made change, its product with the true one, energy of the true one."""
-    if not len(truths) or len(truths) != len(made):
-        raise ValueError(f"change maps need an image for every truth, have {len(made)} for {len(truths)}")
-    maps = [change_map(truth, made[place], voxel_mm) for place, truth in enumerate(truths)]
+    maps = change_maps(data)
     if not all(one.true_energy for one in maps):
         raise ValueError("change maps: there is a truth without any change")
     return [[m.made_energy for m in maps], [m.product for m in maps], [m.true_energy for m in maps]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -13,9 +12,9 @@ from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.anatomy import TISSUES
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
-from pcgm_bench.contracts import TrueChange
+from pcgm_bench.contracts import TrueChanges
 from pcgm_bench.contracts import TruthMetric
-from pcgm_bench.statistics.change_maps import change_map
+from pcgm_bench.statistics.change_maps import change_maps
 from pcgm_bench.statistics.pooled import pooled
 
 LEAST_VOXELS = 100
@@ -32,6 +31,7 @@ class GreyLevelDrift(TruthMetric):
     move, and ``absolute``, the mean absolute change of single voxels, noise and all. Bias: noise that is not white
     stays. Known failure: who changes nothing is perfect.
 
+    >>> from pcgm_bench.contracts import TrueChange
     >>> scan = np.ones((16, 16, 16))
     >>> oracle = np.concatenate([scan[:4] - 0.3, scan[4:]])
     >>> band = oracle < scan
@@ -52,25 +52,19 @@ class GreyLevelDrift(TruthMetric):
         useless=float("inf"),
     )
 
-    def __call__(
-        self, truths: Sequence[TrueChange], made: Sequence[np.ndarray], voxel_mm: float = 3.0, seed: int = 0
-    ) -> Estimate:
+    def measure(self, data: TrueChanges, seed: int = 0) -> Estimate:
         """Score counterfactuals; ``by_unit``: drift of every person, ``n``: images.
 
         Raises:
-            ValueError: no images, not one a truth, shapes differ, or no voxel is away from the band.
+            ValueError: shapes differ, or no voxel is away from the band.
         """
-        if not len(truths) or len(truths) != len(made):
-            raise ValueError(f"grey-level-drift needs an image for every truth, has {len(made)} for {len(truths)}")
-        subjects = [truth.subject for truth in truths]
+        truths, subjects, maps = data.truths, data.subjects, change_maps(data)
         excess, absolute, voxels = [], [], []
         by_tissue = {number: ([0.0] * len(truths), [0.0] * len(truths)) for number in NAMES}
         for place, truth in enumerate(truths):
-            image = np.asarray(made[place], np.float32)
-            mapped = change_map(truth, image, voxel_mm)
-            deep = mapped.made[mapped.deep]
-            excess.append(float((deep**2).sum()) - mapped.noise * len(deep))
-            change = image - truth.factual
+            deep = maps[place].made[maps[place].deep]
+            excess.append(float((deep**2).sum()) - maps[place].noise * len(deep))
+            change = np.asarray(data.made[place], np.float32) - truth.factual
             absolute.append(float(np.abs(change[truth.tissue >= 0]).sum()))
             voxels.append(float(len(deep)))
             for number, (sums, counts) in by_tissue.items():

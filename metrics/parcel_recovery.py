@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -13,8 +12,9 @@ from pcgm_bench.anatomy import DK_NUMBERS
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
 from pcgm_bench.contracts import TrueChange
+from pcgm_bench.contracts import TrueChanges
 from pcgm_bench.contracts import TruthMetric
-from pcgm_bench.statistics.change_maps import change_map
+from pcgm_bench.statistics.change_maps import change_maps
 from pcgm_bench.statistics.pooled import pooled
 
 PARCELS = {
@@ -58,33 +58,28 @@ class ParcelRecovery(TruthMetric):
         useless=1.0,
     )
 
-    def __call__(
-        self, truths: Sequence[TrueChange], made: Sequence[np.ndarray], voxel_mm: float = 3.0, seed: int = 0
-    ) -> Estimate:
+    def measure(self, data: TrueChanges, seed: int = 0) -> Estimate:
         """Score counterfactuals; ``by_unit``: error of every person, ``n``: images.
 
         Raises:
-            ValueError: no images, not one a truth, or shapes differ.
+            ValueError: shapes differ, or a truth in which no parcel changes.
         """
-        if not len(truths) or len(truths) != len(made):
-            raise ValueError(f"parcel-recovery needs an image for every truth, has {len(made)} for {len(truths)}")
-        if not all(truth.parcels.any() for truth in truths):
-            return Estimate(n=len(truths), reason="the truth names no parcels")
-        rows = [_changes(truth, made[place], voxel_mm) for place, truth in enumerate(truths)]
+        if not all(truth.parcels.any() for truth in data.truths):
+            return Estimate(n=len(data.truths), reason="the truth names no parcels")
+        noises = [one.raw_noise for one in change_maps(data)]
+        rows = [_changes(truth, data.made[k], noises[k]) for k, truth in enumerate(data.truths)]
         measured, true, noise = (np.stack(column) for column in zip(*rows, strict=True))
         if not true.any(axis=1).all():
             raise ValueError("parcel-recovery: there is a truth in which no parcel changes")
-        subjects = [truth.subject for truth in truths]
         columns = [((measured - true) ** 2 - noise).sum(1), (measured * true).sum(1), (true**2).sum(1)]
         sums = [column.tolist() for column in columns]
-        slope = pooled(subjects, sums, lambda total: float(total[1] / total[2]), seed)
+        slope = pooled(data.subjects, sums, lambda total: float(total[1] / total[2]), seed)
         parts = {"slope": slope, **_by_parcel(measured, true)}
-        return replace(pooled(subjects, sums, _error, seed, 0.0), parts=parts)
+        return replace(pooled(data.subjects, sums, _error, seed, 0.0), parts=parts)
 
 
-def _changes(truth: TrueChange, made: np.ndarray, voxel_mm: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _changes(truth: TrueChange, made: np.ndarray, raw_noise: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Measured and true change of every parcel, and the variance that noise gives the measured one; ``(68,)`` each."""
-    raw_noise = change_map(truth, made, voxel_mm).raw_noise
     territory = truth.parcels.ravel()
     numbers = list(PARCELS.values())
 

@@ -12,9 +12,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
 from pcgm_bench.contracts import TrueChange
+from pcgm_bench.contracts import TrueChanges
 from pcgm_bench.contracts import TruthMetric
-from pcgm_bench.statistics.change_maps import SMOOTHING_MM
-from pcgm_bench.statistics.change_maps import smoothed
+from pcgm_bench.statistics.change_maps import ChangeMap
+from pcgm_bench.statistics.change_maps import change_maps
 from pcgm_bench.statistics.pooled import pooled
 
 HALF = 2
@@ -59,24 +60,21 @@ class PatchDistance(TruthMetric):
         useless=float("nan"),
     )
 
-    def __call__(
-        self, truths: Sequence[TrueChange], made: Sequence[np.ndarray], voxel_mm: float = 3.0, seed: int = 0
-    ) -> Estimate:
+    def measure(self, data: TrueChanges, seed: int = 0) -> Estimate:
         """Score counterfactuals; ``by_unit``: ratio of every person, ``n``: images that changed.
 
         Raises:
-            ValueError: no images, not one a truth, shapes differ, or only one person.
+            ValueError: shapes differ, or only one person.
         """
-        if not len(truths) or len(truths) != len(made):
-            raise ValueError(f"patch-distance needs an image for every truth, has {len(made)} for {len(truths)}")
-        if len({truth.subject for truth in truths}) < 2:
+        truths, maps = data.truths, change_maps(data)
+        if len(set(data.subjects)) < 2:
             raise ValueError("patch-distance needs the scans of two people or more")
         subjects, drawn, real = [], [], []
         for place, truth in enumerate(truths):
-            image = np.asarray(made[place], np.float32)
-            at = _places(truth, image, voxel_mm, np.random.default_rng([seed, place]))
+            at = _places(truth, maps[place], np.random.default_rng([seed, place]))
             if not len(at):
                 continue
+            image = np.asarray(data.made[place], np.float32)
             others = [t.factual for t in (*truths[place + 1 :], *truths[:place]) if t.subject != truth.subject]
             first, second = _distances([image, truth.factual], others[:REFERENCES], at)
             subjects.append(truth.subject)
@@ -88,15 +86,14 @@ class PatchDistance(TruthMetric):
         return replace(ratio, details={"real": float(np.mean(real))})
 
 
-def _places(truth: TrueChange, image: np.ndarray, voxel_mm: float, rng: np.random.Generator) -> np.ndarray:
+def _places(truth: TrueChange, mapped: ChangeMap, rng: np.random.Generator) -> np.ndarray:
     """Corners ``(places, 3)`` of patches around voxels that changed most; none where nothing changed."""
-    if image.shape != truth.factual.shape:
-        raise ValueError(f"{truth.name}: an image of {image.shape} voxels for a scan of {truth.factual.shape}")
-    change = np.abs(smoothed((image - truth.factual) * truth.head, SMOOTHING_MM / voxel_mm))
+    change = np.zeros(truth.head.shape, np.float32)
+    change[truth.head] = np.abs(mapped.made)
     edge = HALF + SEARCH
     inner = np.zeros(change.shape, bool)
     inner[edge:-edge, edge:-edge, edge:-edge] = True
-    change = np.where(truth.head & inner, change, 0)
+    change = np.where(inner, change, 0)
     count = max(PLACES, int(MOST_CHANGED * truth.head.sum()))
     order = np.argsort(-change, axis=None, kind="stable")[:count]
     order = order[change.ravel()[order] > 0]

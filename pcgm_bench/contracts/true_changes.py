@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,11 +40,25 @@ class TrueChange:
 
 @dataclass(frozen=True)
 class TrueChanges:
-    """Truths and made images ``(X, Y, Z)``, one of each a counterfactual; ``voxel_mm``: edge of a voxel."""
+    """Truths and made images ``(X, Y, Z)``, one of each a counterfactual; ``voxel_mm``: edge of a voxel.
+
+    Raises:
+        ValueError: no images, or not one a truth.
+    """
 
     truths: Sequence[TrueChange]
     made: Sequence[np.ndarray]
     voxel_mm: float = 3.0
+
+    def __post_init__(self) -> None:
+        if not len(self.truths) or len(self.truths) != len(self.made):
+            msg = f"a change needs an image for every truth, have {len(self.made)} for {len(self.truths)}"
+            raise ValueError(msg)
+
+    @property
+    def subjects(self) -> list[str]:
+        """BIDS label of the person of every image."""
+        return [truth.subject for truth in self.truths]
 
 
 class TruthMetric(Metric[TrueChanges]):
@@ -53,12 +66,8 @@ class TruthMetric(Metric[TrueChanges]):
 
     inputs = TrueChanges
 
-    @abstractmethod
     def __call__(
         self, truths: Sequence[TrueChange], made: Sequence[np.ndarray], voxel_mm: float = 3.0, seed: int = 0
     ) -> Estimate:
-        """Truths and made images, as in `TrueChanges`; ``seed`` is of the bootstrap over people."""
-
-    def measure(self, data: TrueChanges, seed: int = 0) -> Estimate:
-        """See `Metric.measure`."""
-        return self(data.truths, data.made, data.voxel_mm, seed)
+        """`measure` of truths and made images, as in `TrueChanges`; ``seed`` is of the bootstrap over people."""
+        return self.measure(TrueChanges(truths, made, voxel_mm), seed)

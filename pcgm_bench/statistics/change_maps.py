@@ -13,12 +13,15 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from pcgm_bench.contracts import TrueChange
+from pcgm_bench.contracts import TrueChanges
 
 SMOOTHING_MM = 3.0
 """S.d. of the Gaussian: a voxel of the 3 mm grid. The change of a thin cortex stays, a fiftieth of the noise's variance
 does."""
 REACH = 4.0
 """The Gaussian ends after this many s.d."""
+LEAST_ENERGY = 0.05
+"""Share of the truth's sum of squares (22 % of its size) below which a change cannot be told from none."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,15 @@ class ChangeMap:
     def band_energy(self) -> float:
         """`made_energy` inside the band."""
         return float((self.made[self.band] ** 2).sum()) - self.noise * int(self.band.sum())
+
+
+def change_maps(data: TrueChanges) -> list[ChangeMap]:
+    """The change map of every image: one a truth.
+
+    Raises:
+        ValueError: shapes differ.
+    """
+    return [change_map(truth, data.made[k], data.voxel_mm) for k, truth in enumerate(data.truths)]
 
 
 def change_map(truth: TrueChange, made: np.ndarray, voxel_mm: float) -> ChangeMap:
