@@ -11,7 +11,7 @@ from pcgm_bench.contracts.metric import Estimate
 from pcgm_bench.contracts.metric import Metric
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrueChange:
     """The truth about one counterfactual. All arrays are ``(X, Y, Z)``.
 
@@ -38,7 +38,7 @@ class TrueChange:
     parcels: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrueChanges:
     """Truths and made images ``(X, Y, Z)``, one of each a counterfactual; ``voxel_mm``: edge of a voxel.
 
@@ -62,7 +62,10 @@ class TrueChanges:
 
 
 class TruthMetric(Metric[TrueChanges]):
-    """A metric of images whose truth is known. The harness makes its input where `Cohort.has_truth`."""
+    """A metric of images whose truth is known. The harness makes its input where `Cohort.has_truth`.
+
+    All metrics of a row are given the same input, and share what `pcgm_bench.statistics.change_maps` computes from it.
+    """
 
     inputs = TrueChanges
 

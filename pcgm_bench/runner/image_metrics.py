@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -21,9 +22,11 @@ from pcgm_bench.contracts import VolumeMetric
 from pcgm_bench.contracts import VolumeTables
 from pcgm_bench.runner.features import Features
 from pcgm_bench.runner.fold_plan import FoldPlan
+from pcgm_bench.runner.fold_plan import ImageTask
 from pcgm_bench.runner.fold_plan import tasks_in_order
 from pcgm_bench.runner.images_of import factual_images
 from pcgm_bench.runner.images_of import made_images
+from pcgm_bench.runner.lazy_images import Images
 from pcgm_bench.runner.metric_uses import OpenMetric
 from pcgm_bench.runner.metric_uses import Space
 from pcgm_bench.runner.privacy_sets import PrivacySets
@@ -111,6 +114,7 @@ def image_estimates(
         people = [task.key.subject for task in tasks]
         sets = ImageSets(images, made, real.people, people)
         tables = VolumeTables(real_table, volumes_table(row.measurements), *qc)
+        changes = _true_changes(truths, tasks, made)
         estimates[name] = {}
         for metric in metrics:
             if metric.metric.inputs is ImageSets:
@@ -118,7 +122,7 @@ def image_estimates(
             elif metric.metric.inputs is VolumeTables:
                 estimate = _of_volumes(metric, tables)
             elif metric.metric.inputs is TrueChanges:
-                estimate = _of_truth(metric, row, truths)
+                estimate = Estimate(reason=truths.reason) if changes is None else metric.measure(changes)
             else:
                 both = real_features[metric.space], made_features[metric.space]
                 estimate = _of_features(metric, name, row.plans[0].train, both, privacy)
@@ -143,11 +147,13 @@ def _of_features(
     return metric.measure(FeatureSets(real.copy(), made.copy(), metric.space))
 
 
-def _of_truth(metric: OpenMetric, row: RowImages, truths: TrueTasks) -> Estimate:
-    """What a metric says of the images whose truth is known."""
+def _true_changes(truths: TrueTasks, tasks: Sequence[ImageTask], made: Images) -> TrueChanges | None:
+    """A row's images whose truth is known, the same for all metrics; None where there are none."""
     if truths.reason:
-        return Estimate(reason=truths.reason)
-    return metric.measure(TrueChanges(truths.truths, made_images(row.folder, truths.tasks), truths.voxel_mm))
+        return None
+    places = {task.key: place for place, task in enumerate(tasks)}
+    images = Images([partial(made.__getitem__, places[task.key]) for task in truths.tasks])
+    return TrueChanges(truths.truths, images, truths.voxel_mm)
 
 
 def _of_volumes(metric: OpenMetric, tables: VolumeTables) -> Estimate:

@@ -8,6 +8,7 @@ map itself and taken away. Noise that stays in a sum of products averages out: t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -65,13 +66,20 @@ class ChangeMap:
         return float((self.made[self.band] ** 2).sum()) - self.noise * int(self.band.sum())
 
 
+_MAPS: WeakKeyDictionary[TrueChanges, list[ChangeMap]] = WeakKeyDictionary()
+_TRUE: WeakKeyDictionary[TrueChange, dict[float, np.ndarray]] = WeakKeyDictionary()
+"""Of every truth: s.d. of the Gaussian in voxels -> true change, smoothed ``(voxels,)``; the same for all rows."""
+
+
 def change_maps(data: TrueChanges) -> list[ChangeMap]:
-    """The change map of every image: one a truth.
+    """The change map of every image: made when first asked for, and kept as long as ``data`` is.
 
     Raises:
         ValueError: shapes differ.
     """
-    return [change_map(truth, data.made[k], data.voxel_mm) for k, truth in enumerate(data.truths)]
+    if data not in _MAPS:
+        _MAPS[data] = [change_map(truth, data.made[k], data.voxel_mm) for k, truth in enumerate(data.truths)]
+    return _MAPS[data]
 
 
 def change_map(truth: TrueChange, made: np.ndarray, voxel_mm: float) -> ChangeMap:
@@ -85,11 +93,17 @@ def change_map(truth: TrueChange, made: np.ndarray, voxel_mm: float) -> ChangeMa
     sigma = SMOOTHING_MM / voxel_mm
     change = (np.asarray(made, np.float32) - truth.factual) * truth.head
     smooth = smoothed(change, sigma)
-    true = smoothed((truth.oracle - truth.factual) * truth.head, sigma)
     deep = truth.tissue >= 0
     noise, raw = _noise(change[deep], smooth[deep], sigma)
     head = truth.head
-    return ChangeMap(smooth[head], true[head], truth.band[head], deep[head], noise, raw)
+    return ChangeMap(smooth[head], _true_map(truth, sigma), truth.band[head], deep[head], noise, raw)
+
+
+def _true_map(truth: TrueChange, sigma: float) -> np.ndarray:
+    known = _TRUE.setdefault(truth, {})
+    if sigma not in known:
+        known[sigma] = smoothed((truth.oracle - truth.factual) * truth.head, sigma)[truth.head]
+    return known[sigma]
 
 
 def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:

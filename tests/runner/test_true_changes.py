@@ -9,22 +9,27 @@ import fakes
 import numpy as np
 import pytest
 from toy_registry import register
+from toy_runs import IMAGES
 from toy_runs import records_of
 from toy_runs import request
 
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.contracts import CohortRequest
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
+from pcgm_bench.contracts import TrueChanges
 from pcgm_bench.contracts import silent
 from pcgm_bench.runner.fold_plan import ImageTask
+from pcgm_bench.runner.metric_uses import OpenMetric
 from pcgm_bench.runner.run import run
 from pcgm_bench.runner.true_changes import MOST_IMAGES
 from pcgm_bench.runner.true_changes import MOST_VOXELS
 from pcgm_bench.runner.true_changes import chosen_tasks
 from pcgm_bench.runner.true_changes import true_change
 from pcgm_bench.runner.true_changes import true_changes
+from pcgm_bench.statistics import change_maps
 from pcgm_bench.store import ImageKey
 from pcgm_bench.store.image_key import description_of
 
@@ -143,6 +148,34 @@ def test_a_run_measures_its_rows_against_the_truth(home: Path, metric: None, mon
     assert records["truth"].estimate == pytest.approx(0, abs=1e-6)
     assert 0 < (records["shifter"].estimate or 0) < 1
     assert records["truth"].n == records["shifter"].n == 13
+
+
+def test_metrics_of_a_row_share_its_images_and_their_maps(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One input for all metrics; every image is smoothed once, and every truth once for all rows."""
+    names = {"change-error": "change_map:ChangeError", "change-correlation": "change_map:ChangeCorrelation"}
+    names["band-share"] = "band_share:BandShare"
+    register(monkeypatch, {"metrics": {name: f"pcgm_bench.metrics.{target}" for name, target in names.items()}})
+    monkeypatch.setattr(fakes.ToyCohort, "truth", toy_truth)
+    smoothed: list[float] = []
+    inputs: list[object] = []
+
+    def counted_smoothing(values: np.ndarray, sigma: float) -> np.ndarray:
+        smoothed.append(sigma)
+        return smooth(values, sigma)
+
+    def counted_measure(self: OpenMetric, data: object, seed: int = 0) -> Estimate:
+        inputs.append(data)
+        return measure(self, data, seed)
+
+    smooth, measure = change_maps.smoothed, OpenMetric.measure
+    monkeypatch.setattr(change_maps, "smoothed", counted_smoothing)
+    monkeypatch.setattr(OpenMetric, "measure", counted_measure)
+    result = run(request(home, metrics=tuple(names)))
+    rows = records_of(result, "change-error-1")
+    assert len(rows) > 1
+    assert len([data for data in inputs if isinstance(data, TrueChanges)]) == len(names) * len(rows)
+    assert len({id(data) for data in inputs if isinstance(data, TrueChanges)}) == len(rows)
+    assert len(smoothed) == IMAGES * (len(rows) + 1)
 
 
 def test_a_run_says_why_a_truth_is_missing(home: Path, metric: None) -> None:
