@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
+from math import isfinite
 
 
 class Outcome(StrEnum):
@@ -20,6 +22,21 @@ class Outcome(StrEnum):
     def rank(self) -> int:
         """2 for a pass, 0 for a fail, 1 between them."""
         return {Outcome.PASS: 2, Outcome.FAIL: 0}.get(self, 1)
+
+    @classmethod
+    def of_interval(cls, low: float, high: float, least: float = -inf, most: float = inf) -> Outcome:
+        """Pass: the whole interval lies within the bounds; fail: outside them; else cannot decide.
+
+        An interval that is not finite decides nothing.
+
+        >>> [Outcome.of_interval(low, high, 0.9, 1.1).value for low, high in ((0.95, 1.02), (0.2, 0.4), (0.8, 1.0))]
+        ['pass', 'fail', 'cannot decide']
+        """
+        if not (isfinite(low) and isfinite(high)):
+            return cls.CANNOT_DECIDE
+        if least <= low and high <= most:
+            return cls.PASS
+        return cls.FAIL if high < least or low > most else cls.CANNOT_DECIDE
 
 
 @dataclass(frozen=True)
@@ -65,11 +82,11 @@ class Verdict:
         >>> Verdict.of([part, VerdictPart("dose", Outcome.FAIL, "half of it")])
         Verdict(outcome=<Outcome.FAIL: 'fail'>, reason='dose: half of it')
         """
-        for outcome in (Outcome.FAIL, Outcome.CANNOT_DECIDE):
-            said = [part for part in parts if part.outcome is outcome and (part.is_decidable or part.outcome == "fail")]
+        failed = [part for part in parts if part.outcome is Outcome.FAIL]
+        undecided = [part for part in parts if part.outcome is Outcome.CANNOT_DECIDE and part.is_decidable]
+        for said, outcome in ((failed, Outcome.FAIL), (undecided, Outcome.INCONCLUSIVE)):
             if said:
-                result = Outcome.FAIL if outcome is Outcome.FAIL else Outcome.INCONCLUSIVE
-                return cls(result, f"{said[0].name}: {said[0].reason}")
+                return cls(outcome, f"{said[0].name}: {said[0].reason}")
         if any(part.outcome is Outcome.PASS for part in parts):
             return cls(Outcome.PASS, "")
         return cls(Outcome.INCONCLUSIVE, "these people are too few to decide any part")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from math import inf
 
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.results.verdict import Outcome
@@ -33,11 +32,8 @@ class Bar:
 
     def outcome(self, estimate: Estimate) -> Outcome:
         """Pass or fail where the whole 95 % interval says so; else this n cannot decide."""
-        low, high = estimate.low, estimate.high
-        if not (np.isfinite(low) and np.isfinite(high)):
-            return Outcome.CANNOT_DECIDE
-        passes, fails = (low >= self.bar, high < self.bar) if self.at_least else (high <= self.bar, low > self.bar)
-        return Outcome.PASS if passes else Outcome.FAIL if fails else Outcome.CANNOT_DECIDE
+        least, most = (self.bar, inf) if self.at_least else (-inf, self.bar)
+        return Outcome.of_interval(estimate.low, estimate.high, least, most)
 
     def reason(self, estimate: Estimate) -> str:
         """``correlation of the change map 0.23 [0.21, 0.26], at least 0.6 is needed``."""

@@ -50,11 +50,12 @@ def _compared(achieved: Achieved) -> Iterator[tuple[str, Outcome]]:
     if achieved.is_measurable:
         ratio = achieved.ratio
         found = f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}] of what was asked is done"
-        yield f"{found}{_too(ratio.low, ratio.high)}", _inside(ratio.low, ratio.high, LEAST_RATIO, MOST_RATIO)
+        outcome = Outcome.of_interval(ratio.low, ratio.high, LEAST_RATIO, MOST_RATIO)
+        yield f"{found}{_too(ratio.low, ratio.high)}", outcome
         return
     for direction, excess in achieved.excess.items():
         words = f"{excess.value:+.1f} % [{excess.low:+.1f}, {excess.high:+.1f}] beyond what was asked {direction}"
-        yield f"{words}, at most {STAY:g} % is allowed", _inside(excess.low, excess.high, -STAY, STAY)
+        yield f"{words}, at most {STAY:g} % is allowed", Outcome.of_interval(excess.low, excess.high, -STAY, STAY)
 
 
 def _too(low: float, high: float) -> str:
@@ -65,13 +66,6 @@ def _too(low: float, high: float) -> str:
     if high < LEAST_RATIO:
         return ": too little"
     return ": too much" if low > MOST_RATIO else ""
-
-
-def _inside(low: float, high: float, least: float, most: float) -> Outcome:
-    """Whether an interval lies within bounds, outside them, or across one."""
-    if low >= least and high <= most:
-        return Outcome.PASS
-    return Outcome.FAIL if high < least or low > most else Outcome.CANNOT_DECIDE
 
 
 def _distance(lobes: Mapping[str, Achieved], lobe: str) -> float:

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pcgm_bench.results.verdict import Outcome
 from pcgm_bench.statistics.ols import Line
 from pcgm_bench.statistics.ols import fitted_line
 from pcgm_bench.statistics.t_interval import Mean
@@ -31,6 +32,7 @@ SPILL = 1.0
 FEWEST = 3
 """Images of a region's own requests, at two doses or more, that a line is fitted to."""
 RIGHT, WRONG, INCONCLUSIVE, IMPOSSIBLE = "right", "wrong", "inconclusive", "not possible"
+WORDS = {Outcome.PASS: RIGHT, Outcome.FAIL: WRONG, Outcome.CANNOT_DECIDE: INCONCLUSIVE}
 
 
 @dataclass(frozen=True)
@@ -206,11 +208,7 @@ def _within(low: float, high: float, least: float, most: float) -> str:
     >>> _within(0.95, 1.02, 0.9, 1.1), _within(0.2, 0.4, 0.9, 1.1)
     ('right', 'wrong')
     """
-    if not (np.isfinite(low) and np.isfinite(high)):
-        return INCONCLUSIVE
-    if least <= low and high <= most:
-        return RIGHT
-    return WRONG if low > most or high < least else INCONCLUSIVE
+    return WORDS[Outcome.of_interval(low, high, least, most)]
 
 
 def _per_ten(line: Line) -> Spill:
