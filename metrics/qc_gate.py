@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from pcgm_bench.contracts import OWN_SCORE
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
 from pcgm_bench.contracts import VolumeMetric
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 ENOUGH = 0.95
 """Share of images that must pass (Wu et al. 2024)."""
-OWN_SCORE = "pcgm-bench segmenter score"
 THRESHOLDS: dict[str, float | None] = {
     OWN_SCORE: 0.65,
     "SynthSeg QC": 0.65,

@@ -30,11 +30,11 @@ def edited(image: np.ndarray, before: np.ndarray, after: np.ndarray, gain: float
     >>> edited(np.array([[[0.2, 0.6]]]), before, after, gain=1.0).round(3).tolist()
     [[[0.20000000298023224, 0.4000000059604645]]]
     """
-    change = np.tensordot(tissue_means(image, before), after.astype(np.float64) - before, axes=1)
+    change = np.tensordot(channel_means(image, before), after.astype(np.float64) - before, axes=1)
     return np.maximum(image + gain * change, 0).astype(np.float32)
 
 
-def tissue_means(image: np.ndarray, fractions: np.ndarray) -> np.ndarray:
+def channel_means(image: np.ndarray, fractions: np.ndarray) -> np.ndarray:
     """Mean intensity of every channel ``(12,)``, by least squares of the image on the fractions inside the head.
 
     At 3 mm hardly a voxel is all cortex, so that a mean over pure voxels would not do. The background, and channels

@@ -15,7 +15,9 @@ CHANGES = frozenset({Job.COUNTERFACTUAL, Job.REGIONS, Job.VENTRICLES})
 DRAWS = frozenset({Job.SAMPLE})
 
 
-def card(name: str, title: str, notes: str, jobs: frozenset[Job], *, needs_truth: bool = False) -> Card:
+def card(
+    name: str, title: str, notes: str, jobs: frozenset[Job], *, needs_truth: bool = False, trained_on: str = "nothing"
+) -> Card:
     """A control's card."""
     return Card(
         name=name,
@@ -25,6 +27,7 @@ def card(name: str, title: str, notes: str, jobs: frozenset[Job], *, needs_truth
         licence="Apache-2.0",
         jobs=jobs,
         needs_truth=needs_truth,
+        trained_on=trained_on,
         is_control=True,
         notes=notes,
     )

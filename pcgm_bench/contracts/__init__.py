@@ -75,6 +75,7 @@ from pcgm_bench.contracts.scan import Progress
 from pcgm_bench.contracts.scan import Scan
 from pcgm_bench.contracts.scan import Segmentation
 from pcgm_bench.contracts.scan import silent
+from pcgm_bench.contracts.segmenter import OWN_SCORE
 from pcgm_bench.contracts.segmenter import FeatureExtractor
 from pcgm_bench.contracts.segmenter import Segmenter
 from pcgm_bench.contracts.segmenter import SegmenterOptions
@@ -95,6 +96,7 @@ from pcgm_bench.tables import Table
 __all__ = [
     "CHANNELS",
     "LOBE_NAMES",
+    "OWN_SCORE",
     "BandMetric",
     "Card",
     "ChainEstimate",

@@ -15,6 +15,9 @@ from pcgm_bench.contracts.cohort import Cohort
 from pcgm_bench.contracts.scan import Scan
 from pcgm_bench.contracts.scan import Segmentation
 
+OWN_SCORE = "pcgm-bench segmenter score"
+"""Whose score the shipped segmenter's is."""
+
 
 @dataclass(frozen=True)
 class SegmenterOptions:
@@ -52,7 +55,7 @@ class Segmenter(ABC):
     title: ClassVar[str]
     reads_new_images: ClassVar[bool] = True
     depends_on_image_alone: ClassVar[bool] = False
-    qc_score: str = "pcgm-bench segmenter score"
+    qc_score: str = OWN_SCORE
 
     @classmethod
     def open(cls, options: SegmenterOptions) -> Self:

@@ -97,7 +97,8 @@ class RegionFit:
             return f"{_interval(bias.value, bias.low, bias.high)} %, within {BIAS:g} % is needed"
         if not self.beyond:
             return "not known"
-        into, spill = max(self.beyond.items(), key=lambda pair: abs(pair[1].value))
+        sure = {into: e for into, e in self.beyond.items() if e.low > SPILL or e.high < -SPILL}
+        into, spill = max((sure or self.beyond).items(), key=lambda pair: abs(pair[1].value))
         moved = f"{_interval(spill.value, spill.low, spill.high)} % for 10 %"
         return f"{into} moves by {moved}, within {SPILL:g} % is needed"
 

@@ -14,7 +14,6 @@ from scipy.spatial.transform import Rotation
 from pcgm_bench.cohort.check import check
 from pcgm_bench.cohort.grid import grid
 from pcgm_bench.cohort.phantom.training import DrawnTrainingScans
-from pcgm_bench.cohort.quality.bars import OWN_SCORE
 from pcgm_bench.cohort.quality.bars import QC_BARS
 from pcgm_bench.cohort.quality.bars import bars_of
 from pcgm_bench.cohort.quality.bars import reasons
@@ -24,6 +23,7 @@ from pcgm_bench.cohort.quality.measures import ScanQuality
 from pcgm_bench.cohort.quality.measures import image_quality
 from pcgm_bench.cohort.quality.picture import draw_scan
 from pcgm_bench.cohort.volume import foreground
+from pcgm_bench.contracts import OWN_SCORE
 
 G = grid("3mm")
 

@@ -16,6 +16,7 @@ from phantom_sets import features
 from phantom_sets import phantom_sets
 
 from pcgm_bench import registry
+from pcgm_bench.contracts import OWN_SCORE
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import FeatureMetric
 from pcgm_bench.contracts import FeatureSets
@@ -27,7 +28,6 @@ from pcgm_bench.contracts import VolumeTables
 from pcgm_bench.metrics.mmd import MMD
 from pcgm_bench.metrics.mmd import ImageMMD
 from pcgm_bench.metrics.privacy import Privacy
-from pcgm_bench.metrics.qc_gate import OWN_SCORE
 
 LOADED = {plugin.name: plugin.load() for plugin in registry.plugins("metrics") if plugin.is_own}
 METRICS = [

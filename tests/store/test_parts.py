@@ -37,6 +37,8 @@ def aged(path: Path, hours: float) -> Path:
         (f"a.nii.gz.{host()}-{DEAD}.part", 0, False),  # not hidden: not ours
         (f".a.nii.gz.{host()}x-{DEAD}.part", 0, False),
     ],
+    # Process numbers in a test's name would make it another test in every process that collects it.
+    ids=["dead", "own", "parent", "elsewhere", "elsewhere-day", "elsewhere-old", "nobody", "shown", "other-host"],
 )
 def test_only_what_a_dead_process_left_is_swept(tmp_path: Path, name: str, hours: float, goes: bool) -> None:
     part = tmp_path / "below" / name

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pcgm_bench.cohort.quality.measures import ScanQuality
+from pcgm_bench.contracts import OWN_SCORE
 
-OWN_SCORE = "pcgm-bench segmenter score"
 QC_BARS = {OWN_SCORE: 0.60, "SynthSeg QC": 0.65}
-"""Least score, by whose it is. SynthSeg's is from Wu et al. 2024. Of any other score no bar is known: it is not judged.
-"""
+"""Least score of a real scan, by whose it is. SynthSeg's is from Wu et al. 2024; ours lies below what good real scans
+have. What a made image must reach is `pcgm_bench.metrics.qc_gate`'s. Of any other score no bar is known: it is not
+judged."""
 OVERLAP = 0.80
 LIKENESS = 0.55
 BALANCE = 0.85

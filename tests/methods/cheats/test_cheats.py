@@ -16,7 +16,7 @@ from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
-from pcgm_bench.methods.cheats.edit import tissue_means
+from pcgm_bench.methods.cheats.edit import channel_means
 from pcgm_bench.methods.cheats.patch import from_one_place
 from pcgm_bench.methods.cheats.planted import PlantedEdit
 from pcgm_bench.methods.cheats.tissue import DoNothing
@@ -41,19 +41,19 @@ def change(generator: Generator, scan: Scan) -> np.ndarray:
     return generator.counterfactual(scan, LESS, 0) - scan.image
 
 
-def test_the_tissue_edit_is_a_share_of_the_mask_times_tissue_means(scan: Scan) -> None:
+def test_the_tissue_edit_is_a_share_of_the_mask_times_channel_means(scan: Scan) -> None:
     assert scan.segmentation is not None
     model = TissueEdit()
     mask = model.counterfactual_mask(scan, LESS, 0).fractions
-    moved = np.tensordot(tissue_means(scan.image, scan.segmentation.fractions), mask - scan.segmentation.fractions, 1)
+    moved = np.tensordot(channel_means(scan.image, scan.segmentation.fractions), mask - scan.segmentation.fractions, 1)
     assert np.abs(moved).max() > 0.02
     inside = scan.image + 0.85 * moved > 0
     np.testing.assert_allclose(change(model, scan)[inside], 0.85 * moved[inside], atol=1e-5)
 
 
-def test_tissue_means_are_those_that_the_image_was_mixed_from(scan: Scan) -> None:
+def test_channel_means_are_those_that_the_image_was_mixed_from(scan: Scan) -> None:
     assert scan.segmentation is not None
-    means = tissue_means(scan.image, scan.segmentation.fractions)
+    means = channel_means(scan.image, scan.segmentation.fractions)
     there = [1, 3, *range(6, 12)]
     np.testing.assert_allclose(means[there], fakes_heads.LEVELS[there], atol=0.02)
     assert not means[[0, 2, 4, 5]].any()

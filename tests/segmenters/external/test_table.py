@@ -13,10 +13,10 @@ import pytest
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.anatomy import LOBES
 from pcgm_bench.anatomy import parcel_names
+from pcgm_bench.contracts import OWN_SCORE
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import UserError
-from pcgm_bench.metrics.qc_gate import OWN_SCORE
 from pcgm_bench.segmenters.external import qc_scores
 from pcgm_bench.segmenters.external.table import TableSegmenter
 from pcgm_bench.store import DerivativeFolder
