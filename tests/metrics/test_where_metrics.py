@@ -140,6 +140,21 @@ def test_a_wrong_dose_is_in_the_right_place(made: Made, dose: float, error: floa
     assert score(BandShare, made).value == pytest.approx(score(BandShare, right).value, abs=0.01)
 
 
+@pytest.mark.parametrize(("dose", "is_told"), [(0.25, True), (0.2, False)])
+def test_a_change_is_told_from_none_from_a_twentieth_of_the_truth_s_squares(dose: float, is_told: bool) -> None:
+    """.22 of the true change has .05 of its squares. Below it a share of the band would be a share of nothing."""
+
+    def made(truth: TrueChange, _rng: np.random.Generator) -> np.ndarray:
+        return truth.factual + dose * (truth.oracle - truth.factual)
+
+    share = score(BandShare, made)
+    assert np.isfinite(share.value) == is_told
+    assert share.reason == ("" if is_told else "nothing changed beyond noise")
+    # A change too small to be told has the right shape, and is not called right for it.
+    correlation = score(ChangeCorrelation, made).value
+    assert correlation == pytest.approx(min(dose / 0.05**0.5, 1.0), abs=0.01)
+
+
 def test_one_place_has_the_right_sum_and_the_wrong_parcels() -> None:
     estimate = score(ParcelRecovery, one_place)
     assert estimate.value > 1.2

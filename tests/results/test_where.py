@@ -108,6 +108,42 @@ def test_the_part_passes_fails_or_cannot_decide(row: dict[str, Estimate], outcom
     assert part.is_decidable
 
 
+@pytest.mark.parametrize(
+    ("metric", "value", "outcome"),
+    [
+        ("change-correlation", 0.61, Outcome.PASS),
+        ("change-correlation", 0.6, Outcome.CANNOT_DECIDE),
+        ("change-correlation", 0.59, Outcome.FAIL),
+        ("parcel-recovery", 0.99, Outcome.PASS),
+        ("parcel-recovery", 1.0, Outcome.CANNOT_DECIDE),
+        ("parcel-recovery", 1.01, Outcome.FAIL),
+        ("grey-level-drift", 0.49, Outcome.PASS),
+        ("grey-level-drift", 0.5, Outcome.CANNOT_DECIDE),
+        ("grey-level-drift", 0.51, Outcome.FAIL),
+    ],
+)
+@pytest.mark.parametrize("ceiling", [{}, RUN["oracle"]])
+def test_the_bars_are_those_of_the_documents(
+    metric: str, value: float, outcome: Outcome, ceiling: Mapping[str, Estimate]
+) -> None:
+    """Written out, not imported: a whole interval just inside passes, just outside fails."""
+    part = where_part({**RUN["oracle"], metric: around(value, 0.005)}, ceiling)
+    assert part is not None
+    assert part.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("metric", "inside", "outside"),
+    [("change-correlation", 0.61, 0.59), ("parcel-recovery", 0.99, 1.01), ("grey-level-drift", 0.49, 0.51)],
+)
+def test_a_bar_holds_where_the_true_images_pass_it_and_nowhere_else(metric: str, inside: float, outside: float) -> None:
+    for true, is_held in ((inside, True), (outside, False)):
+        part = where_part({metric: around(outside, 0.005)}, {metric: around(true, 0.005)})
+        assert part is not None
+        assert part.outcome is (Outcome.FAIL if is_held else Outcome.CANNOT_DECIDE)
+        assert part.is_decidable == is_held
+
+
 def test_nobody_is_held_to_what_the_truth_does_not_pass() -> None:
     part = where_part(images(0.2, 2.4, 1.4), images(0.5, 0.5, 1.1, drift=0.9))
     assert part is not None
