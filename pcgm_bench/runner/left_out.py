@@ -41,7 +41,7 @@ def leave_out(places: Mapping[str, RowPlace]) -> LeftOut:
     remarks: list[str] = []
     for row, place in places.items():
         unknown = place.unknown()
-        known = place.known() if unknown else place
+        known = place.without(unknown) if unknown else place
         tasks = [task for plan in place.plans for task in plan.tasks]
         images += [LeftOutImage(row=row, image=key.stem, reason=reason) for key, reason in unknown.items()]
         if unknown and not any(plan.tasks for plan in known.plans):

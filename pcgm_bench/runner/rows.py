@@ -6,6 +6,7 @@ is compared on one cohort has the same oracle.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,9 +54,9 @@ class RowPlace:
         reasons = {request.key: self.folder.why_unknown(request) for request in requests}
         return {key: reason for key, reason in reasons.items() if reason}
 
-    def known(self) -> RowPlace:
-        """The same without these images, and without chains that one of them belongs to."""
-        return replace(self, plans=without(self.plans, self.unknown()))
+    def without(self, images: Container[ImageKey]) -> RowPlace:
+        """The same without some images, and without chains that one of them belongs to."""
+        return replace(self, plans=without(self.plans, images))
 
 
 def identity_of(setup: Setup, cohort: Cohort, ruler: Ruler) -> Identity:

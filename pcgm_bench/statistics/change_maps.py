@@ -128,8 +128,8 @@ def kernel(sigma: float) -> tuple[float, float]:
     """Centre of the Gaussian kernel, and the sum of its squares: what it leaves of the variance of white noise.
 
     >>> centre, energy = kernel(1.0)
-    >>> round(centre, 4), round(energy, 3)
-    (0.0635, 0.022)
+    >>> round(centre, 4), round(energy, 4)
+    (0.0635, 0.0225)
     """
     reach = int(REACH * sigma + 0.5)
     one = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)

@@ -99,7 +99,9 @@ def read_labelled(path: Path, home: Path) -> LabelledScan:
     voxels = np.moveaxis(np.indices(grid.shape), 0, -1).reshape(-1, 3)
     box = to_box @ to_native @ grid.affine
     place = warped_places(voxels @ box[:3, :3].T + box[:3, 3], velocity)
-    inside = area_average(_mask(path), np.linalg.inv(read_volume(path).affine) @ to_native, grid)
+    source = read_volume(path)
+    mask = ndi.binary_fill_holes(foreground(np.asarray(source.dataobj, np.float32))).astype(np.float32)
+    inside = area_average(mask, np.linalg.inv(source.affine) @ to_native, grid)
     cells = np.clip(np.floor(place - CORNER).astype(int), 0, np.array(SHAPE) - 1)
     lobe = _nearest_lobe(built_in.parcel[0])[tuple(cells.T)].reshape(grid.shape)
     fractions = _fractions(tissues, np.linalg.inv(tissues.affine) @ to_native, inside, lobe)
@@ -129,11 +131,6 @@ def states(scan: LabelledScan, index: int) -> tuple[np.ndarray, np.ndarray]:
     changed = moved(shown, source, [(mover(shown, source, region), factor)])
     fractions = np.stack([scan.fractions, changed.segmentation.fractions])
     return fractions, np.stack([scan.image, scan.image + changed.image - shown.image])
-
-
-def _mask(path: Path) -> np.ndarray:
-    data = np.asarray(read_volume(path).dataobj, np.float32)
-    return np.asarray(ndi.binary_fill_holes(foreground(data)), np.float32)
 
 
 def _nearest_lobe(parcel: np.ndarray) -> np.ndarray:
