@@ -45,10 +45,10 @@ class CohensD(VolumeMetric):
     ``sqrt(2)``, no further.
 
     >>> import pandas as pd
-    >>> from pcgm_bench.anatomy import parcel_names
+    >>> from pcgm_bench.anatomy import PARCELS
     >>> volumes = np.random.default_rng(0).normal(10, 1, (40, 68))
-    >>> real = pd.DataFrame(volumes, columns=parcel_names()).assign(head_size=np.linspace(1200, 1600, 40))
-    >>> made = real.assign(**{name: real[name] + 0.5 for name in parcel_names()})
+    >>> real = pd.DataFrame(volumes, columns=list(PARCELS)).assign(head_size=np.linspace(1200, 1600, 40))
+    >>> made = real.assign(**{name: real[name] + 0.5 for name in list(PARCELS)})
     >>> bigger = CohensD()(real, made, replicates=20)
     >>> round(bigger.value, 1), bigger.details["share_under_0.5"], bigger.note
     (0.7, 0.0, 'adjusted for head_size')
@@ -102,9 +102,9 @@ class PaperCohensD(VolumeMetric):
     the other controls better than by `CohensD`.
 
     >>> import pandas as pd
-    >>> from pcgm_bench.anatomy import parcel_names
+    >>> from pcgm_bench.anatomy import PARCELS
     >>> rng = np.random.default_rng(0)
-    >>> real, made = (pd.DataFrame(rng.normal(mean, 1, (40, 68)), columns=parcel_names()) for mean in (10, 3))
+    >>> real, made = (pd.DataFrame(rng.normal(mean, 1, (40, 68)), columns=list(PARCELS)) for mean in (10, 3))
     >>> real, made = real.assign(head_size=rng.normal(1400, 50, 40)), made.assign(head_size=rng.normal(4000, 50, 40))
     >>> [round(rule()(real, made, replicates=20).value, 1) for rule in (CohensD, PaperCohensD)]
     [12.3, 0.0]

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from pcgm_bench.anatomy import DK_NUMBERS
+from pcgm_bench.anatomy import PARCELS
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import MetricRecord
 from pcgm_bench.contracts import TrueChange
@@ -17,11 +17,6 @@ from pcgm_bench.contracts import TruthMetric
 from pcgm_bench.statistics.change_maps import change_maps
 from pcgm_bench.statistics.pooled import pooled
 
-PARCELS = {
-    f"{side}-{region}": offset + number
-    for side, offset in (("lh", 1000), ("rh", 2000))
-    for region, number in DK_NUMBERS.items()
-}
 LARGEST = 2036
 """Numbers of parcels are smaller."""
 LEAST_SHARE = 0.1

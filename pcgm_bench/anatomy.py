@@ -64,6 +64,5 @@ def dk_label(region: str, hemisphere: str) -> int:
     return DK_NUMBERS[region] + {"lh": 1000, "rh": 2000}[hemisphere]
 
 
-def parcel_names() -> list[str]:
-    """The 68 parcels as volume names: ``lh-bankssts`` ... ``rh-insula``."""
-    return [f"{hemisphere}-{region}" for hemisphere in ("lh", "rh") for region in DK_REGIONS]
+PARCELS: dict[str, int] = {f"{side}-{region}": dk_label(region, side) for side in ("lh", "rh") for region in DK_REGIONS}
+"""FreeSurfer label of each of the 68 parcels by its volume's name: ``lh-bankssts`` ... ``rh-insula``."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pcgm_bench.anatomy import parcel_names
+from pcgm_bench.anatomy import PARCELS
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.metrics import ms_ssim
 from pcgm_bench.metrics.cohens_d import CohensD
@@ -66,7 +66,7 @@ def _people(spread: float, shift: float, in_common: float, rng: np.random.Genera
     head = rng.normal(1400, 100, N)
     own = np.sqrt(1 - in_common) * rng.normal(size=(N, REGIONS)) + np.sqrt(in_common) * rng.normal(size=(N, 1))
     region = 10 * head[:, None] / 1400 + spread * own + shift
-    return pd.DataFrame(np.hstack([region, region]), columns=parcel_names()).assign(head_size=head)
+    return pd.DataFrame(np.hstack([region, region]), columns=list(PARCELS)).assign(head_size=head)
 
 
 def covered(metric: Callable[[Any, Any], Estimate], samples: Sequence[Sample]) -> tuple[float, float]:

@@ -23,9 +23,9 @@ from nibabel.processing import conform
 from torch import Tensor
 from torch.nn import functional
 
-from pcgm_bench.anatomy import DK_REGIONS
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.anatomy import LOBE_OF
+from pcgm_bench.anatomy import PARCELS
 from pcgm_bench.anatomy import dk_label
 from pcgm_bench.cohort.align import align
 from pcgm_bench.contracts import Scan
@@ -129,7 +129,7 @@ def volumes_of(labels: np.ndarray) -> Iterator[tuple[str, float]]:
     counts = np.bincount(labels.ravel(), minlength=3000) / 1000
     for name, numbers in GROUPS.items():
         yield name, float(counts[list(numbers)].sum())
-    parcels = {dk_label(region, side): LOBE_OF[region] for region in DK_REGIONS for side in ("lh", "rh")}
+    parcels = {number: LOBE_OF[name[3:]] for name, number in PARCELS.items()}
     yield "cortex", float(counts[[3, *parcels]].sum())
     if counts[list(parcels)].sum() > 0:
         for lobe in LOBE_NAMES:

@@ -24,9 +24,8 @@ import pandas as pd
 
 from pcgm_bench import __version__
 from pcgm_bench.anatomy import CHANNELS
-from pcgm_bench.anatomy import DK_REGIONS
+from pcgm_bench.anatomy import PARCELS
 from pcgm_bench.anatomy import TISSUE_LABELS
-from pcgm_bench.anatomy import dk_label
 from pcgm_bench.cohort.unfinished import DATASET
 from pcgm_bench.cohort.unfinished import ScanRecord
 from pcgm_bench.cohort.unfinished import file_hash
@@ -296,8 +295,7 @@ def nifti_bytes(volume: np.ndarray, affine: np.ndarray, *, eight_bits: bool = Fa
 
 def _label_rows() -> list[dict[str, Any]]:
     rows = [{"index": number, "name": name} for name, number in TISSUE_LABELS.items()]
-    for hemisphere in ("lh", "rh"):
-        rows += [{"index": dk_label(region, hemisphere), "name": f"ctx-{hemisphere}-{region}"} for region in DK_REGIONS]
+    rows += [{"index": number, "name": f"ctx-{name}"} for name, number in PARCELS.items()]
     return sorted(rows, key=lambda row: row["index"])
 
 

@@ -9,13 +9,14 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from pcgm_bench.anatomy import CHANNELS
-from pcgm_bench.anatomy import DK_NUMBERS
+from pcgm_bench.anatomy import PARCELS
 from pcgm_bench.anatomy import TISSUES
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import TrueChange
 from pcgm_bench.contracts import UserError
+from pcgm_bench.nearest_parcel import nearest_parcel
 from pcgm_bench.runner.fold_plan import REGIONS
 from pcgm_bench.runner.fold_plan import ImageTask
 
@@ -32,7 +33,6 @@ AWAY = 2
 CORTEX = len(TISSUES)
 """First channel of the lobes; stands for all of them."""
 CUBE = np.ones((3, 3, 3), bool)
-PARCEL_NUMBERS = [side + number for side in (1000, 2000) for number in DK_NUMBERS.values()]
 
 
 @dataclass(frozen=True)
@@ -156,8 +156,5 @@ def _tissue(fractions: np.ndarray, away: np.ndarray) -> np.ndarray:
 
 def _territories(labels: np.ndarray) -> np.ndarray:
     """The parcel of every cortical voxel and of the voxels that touch it; 0 elsewhere."""
-    cortex = np.isin(labels, PARCEL_NUMBERS)
-    if not cortex.any():
-        return np.zeros(labels.shape, np.int16)
-    nearest = ndi.distance_transform_edt(~cortex, return_distances=False, return_indices=True)
-    return np.where(ndi.binary_dilation(cortex, CUBE), labels[tuple(nearest)], 0).astype(np.int16)
+    cortex = np.isin(labels, list(PARCELS.values()))
+    return np.where(ndi.binary_dilation(cortex, CUBE), nearest_parcel(labels), 0).astype(np.int16)

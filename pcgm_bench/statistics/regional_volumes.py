@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pcgm_bench.anatomy import DK_REGIONS
-from pcgm_bench.anatomy import parcel_names
+from pcgm_bench.anatomy import PARCELS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PARCELS = tuple(parcel_names())
 NEEDED = (*PARCELS, "head_size")
 """Columns (mL)."""
 

@@ -27,6 +27,8 @@ from pcgm_bench.cohort.phantom.roster import training_controls
 from pcgm_bench.cohort.phantom.surfaces import Surfaces
 from pcgm_bench.cohort.phantom.surfaces import solve
 from pcgm_bench.cohort.phantom.template import load_template
+from pcgm_bench.cohort.phantom.template_fields import CORNER
+from pcgm_bench.cohort.phantom.template_fields import FIELDS
 from pcgm_bench.cohort.phantom.template_fields import Template
 from pcgm_bench.cohort.phantom.training import DrawnTrainingScans
 from pcgm_bench.cohort.phantom.warp import Shape
@@ -266,3 +268,15 @@ def test_training_scans_are_drawn_as_they_are_written(
     for index in range(2):
         np.testing.assert_array_equal(drawn[index].image, written[index].image)
         np.testing.assert_allclose(drawn[index].affine, written[index].affine)
+
+
+def test_deep_structures_have_the_grey_levels_of_real_scans(template: Template) -> None:
+    texture = template.fields[FIELDS.index("texture")]
+    places = {"caudate": (13, 12, 10), "putamen": (26, 4, 2), "thalamus": (10, -20, 8), "pallidum": (20, -4, -1)}
+    found = {}
+    for name, mm in places.items():
+        x, y, z = np.round(np.array(mm) - CORNER).astype(int)
+        found[name] = float(texture[x - 1 : x + 2, y - 1 : y + 2, z - 1 : z + 2].mean())
+    assert list(found) == sorted(found, key=found.__getitem__)
+    assert found["thalamus"] - found["caudate"] == pytest.approx(1.03 - 0.48, abs=0.05)
+    assert found["pallidum"] - found["putamen"] == pytest.approx(1.10 - 0.70, abs=0.1)

@@ -22,6 +22,7 @@ from pcgm_bench.cohort.phantom.draw import show
 from pcgm_bench.cohort.phantom.make import make
 from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.cohort.phantom.recipe import Recipe
+from pcgm_bench.cohort.phantom.render import render
 from pcgm_bench.cohort.phantom.roster import Visit
 from pcgm_bench.cohort.phantom.scanners import DEFAULT
 from pcgm_bench.cohort.phantom.scanners import SCANNERS
@@ -95,7 +96,7 @@ def test_fresh_noise_changes_the_image_and_no_volume(
 def test_the_scanners_differ_as_they_say(pairs: dict[str, tuple[Anatomy, Anatomy]], patient: Visit) -> None:
     anatomy = pairs["pial"][0]
     images = {s: show(replace(RECIPE, scanner=s), patient, anatomy, 3) for s in SCANNERS}
-    white, grey = (anatomy.fractions[c] > 0.95 for c in (WHITE, CHANNELS.index("deep_grey")))
+    white, grey = anatomy.fractions[WHITE] > 0.95, anatomy.fractions[CHANNELS.index(LOBE_NAMES[0]) :].sum(0) > 0.9
     contrast = {s: 1 - image[grey].mean() / image[white].mean() for s, image in images.items()}
     assert contrast["B"] > contrast["default"] > contrast["A"]
     sharp = {s: np.abs(np.diff(image, axis=2)).mean() / image[white].mean() for s, image in images.items()}
@@ -151,3 +152,20 @@ def _column(cohort: PhantomCohort) -> list[str]:
 
 def test_lobes_are_named() -> None:
     assert len(SCANNERS[DEFAULT].means) + len(LOBE_NAMES) - 1 == len(CHANNELS)
+
+
+def test_white_matter_is_darker_near_its_surface_and_not_by_how_thick_cortex_is(
+    pairs: dict[str, tuple[Anatomy, Anatomy]],
+) -> None:
+    plain = replace(SCANNERS[DEFAULT], noise=0.0, bias=0.0)
+    anatomy = pairs["pial"][0]
+    thinner = anatomy.fractions.copy()
+    thinner[1] += 0.3 * thinner[CHANNELS.index(LOBE_NAMES[0]) :].sum(0)
+    thinner[CHANNELS.index(LOBE_NAMES[0]) :] *= 0.7
+    image, thin = (render(which, 3, 4, plain) for which in (anatomy, replace(anatomy, fractions=thinner)))
+    even = render(anatomy, 3, 4, replace(plain, superficial=0.0))
+    white = anatomy.fractions[WHITE]
+    darker = (even - image) / (plain.white_matter - plain.grey)
+    assert 0.08 < darker[(white > 0.4) & (white < 0.6)].mean() < 0.18  # half white, at the surface: .5 x .5 x .52
+    assert np.quantile(darker[white > 0.999], 0.25) < 0.02
+    assert np.abs(image - thin)[white > 0.999].max() < 5e-4

@@ -11,7 +11,7 @@ import pytest
 
 from pcgm_bench import contracts
 from pcgm_bench import registry
-from pcgm_bench.anatomy import parcel_names
+from pcgm_bench.anatomy import PARCELS
 from pcgm_bench.contracts import Changes
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import FeatureSets
@@ -38,7 +38,7 @@ PEOPLE = 12
 
 def volumes(seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
-    table = pd.DataFrame(rng.normal(10, 1, (PEOPLE, 68)), columns=parcel_names())
+    table = pd.DataFrame(rng.normal(10, 1, (PEOPLE, 68)), columns=list(PARCELS))
     who = {"subject": [f"{k:02d}" for k in range(PEOPLE)], "sex": ["F", "M"] * (PEOPLE // 2)}
     return table.assign(
         **who, age=rng.uniform(20, 80, PEOPLE), head_size=rng.normal(1400, 90, PEOPLE), qc=rng.uniform(0.5, 1, PEOPLE)

@@ -14,6 +14,7 @@ from fakes_heads import image
 from fakes_heads import radius
 from scipy import ndimage as ndi
 
+from pcgm_bench.anatomy import PARCELS as PARCEL_LABELS
 from pcgm_bench.anatomy import dk_label
 from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import TrueChange
@@ -207,6 +208,17 @@ def test_images_and_truths_belong_together(metric: type) -> None:
         metric()(truths(), [])
     with pytest.raises(ValueError, match="voxels for a scan"):
         metric()(truths()[:2], [np.zeros((20, 20, 20), np.float32)] * 2)
+
+
+def test_a_parcel_is_judged_alone_from_a_tenth_of_the_mean_change() -> None:
+    names, scan = list(PARCEL_LABELS), np.ones((68, 4, 4), np.float32)
+    loss = np.full(68, 0.3)
+    loss[:3] = 0.3 * np.array([0.05, 0.09, 0.12])
+    oracle = (scan - loss[:, None, None]).astype(np.float32)
+    parcels = np.broadcast_to(np.array(list(PARCEL_LABELS.values()))[:, None, None], scan.shape).copy()
+    band = np.ones(scan.shape, bool)
+    truth = TrueChange("01", "sub-01", scan, oracle, band, band, np.full(scan.shape, -1), parcels)
+    assert set(ParcelRecovery()([truth], [oracle]).parts) == {"slope", *names[2:]}
 
 
 def test_a_parcel_outside_the_change_is_not_judged_alone() -> None:

@@ -88,3 +88,49 @@ def test_nearest_is_to_the_target_from_either_side(estimate: float, better: bool
     )
     low = Record("b", RowKind.CHEAT, "dose", 0.7, 0.65, 0.75, direction="nearest", target=1.0)
     assert is_better(dose, low) == better
+
+
+def rows_of_people(gains: list[float], direction: str = "lower") -> tuple[Record, Record]:
+    """A method that is better than a cheat by these amounts, person by person, with intervals that meet."""
+    sign = 1 if direction == "lower" else -1
+    mine = {str(k): 1.0 for k in range(len(gains))}
+    theirs = {str(k): 1.0 + sign * gain for k, gain in enumerate(gains)}
+    better = sum(gains) / len(gains)
+    rows = []
+    for row, kind, values, mean in (
+        ("a", RowKind.METHOD, mine, 1.0),
+        ("b", RowKind.CHEAT, theirs, 1.0 + sign * better),
+    ):
+        rows.append(Record(row, kind, "error", mean, mean - 9, mean + 9, direction=direction, by_unit=values))
+    return rows[0], rows[1]
+
+
+@pytest.mark.parametrize("direction", ["lower", "higher"])
+def test_fewer_than_five_people_are_not_compared_one_by_one(direction: str) -> None:
+    four, five = ([0.1, 0.11, 0.1, 0.11, 0.1][:n] for n in (4, 5))
+    assert not is_better(*rows_of_people(four, direction))
+    assert is_better(*rows_of_people(five, direction))
+    assert not is_better(*reversed(rows_of_people(five, direction)))
+
+
+@pytest.mark.parametrize(("t", "better"), [(2.5, False), (3.0, True)])
+def test_few_people_are_judged_by_the_t_distribution(t: float, better: bool) -> None:
+    spread = [-1.0, -0.5, 0.0, 0.5, 1.0]  # s.d. .79, standard error .354; t of 4 degrees at 97.5 %: 2.776
+    gains = [t * 0.35355 + value for value in spread]
+    assert is_better(*rows_of_people(gains)) == better
+
+
+@pytest.mark.parametrize(("word", "sees"), [("fail", True), ("no", True), ("wrong", True), ("pass", False)])
+def test_the_words_of_failure(word: str, sees: bool) -> None:
+    oracle = Record("oracle", RowKind.CEILING, "verdict", None, direction="higher", text="pass")
+    cheat = Record("one-patch", RowKind.CHEAT, "verdict", None, direction="higher", text=word)
+    assert (Cheats.of([oracle, cheat]).blind == frozenset()) == sees
+
+
+def test_a_column_of_several_cells_is_evidence_if_one_of_them_is() -> None:
+    blind = [replace(one, metric="insula", estimate=0.1, low=0.0, high=0.2) for one in (ORACLE, CHEAT)]
+    for records in ([ORACLE, CHEAT, *blind], [*blind, ORACLE, CHEAT]):
+        told = Cheats.of(records, column=lambda _cell: "lobes")
+        assert told.columns == ("lobes",)
+        assert told.blind == frozenset()
+    assert Cheats.of(blind, column=lambda _cell: "lobes").blind == {"lobes"}

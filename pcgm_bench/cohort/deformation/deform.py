@@ -12,12 +12,11 @@ from scipy import ndimage as ndi
 from scipy import optimize
 
 from pcgm_bench.anatomy import CHANNELS
-from pcgm_bench.anatomy import DK_REGIONS
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.anatomy import LOBE_OF
+from pcgm_bench.anatomy import PARCELS
 from pcgm_bench.anatomy import TISSUE_LABELS
 from pcgm_bench.anatomy import TISSUES
-from pcgm_bench.anatomy import dk_label
 from pcgm_bench.cohort.align import CEILING
 from pcgm_bench.cohort.deformation.box import Box
 from pcgm_bench.cohort.deformation.box import box_around
@@ -34,6 +33,7 @@ from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import UnknownTruthError
 from pcgm_bench.contracts import UserError
+from pcgm_bench.nearest_parcel import nearest_parcel
 
 REGIONS = (*LOBE_NAMES, "ventricles")
 """What can be changed on a real scan."""
@@ -247,26 +247,16 @@ def _segmentation(scan: Scan, fractions: np.ndarray) -> Segmentation:
     )
 
 
-def _territories(labels: np.ndarray) -> np.ndarray:
-    """The cortical label nearest to every voxel; all 0 where there is none."""
-    cortex = (labels > 1000) & (labels < 3000)
-    if not cortex.any():
-        return np.zeros_like(labels)
-    _, nearest = ndi.distance_transform_edt(~cortex, return_indices=True)
-    return labels[tuple(nearest)]
-
-
 def _parcel_ratios(before: Segmentation, fractions: np.ndarray) -> dict[str, float]:
     """``lh-insula`` -> its volume after over before: its lobe's fractions where it is the nearest parcel."""
-    place = _territories(before.labels)
+    place = nearest_parcel(before.labels)
     ratios = {}
-    for side in ("lh", "rh"):
-        for region in DK_REGIONS:
-            here = place == dk_label(region, side)
-            lobe = CHANNELS.index(LOBE_OF[region])
-            old = float(before.fractions[lobe][here].sum(dtype=np.float64))
-            if old > 0:
-                ratios[f"{side}-{region}"] = float(fractions[lobe][here].sum(dtype=np.float64)) / old
+    for name, label in PARCELS.items():
+        here = place == label
+        lobe = CHANNELS.index(LOBE_OF[name[3:]])
+        old = float(before.fractions[lobe][here].sum(dtype=np.float64))
+        if old > 0:
+            ratios[name] = float(fractions[lobe][here].sum(dtype=np.float64)) / old
     return ratios
 
 
@@ -281,5 +271,5 @@ def _labels(before: Segmentation, fractions: np.ndarray) -> np.ndarray:
     labels = before.labels.copy()
     labels[changed] = numbers[winners[1]][changed]
     cortex = labels == -1
-    labels[cortex] = _territories(before.labels)[cortex]
+    labels[cortex] = nearest_parcel(before.labels)[cortex]
     return labels

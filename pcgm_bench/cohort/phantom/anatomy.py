@@ -32,7 +32,7 @@ class Anatomy:
         fractions: ``(12, X, Y, Z)`` float32, channels of `pcgm_bench.anatomy.CHANNELS`.
         labels: int16 FreeSurfer labels.
         parcels: mL by Desikan-Killiany label.
-        texture: ``(X, Y, Z)`` intensity detail, units of white matter.
+        texture: ``(X, Y, Z)`` intensity detail, in steps from cortex to white matter.
         volumes: mL of every channel but the background, from the fractions.
         shifts: the pial shift (mm, positive inwards) of each lobe.
     """

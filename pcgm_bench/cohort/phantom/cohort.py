@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from pcgm_bench.anatomy import CHANNELS
-from pcgm_bench.anatomy import DK_REGIONS
 from pcgm_bench.anatomy import LOBE_NAMES
-from pcgm_bench.anatomy import dk_label
+from pcgm_bench.anatomy import PARCELS
 from pcgm_bench.cohort.bids import BidsCohort
 from pcgm_bench.cohort.bids import read
 from pcgm_bench.cohort.layout import Layout
@@ -126,11 +125,7 @@ class PhantomCohort(BidsCohort):
     def truth(self, scan: Scan, do: Intervention) -> Segmentation:
         """`anatomy` as a segmentation: true fractions, labels and volumes of all regions and parcels."""
         anatomy = self.anatomy(scan, do)
-        parcels = {
-            f"{side}-{region}": anatomy.parcels.get(dk_label(region, side), 0.0)
-            for side in ("lh", "rh")
-            for region in DK_REGIONS
-        }
+        parcels = {name: anatomy.parcels.get(label, 0.0) for name, label in PARCELS.items()}
         head = sum(anatomy.volumes[name] for name in CHANNELS[1:])
         return Segmentation(anatomy.fractions, anatomy.labels, {**anatomy.volumes, **parcels}, head, 1.0)
 

@@ -30,6 +30,13 @@ PIAL_LEVEL = 0.75
 """Tissue probability at which cortex ends: high enough to open the sulci that averaging 152 brains has closed."""
 INSULA_DEEPER_MM = 1.0
 """The insula has no room to grow outwards in the average brain; its white surface is set deeper by this much."""
+DEEP_STEPS = {10: 1.03, 11: 0.48, 12: 0.70, 13: 1.10, 17: 0.49, 18: 0.43, 26: 0.48}
+"""T1w intensity of each deep structure (left FreeSurfer label), in steps from cortex (0) to deep white matter (1), as
+measured inside MeshNet's labels on six real scans; accumbens as caudate."""
+RIGHT_OF = {10: 49, 11: 50, 12: 51, 13: 52, 17: 53, 18: 54, 26: 58}
+BRAIN_STEM, CEREBELLAR_STEPS, STEM_STEPS = 16, (0.39, 1.08), 1.15
+"""The same below the tentorium: cerebellar cortex and white matter, and brain stem."""
+STRUCTURE_BLUR_MM = 0.7
 
 ARRAYS = ("hull", "ventricle", "opening", "fields", "parcel")
 TOGETHER = frozenset({"fields"})
@@ -132,6 +139,29 @@ def kept_template(folder: Path, *, is_average: bool) -> Template:
     return Template(**arrays, volume=float((arrays["hull"] > 0).sum() / 1000), is_average=is_average)
 
 
+def _detail(t1: np.ndarray, grey: np.ndarray, white: np.ndarray) -> np.ndarray:
+    """T1 detail left over after the tissue means, in steps from cortex to white matter."""
+    means = 0.2 * (1 - np.minimum(grey + white, 1)) + 0.66 * grey + 1.0 * white
+    return np.asarray(np.clip(t1 / np.quantile(t1[white > 0.95], 0.5) - means, -0.2, 0.2) / (1 - 0.66))
+
+
+def _deep_steps(labels: np.ndarray) -> np.ndarray:
+    """`DEEP_STEPS` of the nearest deep structure."""
+    table = np.zeros(2036, np.float32)
+    for left, steps in DEEP_STEPS.items():
+        table[[left, RIGHT_OF[left]]] = steps
+    steps = table[labels]
+    nearest = ndi.distance_transform_edt(steps == 0, return_distances=False, return_indices=True)
+    return np.asarray(ndi.gaussian_filter(steps[tuple(nearest)], STRUCTURE_BLUR_MM))
+
+
+def _steps_below(labels: np.ndarray, white: np.ndarray) -> np.ndarray:
+    """Steps of the brain stem and of the cerebellum's cortex and white matter."""
+    low, high = CEREBELLAR_STEPS
+    steps = np.where(labels == BRAIN_STEM, STEM_STEPS, low + (high - low) * white)
+    return np.asarray(ndi.gaussian_filter(steps.astype(np.float32), STRUCTURE_BLUR_MM))
+
+
 def build_template() -> Template:
     """Build the fields from nilearn's tissue maps and the parcels.
 
@@ -146,8 +176,11 @@ def build_template() -> Template:
     below = _below_tentorium(tissue, labels) & hull
     deep_labels = (labels > 0) & (labels < 1000) & (labels != 16)
     deep = ndi.binary_closing(deep_labels, iterations=1) & ~ventricle
-    means = 0.2 * (1 - np.minimum(tissue, 1)) + 0.66 * grey + 1.0 * white_map
-    texture = np.clip(t1 / np.quantile(t1[white_map > 0.95], 0.5) - means, -0.2, 0.2) * hull
+    texture = _detail(t1, grey, white_map) * hull
+    texture[deep] = _deep_steps(labels)[deep]
+    texture[below] = _steps_below(labels, white_map)[below]
+    for mask in (deep, below):
+        texture[mask] -= texture[mask].mean()
     return template_of(
         Masks(
             hull=hull,

@@ -30,8 +30,8 @@ class Template:
         ventricle: ``(1, X, Y, Z)`` signed distance to the ventricles' surface.
         opening: displacements (mm) that open and close the ventricles, see `ventricle_opening.opening_of`.
         fields: ``(13, X, Y, Z)``, channels `FIELDS`: signed distances (mm, inside positive) to the pial, the white and
-            the deep grey surface; 1 below the tentorium (cerebellum, brain stem) and 0 above; T1 detail left over after
-            the tissue means, in units of white matter; ``hull`` and ``ventricle`` once more; lobe
+            the deep grey surface; 1 below the tentorium (cerebellum, brain stem) and 0 above; T1 detail around
+            the tissue means, in steps from cortex to white matter; ``hull`` and ``ventricle`` once more; lobe
             membership, blurred, adding up to one in cortex.
         parcel: ``(1, X, Y, Z)`` float32 Desikan-Killiany label of the nearest cortex, 0 where none is within reach.
         volume: mL inside the hull.
@@ -59,7 +59,7 @@ class Masks:
         below: cerebellum and brain stem.
         ventricle: lateral and third ventricles.
         parcel: Desikan-Killiany label (1001 ... 2035) in cortex, 0 elsewhere.
-        texture: float32, T1 detail in units of white matter.
+        texture: float32, T1 detail around the tissue means, in steps from cortex to white matter.
     """
 
     hull: np.ndarray

@@ -12,10 +12,9 @@ import numpy as np
 
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import DK_NUMBERS
-from pcgm_bench.anatomy import DK_REGIONS
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.anatomy import LOBE_OF
-from pcgm_bench.anatomy import dk_label
+from pcgm_bench.anatomy import PARCELS
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
@@ -121,9 +120,7 @@ class FolderSegmenter(Segmenter):
             raise UserError(msg)
         voxel_ml = abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
         volumes = {name: float(fractions[k].sum()) * voxel_ml for k, name in enumerate(CHANNELS) if k}
-        for side in ("lh", "rh"):
-            for region in DK_REGIONS:
-                volumes[f"{side}-{region}"] = float((labels == dk_label(region, side)).sum()) * voxel_ml
+        volumes |= {name: float((labels == number).sum()) * voxel_ml for name, number in PARCELS.items()}
         head = sum(volumes[name] for name in CHANNELS[1:])
         return Segmentation(fractions, labels, volumes, head, *self._quality_of(scan))
 

@@ -16,10 +16,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
-from pcgm_bench.anatomy import DK_REGIONS
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.anatomy import LOBE_OF
-from pcgm_bench.anatomy import dk_label
+from pcgm_bench.anatomy import PARCELS
 from pcgm_bench.contracts import UserError
 
 ATLAS = "atlas.safetensors"
@@ -28,9 +27,7 @@ SHAPE = (78, 96, 84)
 CELL_MM = 2.0
 TISSUES = ("fluid", "white_matter", "deep_grey", "cerebellum_brainstem", "cortex")
 """Channels of `Atlas.tissue`; fluid is CSF and ventricles together."""
-PARCELS = tuple(dk_label(region, side) for side in ("lh", "rh") for region in DK_REGIONS)
-"""FreeSurfer labels in the order of `Atlas.parcel`."""
-LOBE_OF_PARCEL = tuple(LOBE_NAMES.index(LOBE_OF[region]) for _ in ("lh", "rh") for region in DK_REGIONS)
+LOBE_OF_PARCEL = tuple(LOBE_NAMES.index(LOBE_OF[name[3:]]) for name in PARCELS)
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from safetensors.torch import load_file
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import DK_REGIONS
 from pcgm_bench.anatomy import LOBE_OF
+from pcgm_bench.anatomy import PARCELS
 from pcgm_bench.anatomy import TISSUE_LABELS
 from pcgm_bench.anatomy import TISSUES
-from pcgm_bench.anatomy import parcel_names
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
@@ -28,7 +28,6 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.exact_kernels import exact_kernels
 from pcgm_bench.precision import tensor_threads
 from pcgm_bench.segmenters.unet.atlas import ATLAS
-from pcgm_bench.segmenters.unet.atlas import PARCELS
 from pcgm_bench.segmenters.unet.atlas import Atlas
 from pcgm_bench.segmenters.unet.atlas import load_atlas
 from pcgm_bench.segmenters.unet.atlas import nearest_parcel
@@ -140,7 +139,7 @@ class UNetSegmenter(Segmenter):
         cortex = inner[len(TISSUES) :].sum(0)
         parcels = parcels_at(self._atlas, place.flatten(1), cortex.flatten())
         volumes = {name: float(tissue[k].sum()) * voxel_ml for k, name in enumerate(CHANNELS) if k}
-        volumes |= {name: float(value) * voxel_ml for name, value in zip(parcel_names(), parcels, strict=True)}
+        volumes |= {name: float(value) * voxel_ml for name, value in zip(PARCELS, parcels, strict=True)}
         head = sum(volumes[name] for name in CHANNELS[1:])
         volumes, head = self._calibrate(volumes, head)
         return Segmentation(tissue.numpy(), labels, volumes, head, quality(tissue, distance))
@@ -183,7 +182,7 @@ def _labels(tissue: torch.Tensor, place: torch.Tensor, atlas: Atlas) -> np.ndarr
     numbers = torch.tensor([*(TISSUE_LABELS[name] for name in TISSUES), -1], dtype=torch.int16)
     labels = numbers[winner]
     cortex = winner == len(TISSUES)
-    labels[cortex] = torch.tensor(PARCELS, dtype=torch.int16)[nearest_parcel(atlas, place[:, cortex])]
+    labels[cortex] = torch.tensor(list(PARCELS.values()), dtype=torch.int16)[nearest_parcel(atlas, place[:, cortex])]
     return labels.numpy()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.anatomy import LOBES
-from pcgm_bench.anatomy import parcel_names
+from pcgm_bench.anatomy import PARCELS
 from pcgm_bench.contracts import OWN_SCORE
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import SegmenterOptions
@@ -62,7 +62,7 @@ def test_a_row_is_found_by_person_visit_and_description(tmp_path: Path, name: st
 
 
 def test_file_names_and_other_spellings_are_understood(tmp_path: Path) -> None:
-    parcels = dict.fromkeys(parcel_names(), 2.0)
+    parcels = dict.fromkeys(PARCELS, 2.0)
     spelled = {
         name.replace("lh-", "ctx-lh-").replace("rh-", "rh_") + "_volume" * ("rh-" in name): v
         for name, v in parcels.items()
@@ -121,7 +121,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, change: Callable[[pd.DataFrame],
 
 
 def test_one_parcel_in_mm3_is_seen(tmp_path: Path) -> None:
-    path = write(tmp_path / "v.csv", [row("01", **(dict.fromkeys(parcel_names(), 2.0) | {"lh-frontalpole": 950.0}))])
+    path = write(tmp_path / "v.csv", [row("01", **(dict.fromkeys(PARCELS, 2.0) | {"lh-frontalpole": 950.0}))])
     with pytest.raises(UserError, match="lh-frontalpole: 950 mL is too much"):
         TableSegmenter(path)
 

@@ -12,9 +12,9 @@ from scipy import ndimage as ndi
 
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.anatomy import PARCELS
 from pcgm_bench.segmenters.unet.atlas import CELL_MM
 from pcgm_bench.segmenters.unet.atlas import CORNER_MM
-from pcgm_bench.segmenters.unet.atlas import PARCELS
 from pcgm_bench.segmenters.unet.atlas import SHAPE
 from pcgm_bench.segmenters.unet.atlas import TISSUES
 from pcgm_bench.segmenters.unet.atlas import Atlas
@@ -30,7 +30,7 @@ def make_atlas(pairs: Iterable[Pair]) -> Atlas:
     sums, count = np.zeros((len(TISSUES), size)), np.zeros(size)
     votes = np.zeros((len(PARCELS), size), np.float32)
     index = np.full(3000, -1)
-    index[list(PARCELS)] = np.arange(len(PARCELS))
+    index[list(PARCELS.values())] = np.arange(len(PARCELS))
     for pair in pairs:
         known = np.isfinite(pair.place).all(0)
         cell = np.floor((pair.place[:, known].T.astype(np.float32) - CORNER_MM) / CELL_MM).astype(int)

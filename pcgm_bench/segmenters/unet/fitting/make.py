@@ -41,7 +41,7 @@ from pcgm_bench.segmenters.unet.weight_files import NETWORK
 CALIBRATED = (*CHANNELS[1:], "head_size")
 
 
-RECIPE = 4
+RECIPE = 5
 """Raised when the material or the network changes: what an older recipe left in the folder is not gone on with."""
 
 

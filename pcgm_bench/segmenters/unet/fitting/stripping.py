@@ -19,7 +19,7 @@ VOXEL_MM = 3.0
 EXACT, TIGHT = 0.4, 0.3
 """Shares of pictures with an exact and with a tight mask; the rest is loose."""
 TIGHT_MM, LOOSE_MM = (-3.5, -0.5), (0.5, 9.0)
-CUTTING = 0.5
+CUTTING = 0.3
 """Share of the tight masks that cut cortex away where they run inside it; the others only take fluid."""
 NECK = 0.08
 """Share of the loose masks that leave the neck in."""

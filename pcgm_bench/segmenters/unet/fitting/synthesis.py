@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import TISSUES
+from pcgm_bench.cohort.phantom.render import TEXTURE
 
 THICK_SLICES = 0.1
 """Share of the pictures that are made of thick slices."""
@@ -21,14 +22,15 @@ BIAS, UNEVEN = 0.12, 0.06
 """Largest s.d. of the log shading, and of the log of a tissue's own differences from place to place."""
 NOISE, REAL_NOISE = (0.005, 0.05), (0.0, 0.03)
 """s.d. of the noise, where white matter is 1: of a picture of fractions, and added to a real scan's own."""
-SUPERFICIAL = 1.0
-"""Largest darkening of white matter close to cortex, in steps from grey to white matter: in T1w images of adults it is
-.28 darker 2 mm below the cortex than deep inside, .15 at 3 mm, .05 at 5 mm, blur included."""
+SUPERFICIAL = (0.25, 0.8)
+"""Range of the darkening of outer white matter, in steps from grey to white matter: .52 (s.d. .09) in 24 real
+scans."""
+DETAIL = (0.3, 1.4)
+"""Range of the contrast among deep structures, where 1 is that of real scans."""
 NEAR = 0.7
-"""Blur (voxels) that says how close to cortex a voxel lies."""
+"""Blur (voxels) that says how close to its outer surface white matter lies."""
 _WHITE, _CORTEX = CHANNELS.index("white_matter"), len(TISSUES)
-_DETAIL = torch.tensor([{"white_matter": 0.5, "deep_grey": 1.0, "cerebellum_brainstem": 1.3}.get(c, 0.0)
-                        for c in CHANNELS])  # fmt: skip
+_DETAIL = torch.tensor([TEXTURE.get(c, 0.0) for c in CHANNELS])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,11 @@ def uniform(generator: torch.Generator, low: float, high: float, *size: int) -> 
 def tissue_means(generator: torch.Generator) -> Tensor:
     """Intensity of each of the 12 channels: any T1-like contrast; one grey for all cortex."""
     white = uniform(generator, 0.85, 1.15, 1)[0]
-    csf = white * uniform(generator, 0.10, 0.38, 1)[0]
-    ventricles = csf * uniform(generator, 0.7, 1.1, 1)[0]
-    grey = csf + (white - csf) * uniform(generator, 0.42, 0.70, 1)[0]
-    deep = grey + (white - grey) * uniform(generator, 0.20, 0.60, 1)[0]
-    below = grey + (white - grey) * uniform(generator, 0.20, 0.55, 1)[0]
+    csf = white * uniform(generator, 0.10, 0.42, 1)[0]
+    ventricles = csf * uniform(generator, 0.5, 1.1, 1)[0]
+    grey = csf + (white - csf) * uniform(generator, 0.27, 0.70, 1)[0]
+    deep = grey + (white - grey) * uniform(generator, 0.45, 0.85, 1)[0]
+    below = grey + (white - grey) * uniform(generator, 0.30, 0.75, 1)[0]
     return torch.stack([torch.zeros(()), csf, ventricles, white, deep, below, *([grey] * 6)])
 
 
@@ -85,7 +87,7 @@ def scene(generator: torch.Generator) -> Scene:
     bias = BIAS * torch.randn(6, 6, 6, generator=generator) * torch.rand((), generator=generator)
     strength = uniform(generator, 0.0, UNEVEN, 2)[:, None, None, None]
     uneven = strength * torch.randn(2, 8, 8, 8, generator=generator)
-    superficial, gamma = (float(uniform(generator, *r, 1)[0]) for r in ((0.0, SUPERFICIAL), (0.75, 1.3)))
+    superficial, gamma = (float(uniform(generator, *r, 1)[0]) for r in (SUPERFICIAL, (0.75, 1.3)))
     return Scene(tissue_means(generator), bias, uneven, superficial, gamma)
 
 
@@ -97,10 +99,11 @@ def picture(
     white, cortex = functional.interpolate(scene.uneven[None], size=size, mode="trilinear")[0].exp()
     level = scene.means[:, None, None, None].expand(-1, *size).clone()
     step = scene.means[_WHITE] - scene.means[_CORTEX]
-    level[_WHITE] = level[_WHITE] * white - scene.superficial * step * smooth(fractions[_CORTEX:].sum(0), NEAR)
+    outside = fractions[:2].sum(0) + fractions[_CORTEX:].sum(0)
+    level[_WHITE] = level[_WHITE] * white - scene.superficial * step * smooth(outside, NEAR)
     level[_CORTEX:] *= cortex
     image = (level * fractions).sum(0)
-    gain = uniform(generator, 0.0, 1.6, 1)[0]
+    gain = uniform(generator, *DETAIL, 1)[0] * step
     image = image + gain * torch.tensordot(_DETAIL, fractions, 1) * texture
     image = image + fractions[0] * around.outside
     return _scanned(image, fractions, generator, scene, around)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,8 +36,6 @@ from pcgm_bench.segmenters.unet.normalisation import normalise
 MOVE_RATE = 0.25
 """Learning rate of the network's last move, which has no norms, as a share of the others'."""
 _WHITE = CHANNELS.index("white_matter")
-SAME_MASK = 0.5
-"""Share of the pairs whose two states are stripped alike; in the others the mask must not pass for a change."""
 SHARES = {PERSON: 0.3, STRANGER: 0.1, REAL: 0.3, SCAN: 0.3}
 """How often each kind of pair is drawn, where there are such."""
 SHOW_EVERY = 50
@@ -101,11 +101,11 @@ class Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.done, self.spent = state["done"], state["spent"]
 
-    def step(self, pairs: list[Pair], progress: float) -> list[float]:
+    def step(self, groups: Mapping[str, Sequence[Pair]], progress: float) -> list[float]:
         """One optimiser step.
 
         Args:
-            pairs: the training material.
+            groups: the training material, from `by_kind`.
             progress: share of the training that is done.
 
         Returns:
@@ -115,7 +115,7 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate(self.done, progress) * group["share"]
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + self.done)
-        pair = drawn_from(pairs, generator)
+        pair = drawn_from(groups, generator)
         images, fractions, place = (value.to(settings.device) for value in batch(pair, generator))
         kind = torch.device(settings.device).type
         with torch.autocast(kind, torch.bfloat16, enabled=bf16_pays(settings.device)):
@@ -133,12 +133,17 @@ class Run:
         return parts
 
 
-def drawn_from(pairs: list[Pair], generator: torch.Generator) -> Pair:
+def by_kind(pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """The pairs of each kind of `SHARES` that there is."""
+    groups = {kind: [pair for pair in pairs if pair.kind == kind] for kind in SHARES}
+    return {kind: those for kind, those in groups.items() if those}
+
+
+def drawn_from(groups: Mapping[str, Sequence[Pair]], generator: torch.Generator) -> Pair:
     """A random pair: first its kind, by `SHARES`, then which of them."""
-    kinds = [kind for kind in SHARES if any(pair.kind == kind for pair in pairs)]
+    kinds = list(groups)
     weights = torch.tensor([SHARES[kind] for kind in kinds])
-    kind = kinds[int(torch.multinomial(weights, 1, generator=generator))]
-    those = [pair for pair in pairs if pair.kind == kind]
+    those = groups[kinds[int(torch.multinomial(weights, 1, generator=generator))]]
     return those[int(torch.randint(len(those), (), generator=generator))]
 
 
@@ -149,14 +154,13 @@ def batch(pair: Pair, generator: torch.Generator) -> tuple[Tensor, Tensor, Tenso
     place = torch.from_numpy(pair.place.astype(np.float32))
     drawn = scene(generator)
     outside = pair.image is None or pair.outside
-    around = [surroundings(f, drawn.means[_WHITE], generator, outside=outside) for f in fractions]
-    if torch.rand((), generator=generator) < SAME_MASK:
-        around[1] = around[0]
+    # One mask for both states: with two, what one mask cuts away passes for change, and changes are under-read.
+    around = surroundings(fractions[0], drawn.means[_WHITE], generator, outside=outside)
     if pair.image is None:
-        images = [picture(fractions[k], texture[k], generator, drawn, around[k]) for k in range(2)]
+        images = [picture(fractions[k], texture[k], generator, drawn, around) for k in range(2)]
     else:
         seen = torch.from_numpy(pair.image.astype(np.float32))
-        images = [real_picture(fractions[k], seen[k], generator, drawn, around[k]) for k in range(2)]
+        images = [real_picture(fractions[k], seen[k], generator, drawn, around) for k in range(2)]
     box = window((torch.stack(images) > 0.02).any(0) | (fractions[:, 0].amin(0) < 0.98))
     jitter = torch.randint(-2, 3, (3,), generator=generator).tolist()
     crop: list[slice] = []
@@ -180,7 +184,7 @@ def train(pairs: list[Pair], atlas: Atlas, folder: Path, settings: Settings, sto
         stop_after: leave at this step as if interrupted.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    run, checkpoint = Run(atlas, settings), folder / CHECKPOINT
+    run, checkpoint, groups = Run(atlas, settings), folder / CHECKPOINT, by_kind(pairs)
     if checkpoint.exists():
         run.load(checkpoint)
     if run.spent >= 60 * settings.minutes:
@@ -191,7 +195,7 @@ def train(pairs: list[Pair], atlas: Atlas, folder: Path, settings: Settings, sto
             # The schedule follows the clock, so that any machine ends on a small rate.
             elapsed = (time.monotonic() - started) / 60 / settings.minutes
             progress = min(max(elapsed, run.done / settings.steps), 1.0)
-            sums += run.step(pairs, progress)
+            sums += run.step(groups, progress)
             run.spent = time.monotonic() - started
             if run.done % SHOW_EVERY == 0:
                 numbers = [*(f"{value:.4f}" for value in sums / SHOW_EVERY), f"{run.spent / 60:.1f}"]
