@@ -163,7 +163,7 @@ def _details(records: Sequence[Record]) -> list[Table]:
 
 def _notes(records: Iterable[Record]) -> list[str]:
     rows = rows_of(select(records, contrast=WHERE), RowKind.CEILING)
-    ceiling = f"{rows[0]}: fresh noise, the ceiling of every column. " if rows else ""
+    ceiling = f"{rows[0]}: the true image (a phantom's with fresh noise), the ceiling of every column. " if rows else ""
     return [
         f"{ceiling}copy-input, the floor: correlation 0, error 1, dose 0. What white noise adds is taken away.",
         "Correlation, error and dose (made on true change) of the change map inside the head, smoothed by 3 mm; error "
