@@ -44,6 +44,7 @@ class Segmentation:
         qc: what `Segmenter.qc_score` names; ours from 0 (unusable) to 1 (as good as the training scans). NaN where
             there is no score.
         qc_parts: the same score part by part (structure group, hemisphere), where it has parts: ``qc`` is the least.
+        sd_percent: by name, the s.d. of a volume's error in per cent of the volume, where the segmenter knows it.
     """
 
     fractions: np.ndarray
@@ -52,6 +53,7 @@ class Segmentation:
     head_size: float
     qc: float
     qc_parts: Mapping[str, float] = field(default_factory=dict)
+    sd_percent: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of_volumes(

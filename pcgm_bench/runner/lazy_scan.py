@@ -85,6 +85,7 @@ def lazy_segmentation(
         head_size=stored.head_size if head_size is None else head_size,
         qc=stored.qc,
         qc_parts=stored.qc_parts,
+        sd_percent=stored.sd_percent,
     )
 
 

@@ -26,6 +26,8 @@ from pcgm_bench.store.sealed import write_sealed
 FACTS = ("head_size", "qc")
 PART = "qc_part "
 """Start of the name of a part's QC score."""
+SD = "sd_percent "
+"""Start of the name of a volume's error."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,17 @@ class SegmentationStore:
             labels, names, values = arrays["labels"], arrays["names"], arrays["values"]
         numbers = dict(zip(names.tolist(), values.tolist(), strict=True))
         head_size, qc = (numbers.pop(name) for name in FACTS)
-        parts = {name.removeprefix(PART): numbers.pop(name) for name in list(numbers) if name.startswith(PART)}
+        parts, sd = (
+            {name.removeprefix(start): numbers.pop(name) for name in list(numbers) if name.startswith(start)}
+            for start in (PART, SD)
+        )
         nothing = np.empty((len(CHANNELS), 0, 0, 0), np.float32)
-        return Segmentation(nothing, labels, numbers, head_size, qc, parts)
+        return Segmentation(nothing, labels, numbers, head_size, qc, parts, sd)
 
     def write(self, image: np.ndarray, affine: np.ndarray, segmentation: Segmentation) -> None:
         """Keep what was measured on an image. Raises as `write_sealed`."""
         parts = {f"{PART}{name}": value for name, value in segmentation.qc_parts.items()}
+        parts |= {f"{SD}{name}": value for name, value in segmentation.sd_percent.items()}
         numbers = {"head_size": segmentation.head_size, "qc": segmentation.qc, **parts, **segmentation.volumes}
         labels = np.ascontiguousarray(segmentation.labels, np.int16)
         names, values = np.array(list(numbers)), np.array(list(numbers.values()), np.float64)

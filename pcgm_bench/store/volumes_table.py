@@ -18,7 +18,7 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.store import atomic
 from pcgm_bench.store.identity import digest
 
-HEADER = ("name", "value", "unit", "asked")
+HEADER = ("name", "value", "unit", "asked", "sd_percent")
 PART = "qc_"
 """Start of the name of a part's QC score."""
 IMAGE = "image_"
@@ -53,6 +53,7 @@ class StoredVolumes:
         qc_parts: as in `pcgm_bench.contracts.Segmentation`.
         files: suffix of a file of the segmentation -> hash of its content.
         quality: of a factual scan's image, by name, `pcgm_bench.cohort.quality.measures.ImageQuality`.
+        sd_percent: as in `pcgm_bench.contracts.Segmentation`.
     """
 
     volumes: Mapping[str, float]
@@ -62,6 +63,7 @@ class StoredVolumes:
     qc_parts: Mapping[str, float] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     quality: Mapping[str, float] = field(default_factory=dict)
+    sd_percent: Mapping[str, float] = field(default_factory=dict)
 
 
 def write_volumes(
@@ -85,10 +87,11 @@ def write_volumes(
     values = {"head_size": segmentation.head_size, **segmentation.volumes}
     quality = {"qc": segmentation.qc, **{f"{PART}{name}": value for name, value in segmentation.qc_parts.items()}}
     quality |= {f"{IMAGE}{name}": value for name, value in image_quality.items()}
-    lines = ["\t".join(HEADER), *(f"{name}\t{float(value)!r}\t1\t{NONE}" for name, value in quality.items())]
+    lines = ["\t".join(HEADER), *(f"{name}\t{float(value)!r}\t1\t{NONE}\t{NONE}" for name, value in quality.items())]
     for name, value in values.items():
-        lines.append(f"{name}\t{float(value)!r}\tmL\t{repr(float(asked[name])) if name in asked else NONE}")
-    lines += [f"{CONTENT}{suffix}\t{NONE}\t{content}\t{NONE}" for suffix, content in files.items()]
+        known = [repr(float(table[name])) if name in table else NONE for table in (asked, segmentation.sd_percent)]
+        lines.append("\t".join([name, repr(float(value)), "mL", *known]))
+    lines += [f"{CONTENT}{suffix}\t{NONE}\t{content}\t{NONE}\t{NONE}" for suffix, content in files.items()]
     atomic.write_text(path, "\n".join([*lines, _seal(lines, image)]) + "\n")
 
 
@@ -105,16 +108,17 @@ def read_volumes(path: Path, image: MeasuredImage, remedy: str) -> StoredVolumes
         rows = [line.split("\t") for line in lines]
         if tuple(rows[0]) != HEADER:
             raise ValueError("unknown columns")
-        files = {name.removeprefix(CONTENT): text for name, _, text, _ in rows[1:] if name.startswith(CONTENT)}
+        files = {name.removeprefix(CONTENT): text for name, _, text, *_ in rows[1:] if name.startswith(CONTENT)}
         rows = [row for row in rows if not row[0].startswith(CONTENT)]
-        values = {name: float(value) for name, value, _unit, _asked in rows[1:]}
-        asked = {name: float(text) for name, _value, _unit, text in rows[1:] if text != NONE}
+        values = {name: float(value) for name, value, *_ in rows[1:]}
+        asked, sd = ({row[0]: float(row[k]) for row in rows[1:] if row[k] != NONE} for k in (3, 4))
         parts = {name.removeprefix(PART): values.pop(name) for name in list(values) if name.startswith(PART)}
         image_quality = {name.removeprefix(IMAGE): values.pop(name) for name in list(values) if name.startswith(IMAGE)}
-        return StoredVolumes(values, values.pop("head_size"), values.pop("qc"), asked, parts, files, image_quality)
+        head, qc = values.pop("head_size"), values.pop("qc")
+        return StoredVolumes(values, head, qc, asked, parts, files, image_quality, sd)
     except (OSError, ValueError, IndexError, KeyError) as error:
         raise UserError(f"{path}: not a table of volumes ({error}); {remedy}") from error
 
 
 def _seal(lines: Sequence[str], image: MeasuredImage) -> str:
-    return f"{CHECKSUM}\t{NONE}\t{digest([list(lines), image.stem, image.content])}\t{NONE}"
+    return "\t".join([CHECKSUM, NONE, digest([list(lines), image.stem, image.content]), NONE, NONE])

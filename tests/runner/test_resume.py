@@ -206,7 +206,7 @@ def test_a_changed_volume_is_named(home: Path, toys: list[str], monkeypatch: pyt
     (path,) = derivatives(home, "shifter").rglob("sub-003*_volumes.tsv")
     text = path.read_text()
     (line,) = [line for line in text.splitlines() if line.startswith("frontal\t")]
-    for changed in (text.replace(line, "frontal\t50.0\tmL\tn/a"), text.replace(line + "\n", "")):
+    for changed in (text.replace(line, "frontal\t50.0\tmL\tn/a\tn/a"), text.replace(line + "\n", "")):
         path.write_text(changed)
         with pytest.raises(UserError, match=rf"{path.name}: .*remove this file"):
             again(home, monkeypatch)

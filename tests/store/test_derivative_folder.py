@@ -26,7 +26,8 @@ def segmentation(shape: tuple[int, int, int] = (4, 5, 6)) -> Segmentation:
     fractions = rng.dirichlet(np.ones(len(CHANNELS)), shape).transpose(3, 0, 1, 2).astype(np.float32)
     labels = rng.integers(0, 2036, shape).astype(np.int16)
     volumes = {"frontal": 1 / 3, "lh-insula": 6.5}
-    return Segmentation(fractions, labels, volumes, 1480.123456789, 0.75, {"thalamus": 0.75, "cortex": 0.9})
+    parts = {"thalamus": 0.75, "cortex": 0.9}
+    return Segmentation(fractions, labels, volumes, 1480.123456789, 0.75, parts, {"frontal": 1.5})
 
 
 def image(seed: int = 2) -> np.ndarray:
@@ -57,7 +58,7 @@ def test_an_image_is_done_when_its_volumes_are(tmp_path: Path) -> None:
     back = folder.read_volumes(KEY)
     assert (dict(back.volumes), back.head_size, back.qc) == (dict(written.volumes), written.head_size, written.qc)
     assert back.asked == {"frontal": 0.1}
-    assert back.qc_parts == written.qc_parts
+    assert (back.qc_parts, back.sd_percent) == (written.qc_parts, written.sd_percent)
     np.testing.assert_array_equal(folder.read_labels(KEY), written.labels)
     np.testing.assert_allclose(folder.read_fractions(KEY), written.fractions, atol=5e-4)
     kept = folder.read_image(KEY)

@@ -18,7 +18,9 @@ def segmentation(frontal: float = 1 / 3) -> Segmentation:
     labels = np.random.default_rng(0).integers(0, 2036, (4, 5, 6)).astype(np.int16)
     volumes = {"frontal": frontal, "lh-insula": 6.5}
     nothing = np.empty((12, 0, 0, 0), np.float32)
-    return Segmentation(nothing, labels, volumes, 1480.123456789, 0.75, {"thalamus": 0.75, "cortex": 0.9})
+    return Segmentation(
+        nothing, labels, volumes, 1480.123456789, 0.75, {"thalamus": 0.75, "cortex": 0.9}, {"frontal": 1.5}
+    )
 
 
 def image(seed: int = 2) -> np.ndarray:
@@ -32,7 +34,7 @@ def test_an_image_is_known_again_by_its_voxels_and_its_place(tmp_path: Path) -> 
     back = store.read(image().astype(np.float32, order="F"), AFFINE)
     assert back is not None
     assert (dict(back.volumes), back.head_size, back.qc) == (dict(written.volumes), written.head_size, written.qc)
-    assert back.qc_parts == written.qc_parts
+    assert (back.qc_parts, back.sd_percent) == (written.qc_parts, written.sd_percent)
     np.testing.assert_array_equal(back.labels, written.labels)
     assert store.read(image(3), AFFINE) is None
     assert store.read(image(), np.eye(4)) is None

@@ -43,6 +43,8 @@ from pcgm_bench.segmenters.unet.network import misfit
 from pcgm_bench.segmenters.unet.network import window
 from pcgm_bench.segmenters.unet.normalisation import normalise
 from pcgm_bench.segmenters.unet.quality import quality
+from pcgm_bench.segmenters.unet.reading_errors import ERRORS
+from pcgm_bench.segmenters.unet.reading_errors import read_errors
 from pcgm_bench.segmenters.unet.weight_files import NETWORK
 from pcgm_bench.segmenters.unet.weight_files import WEIGHTS
 
@@ -72,7 +74,7 @@ class UNetSegmenter(Segmenter):
         """Read the weights.
 
         Args:
-            weights: folder with ``segmenter.safetensors``, ``atlas.safetensors`` and ``calibration.json``.
+            weights: folder with ``segmenter.safetensors``, ``atlas.safetensors``, and the JSON files beside them.
             raw: leave the calibration out.
             device: where the network runs.
             threads: of a tensor operation; None: as many as the process has.
@@ -97,6 +99,8 @@ class UNetSegmenter(Segmenter):
             msg = f"{weights / NETWORK}: these weights belong to another network: reinstall, or train them anew"
             raise UserError(msg) from error
         self._net = net.to(device)
+        known = weights / ERRORS
+        self._errors = read_errors(known) if known.exists() and not raw else None
         stored = weights / CALIBRATION
         self._calibration = read_calibration(stored) if stored.exists() and not raw else None
 
@@ -107,9 +111,10 @@ class UNetSegmenter(Segmenter):
 
     @cached_property
     def identity(self) -> str:
-        """``unet-<revision>-<hash of weights, atlas and calibration>``."""
+        """``unet-<revision>-<hash of weights, atlas, calibration and errors>``."""
         content = b"".join(path.read_bytes() for path in self._files)
-        content += json.dumps(asdict(self._calibration) if self._calibration else {}, sort_keys=True).encode()
+        for known in (self._calibration, self._errors):
+            content += json.dumps(asdict(known) if known else {}, sort_keys=True).encode()
         return f"unet-{self.revision}-{blake2b(content, digest_size=6).hexdigest()}"
 
     def segment(self, scan: Scan) -> Segmentation:
@@ -142,7 +147,8 @@ class UNetSegmenter(Segmenter):
         volumes |= {name: float(value) * voxel_ml for name, value in zip(PARCELS, parcels, strict=True)}
         head = sum(volumes[name] for name in CHANNELS[1:])
         volumes, head = self._calibrate(volumes, head)
-        return Segmentation(tissue.numpy(), labels, volumes, head, quality(tissue, distance))
+        known = self._errors.sd_percent if self._errors is not None else {}
+        return Segmentation(tissue.numpy(), labels, volumes, head, quality(tissue, distance), sd_percent=known)
 
     def _calibrate(self, volumes: dict[str, float], head: float) -> tuple[dict[str, float], float]:
         if self._calibration is None:

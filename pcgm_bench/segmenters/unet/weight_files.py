@@ -5,5 +5,5 @@ from __future__ import annotations
 from pathlib import Path
 
 WEIGHTS = Path(__file__).parent / "weights"
-"""``segmenter.safetensors``, ``atlas.safetensors`` and ``calibration.json``."""
+"""``segmenter.safetensors``, ``atlas.safetensors``, ``calibration.json`` and ``errors.json``."""
 NETWORK = "segmenter.safetensors"

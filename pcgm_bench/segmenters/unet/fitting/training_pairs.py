@@ -116,8 +116,19 @@ def _states(home: Path, index: int, *, strange: bool) -> tuple[list[Anatomy], np
     return states, _place(surfaces.points.voxel, surfaces.points.where, grid.shape)
 
 
-def _states_of_anatomy(folder: Path, index: int) -> tuple[list[Anatomy], np.ndarray]:
-    """Two states of a real anatomy, bent and resized: its own cortex, thinned or thickened at random."""
+def states_of_anatomy(folder: Path, index: int) -> tuple[list[Anatomy], np.ndarray]:
+    """Two states of a real anatomy, bent and resized: its own cortex, thinned or thickened at random.
+
+    Args:
+        folder: of `anatomy_templates.keep_anatomies`.
+        index: says how it is bent, resized and thinned.
+
+    Returns:
+        The states, and `Pair.place`.
+
+    Raises:
+        UserError: this head does not fit the grid, or its cortex cannot be brought to the drawn volumes.
+    """
     template, velocity = kept_template(folder, is_average=False), np.load(folder / VELOCITY)
     rng = np.random.default_rng([TRAINING_SEED, 98, index])
     grid = grid_called("3mm")
@@ -139,7 +150,7 @@ def _arrays(home: Path, job: Job) -> dict[str, np.ndarray]:
     if job.source is None:
         made, place_ = _states(home, job.index, strange=job.kind == STRANGER)
     else:
-        made, place_ = _states_of_anatomy(job.source, job.index)
+        made, place_ = states_of_anatomy(job.source, job.index)
     return {**_stack(made), "place": place_}
 
 
