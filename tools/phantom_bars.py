@@ -1,0 +1,60 @@
+"""Make many phantom people and hold each to two bars: volumes as planned, ventricles of a possible brain.
+
+``python tools/phantom_bars.py --home HOME`` (1,000 people in 8 minutes on one core)
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+from scipy import ndimage as ndi
+
+from pcgm_bench.anatomy import CHANNELS
+from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.cohort.phantom.draw import anatomy_of
+from pcgm_bench.cohort.phantom.population import planned_volumes
+from pcgm_bench.cohort.phantom.recipe import Recipe
+from pcgm_bench.cohort.phantom.roster import Visit
+from pcgm_bench.cohort.phantom.template import load_template
+
+REGIONS = (*LOBE_NAMES, "ventricles")
+
+
+def enclosed(fractions: np.ndarray) -> int:
+    """Voxels that are mostly no ventricle, and that ventricles enclose."""
+    ventricle = fractions[CHANNELS.index("ventricles")] > 0.5
+    pieces, _ = ndi.label(~ventricle)
+    return int((~ventricle & (pieces != pieces[0, 0, 0])).sum())
+
+
+def held(recipe: Recipe, home: Path, visit: Visit) -> tuple[str, list[float], int]:
+    """Subject, errors (%) of `REGIONS` against the plan, and voxels that the ventricles enclose."""
+    anatomy = anatomy_of(recipe, visit, {}, home)
+    planned = planned_volumes(visit.person, visit.number, visit.years, recipe.effect)
+    errors = [100 * (anatomy.volumes[name] / planned[name] - 1) for name in REGIONS]
+    return visit.person.subject, errors, enclosed(anatomy.fractions)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--home", type=Path, required=True, help="keeps the phantom's template")
+    parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument("--people", type=int, default=1000)
+    options = parser.parse_args()
+    recipe = Recipe(seed=options.seed, per_group=-(-options.people // 2))
+    load_template(options.home)
+    visits = recipe.visits()[: options.people]
+    found = [held(recipe, options.home, visit) for visit in track(visits)]
+    errors = np.abs([errors for _, errors, _ in found])
+    for k, name in enumerate(REGIONS):
+        print(f"{name}: largest error {errors[:, k].max():.3f} % ({found[int(errors[:, k].argmax())][0]})")
+    bad = [f"{subject} ({voxels})" for subject, _, voxels in found if voxels]
+    print(f"people whose ventricles enclose tissue: {len(bad)} of {len(found)}{': ' if bad else ''}{', '.join(bad)}")
+
+
+if __name__ == "__main__":
+    main()
