@@ -117,10 +117,23 @@ def test_the_levels_of_tissues_do_not_depend_on_the_mask(monkeypatch: pytest.Mon
 
 def test_thick_slices_keep_the_mean_and_blur_one_axis() -> None:
     image = torch.rand(24, 24, 24, generator=seed(1))
-    blurred = thick_slices(image, seed(2))
-    assert float(blurred.mean()) == pytest.approx(float(image.mean()), abs=0.01)
-    steps = [float((blurred.diff(dim=axis) ** 2).mean() / (image.diff(dim=axis) ** 2).mean()) for axis in range(3)]
-    assert min(steps) < 0.5 * max(steps)
+    for across in range(3):
+        blurred = thick_slices(image, across, 5.0)
+        assert float(blurred.mean()) == pytest.approx(float(image.mean()), abs=0.01)
+        steps = [float((blurred.diff(dim=axis) ** 2).mean() / (image.diff(dim=axis) ** 2).mean()) for axis in range(3)]
+        assert steps[across] == min(steps) < 0.5 * max(steps)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_two_states_of_a_person_differ_in_noise_and_tissue_alone(number: int) -> None:
+    fractions, flat = brain(), torch.zeros(SIDE, SIDE, SIDE)
+    drawn, around, generator = scene(seed(number)), Surroundings(None, flat), seed(9)
+    first, second = (picture(fractions, flat, generator, drawn, around) for _ in range(2))
+    assert not torch.equal(first, second)
+    whole = fractions[WHITE] > 0
+    assert float((first - second)[whole].mean().abs()) < 0.005
+    still = dataclasses.replace(drawn, noise=-0.005 / 0.045)  # no noise at all
+    assert torch.equal(*(picture(fractions, flat, generator, still, around) for _ in range(2)))
 
 
 def test_a_picture_is_a_function_of_its_seed() -> None:

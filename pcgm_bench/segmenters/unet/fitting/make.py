@@ -106,6 +106,7 @@ def main() -> None:
     )
     parser.add_argument("--start", type=Path, default=None, help="weights to start from (segmenter.safetensors)")
     parser.add_argument("--steps", type=int, default=Settings.steps, help="of the optimiser, at most")
+    parser.add_argument("--peak", type=float, default=Settings.peak, help="largest learning rate")
     parser.add_argument("--minutes", type=float, default=Settings.minutes, help="training time on two cores")
     parser.add_argument("--seed", type=int, default=Settings.seed, help="of the first weights and the pictures")
     parser.add_argument("--device", default=Settings.device, help="where the network is trained: cpu or cuda")
@@ -119,7 +120,9 @@ def main() -> None:
     training.mkdir(parents=True, exist_ok=True)
     atlas = make_atlas(pair for pair in pairs if pair.kind == PERSON)
     save_atlas(atlas, training / ATLAS)
-    settings = Settings(options.minutes, options.steps, options.seed, device=options.device, start=options.start)
+    settings = Settings(
+        options.minutes, options.steps, options.seed, options.peak, device=options.device, start=options.start
+    )
     train(pairs, atlas, training, settings)
     export(training, options.out)
     calibrate(options.out, pairs, options.device)

@@ -16,8 +16,10 @@ from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import TISSUES
 from pcgm_bench.cohort.phantom.render import TEXTURE
 
-THICK_SLICES = 0.1
-"""Share of the pictures that are made of thick slices."""
+THICK_SLICES, THICKNESS_MM = 0.1, (4.0, 6.0)
+"""Share of the scenes that are seen in thick slices, and how thick these are."""
+BLURRED = 0.3
+"""Share of the scenes that are blurred."""
 BIAS, UNEVEN = 0.12, 0.06
 """Largest s.d. of the log shading, and of the log of a tissue's own differences from place to place."""
 NOISE, REAL_NOISE = (0.005, 0.05), (0.0, 0.03)
@@ -57,6 +59,11 @@ class Scene:
             brighter where it holds more myelin).
         superficial: how much darker white matter is at the cortex, in steps from grey to white matter.
         gamma: of the intensities of a real scan.
+        detail: contrast among deep structures, where 1 is that of real scans.
+        blur: s.d. of the scanner's blur, voxels; 0: none.
+        slices: axis and thickness (mm) of thick slices; None: there are none.
+        noise: s.d. of the noise as a share of the largest there may be.
+        outline: share of background beyond which a voxel is cut away, where the mask is the brain's own outline.
     """
 
     means: Tensor
@@ -64,6 +71,11 @@ class Scene:
     uneven: Tensor
     superficial: float
     gamma: float
+    detail: float
+    blur: float
+    slices: tuple[int, float] | None
+    noise: float
+    outline: float
 
 
 def uniform(generator: torch.Generator, low: float, high: float, *size: int) -> Tensor:
@@ -87,14 +99,19 @@ def scene(generator: torch.Generator) -> Scene:
     bias = BIAS * torch.randn(6, 6, 6, generator=generator) * torch.rand((), generator=generator)
     strength = uniform(generator, 0.0, UNEVEN, 2)[:, None, None, None]
     uneven = strength * torch.randn(2, 8, 8, 8, generator=generator)
-    superficial, gamma = (float(uniform(generator, *r, 1)[0]) for r in (SUPERFICIAL, (0.75, 1.3)))
-    return Scene(tissue_means(generator), bias, uneven, superficial, gamma)
+    means = tissue_means(generator)
+    ranges = (SUPERFICIAL, (0.75, 1.3), DETAIL, (0.0, 0.45), (0.0, 1.0), (0.6, 0.999), THICKNESS_MM)
+    values = [float(uniform(generator, *range_, 1)[0]) for range_ in ranges]
+    superficial, gamma, detail, blur, noise, outline, thickness = values
+    blurred, thick = (float(torch.rand((), generator=generator)) < share for share in (BLURRED, THICK_SLICES))
+    slices = (int(torch.randint(3, (), generator=generator)), thickness) if thick else None
+    return Scene(means, bias, uneven, superficial, gamma, detail, blur if blurred else 0.0, slices, noise, outline)
 
 
 def picture(
     fractions: Tensor, texture: Tensor, generator: torch.Generator, scene: Scene, around: Surroundings
 ) -> Tensor:
-    """One image ``(X, Y, Z)`` of ``fractions`` ``(12, X, Y, Z)``; noise and blur come from ``generator``."""
+    """One image ``(X, Y, Z)`` of ``fractions`` ``(12, X, Y, Z)``; the noise comes from ``generator``."""
     size = tuple(fractions.shape[1:])
     white, cortex = functional.interpolate(scene.uneven[None], size=size, mode="trilinear")[0].exp()
     level = scene.means[:, None, None, None].expand(-1, *size).clone()
@@ -103,8 +120,7 @@ def picture(
     level[_WHITE] = level[_WHITE] * white - scene.superficial * step * smooth(outside, NEAR)
     level[_CORTEX:] *= cortex
     image = (level * fractions).sum(0)
-    gain = uniform(generator, *DETAIL, 1)[0] * step
-    image = image + gain * torch.tensordot(_DETAIL, fractions, 1) * texture
+    image = image + scene.detail * step * torch.tensordot(_DETAIL, fractions, 1) * texture
     image = image + fractions[0] * around.outside
     return _scanned(image, fractions, generator, scene, around)
 
@@ -127,24 +143,21 @@ def _scanned(
     """What a scanner and a mask make of intensities."""
     bias = functional.interpolate(scene.bias[None, None], size=tuple(image.shape), mode="trilinear")[0, 0]
     image = image * torch.exp(bias)
-    sigma = float(uniform(generator, 0.0, 0.45, 1)[0])
-    if torch.rand((), generator=generator) < 0.3:
-        image = smooth(image, sigma)
-    if torch.rand((), generator=generator) < THICK_SLICES:
-        image = thick_slices(image, generator)
-    sd = float(uniform(generator, *noise, 1)[0])
+    image = smooth(image, scene.blur)
+    if scene.slices is not None:
+        image = thick_slices(image, *scene.slices)
+    sd = noise[0] + (noise[1] - noise[0]) * scene.noise
     real, imaginary = (sd * torch.randn(image.shape, generator=generator) for _ in range(2))
     image = torch.hypot(image + real, imaginary)
     if around.mask is not None:
         return image * around.mask
-    return image * (fractions[0] < float(uniform(generator, 0.6, 0.999, 1)[0]))
+    return image * (fractions[0] < scene.outline)
 
 
-def thick_slices(image: Tensor, generator: torch.Generator) -> Tensor:
-    """Slices of 4 to 6 mm along a random axis, back on voxels of 3 mm."""
-    axis = int(torch.randint(3, (), generator=generator))
+def thick_slices(image: Tensor, axis: int, thickness: float) -> Tensor:
+    """Slices of ``thickness`` mm along an axis, back on voxels of 3 mm."""
     size = list(image.shape)
-    size[axis] = round(size[axis] * 3.0 / float(uniform(generator, 4.0, 6.0, 1)[0]))
+    size[axis] = round(size[axis] * 3.0 / thickness)
     coarse = functional.interpolate(image[None, None], size=size, mode="area")
     return functional.interpolate(coarse, size=tuple(image.shape), mode="trilinear")[0, 0]
 

@@ -54,7 +54,7 @@ class Settings:
         peak: largest learning rate.
         save_every: steps between checkpoints.
         device: where the network is trained.
-        start: weights to start from; None: random ones.
+        start: weights to start from, with volumes counting fully from the first step; None: random ones.
     """
 
     minutes: float = 45.0
@@ -121,7 +121,9 @@ class Run:
         with torch.autocast(kind, torch.bfloat16, enabled=bf16_pays(settings.device)):
             reading: Reading = self.net(images.to(memory_format=torch.channels_last_3d))
         predicted = shares(reading.logits, self.net.lobes_at(reading.place))
-        loss, parts = loss_of(reading.logits, predicted, reading.place, (fractions, place), volume_weight(progress))
+        # Weights to start from have learnt where tissue is: volumes count at once.
+        weight = volume_weight(progress if settings.start is None else 1.0)
+        loss, parts = loss_of(reading.logits, predicted, reading.place, (fractions, place), weight)
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
