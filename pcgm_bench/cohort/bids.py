@@ -75,6 +75,7 @@ class BidsCohort(Cohort):
         self.layout = layout
         self.home = home
         self._visits = tuple(layout.visits)
+        self._last: tuple[Scan, Intervention, Deformed] | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -126,7 +127,7 @@ class BidsCohort(Cohort):
             UnknownTruthError: a region cannot be changed so far.
             UserError: age, sex or diagnosis is asked; no such scan; no segmentation with fractions.
         """
-        return self._deformed(scan, do).image
+        return self._deformed(scan, do).image.copy()
 
     def truth(self, scan: Scan, do: Intervention) -> Segmentation:
         """The scan's segmentation, deformed as `oracle` deforms the scan; arguments and errors likewise.
@@ -141,7 +142,11 @@ class BidsCohort(Cohort):
         visits = [(visit.subject, visit.session) for visit in self._visits]
         if (scan.subject, scan.session) not in visits:
             raise UserError(f"{scan.key} is not in {self.name}: a true image can be made of its own scans only")
-        return deform(scan, partial(self._source, visits.index((scan.subject, scan.session))), do)
+        # Image and segmentation of one truth are asked for one after the other, and a deformation takes seconds.
+        if self._last is None or self._last[0] is not scan or self._last[1] != do:
+            made = deform(scan, partial(self._source, visits.index((scan.subject, scan.session))), do)
+            self._last = (scan, dict(do), made)
+        return self._last[2]
 
     def _source(self, index: int) -> Source:
         from pcgm_bench.cohort.deformation.source import source_of

@@ -134,7 +134,12 @@ def test_a_folder_of_scans_answers_for_regions_alone(scan_and_source: tuple[Scan
     assert truth.volumes["frontal"] / scan.segmentation.volumes["frontal"] == pytest.approx(0.95, abs=0.005)
     assert truth.labels.shape == image.shape
     assert not np.array_equal(image, given_scan.image)
-    assert np.array_equal(image, cohort.oracle(given_scan, {"frontal": 0.95}, 4))
+    again = dataclasses.replace(given_scan)  # the same scan, in an object that nothing is remembered of
+    assert np.array_equal(image, cohort.oracle(again, {"frontal": 0.95}, 4))
+    assert not np.array_equal(image, cohort.oracle(again, {"frontal": 0.97}, 4))
+    kept = cohort.oracle(given_scan, {"frontal": 0.97}, 4)
+    cohort.oracle(given_scan, {"frontal": 0.97}, 4)[:] = 0  # what a caller does to an image does not change the next
+    assert np.array_equal(kept, cohort.oracle(given_scan, {"frontal": 0.97}, 4))
     with pytest.raises(UserError, match=r"nobody knows the true counterfactual of a real person \(diagnosis\)"):
         cohort.oracle(given_scan, {"diagnosis": "AUD"}, 0)
     with pytest.raises(UserError, match="needs a segmentation with voxels"):
