@@ -123,7 +123,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     if options.anatomies:
         people = states_of_anatomies(options.anatomies, options.home)
-        whom = f"{len(people)} draws of {len(options.anatomies)} anatomies left out of the training"
+        anatomies = len({seed // 100 for seed, _ in people})  # an anatomy of which no draw fits the grid does not count
+        whom = f"{len(people)} draws of {anatomies} anatomies left out of the training"
     else:
         people = states(options.home, options.seed, options.people)
         whom = f"seed {options.seed}, {options.people} people x 3 states"
