@@ -1,4 +1,4 @@
-"""Sixty phantom people at 6 mm, cut in two halves; what useless generators draw; and what metrics are given of it.
+"""120 phantom people at 6 mm, cut in two halves; what useless generators draw; and what metrics are given of it.
 
 6 mm takes a quarter of a second a person. No feature space and no segmenter knows such images: means and s.d. of
 blocks, projected at random, stand in for the one, an average atlas for the other. Real and made are read alike.
@@ -27,11 +27,11 @@ from pcgm_bench.methods.controls.unconditional import OnePerson
 from pcgm_bench.methods.controls.unconditional import OtherHalf
 from pcgm_bench.methods.controls.unconditional import TrainingMean
 
-PEOPLE, SEED, BLOCK, WIDTH = 60, 7, 4, 24
+PEOPLE, SEED, BLOCK, WIDTH = 120, 7, 4, 24
 VOXEL_ML = 0.216
 RIM = ((2, 2), (0, 0), (2, 2))
 """Empty voxels around 28 x 32 x 28: the paper's MS-SSIM halves an image five times."""
-GREY, REACH = 0.6, 0.4
+GREY, REACH = 0.52, 0.4
 """Intensity of cortex in voxels that are mostly rim, and how far from it nothing is cortex."""
 CONTROLS = (OtherHalf, OnePerson, TrainingMean, BlurredCopy, Noise)
 

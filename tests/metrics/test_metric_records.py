@@ -40,10 +40,9 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "precision": dict.fromkeys(("one-person", "training-mean"), "lies amid the real images"),
     "density": {"one-person": "lies amid the real images, in many of their balls"},
     "qc-gate": dict.fromkeys(("one-person", "training-mean", "blurred-copy"), "there is a head"),
-    "ms-ssim": {"blurred-copy": "diversity, no realism"},
-    "paper-mmd": dict.fromkeys(("one-person", "training-mean"), "adds the variances"),
+    "paper-mmd": {"training-mean": "adds the variances"},
     "paper-mmd-image": {"training-mean": "adds the voxels' variances"},
-    "paper-ms-ssim": dict.fromkeys(("one-person", "training-mean"), "made against real is no diversity"),
+    "paper-ms-ssim": dict.fromkeys(("blurred-copy", "training-mean"), "made against real is no diversity"),
     "paper-cohens-d": {"noise": "one line through both sets explains all"},
 }
 """Metric -> useless set that it does not tell from real scans, or puts above them, and why."""
@@ -90,6 +89,8 @@ def test_other_half_is_best_and_useless_sets_are_not_but_where_the_docstring_say
         told = loss(record, one.value) > loss(record, best.value)
         if np.isfinite(best.low):
             told &= not best.low <= one.value <= best.high
+        else:  # a metric without an interval tells nothing by less than a twentieth
+            told &= abs(one.value - best.value) > 0.05 * abs(best.value)
         assert told == (row not in excused), f"{row}: {one.value:g}, {FLOOR}: {best.value:g}"
     assert all(row in LOADED[name].__doc__ for row in excused)
 
@@ -103,7 +104,7 @@ def test_what_a_perfect_and_a_useless_generator_score(name: str, results: Any) -
     if name in UNBIASED:
         assert error < 1.5 * (best.high - best.value)  # 99.7 %: four metrics are asked
     elif np.isfinite(record.perfect):
-        assert error < 0.4  # shares of 30 people of many shapes, biased as their docstrings say
+        assert error < 0.4  # shares of 60 people of many shapes, biased as their docstrings say
     if np.isinf(record.useless):
         assert worst.value > 4 * abs(best.value)
     elif np.isnan(record.useless):
