@@ -48,7 +48,7 @@ class CohensD(VolumeMetric):
     >>> from pcgm_bench.anatomy import PARCELS
     >>> volumes = np.random.default_rng(0).normal(10, 1, (40, 68))
     >>> real = pd.DataFrame(volumes, columns=list(PARCELS)).assign(head_size=np.linspace(1200, 1600, 40))
-    >>> made = real.assign(**{name: real[name] + 0.5 for name in list(PARCELS)})
+    >>> made = real.assign(**{name: real[name] + 0.5 for name in PARCELS})
     >>> bigger = CohensD()(real, made, replicates=20)
     >>> round(bigger.value, 1), bigger.details["share_under_0.5"], bigger.note
     (0.7, 0.0, 'adjusted for head_size')

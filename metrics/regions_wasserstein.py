@@ -43,7 +43,7 @@ class RegionsWasserstein(VolumeMetric):
     >>> from pcgm_bench.anatomy import PARCELS
     >>> volumes = np.tile(np.random.default_rng(0).normal(10, 1, (40, 34)), 2)
     >>> real = pd.DataFrame(volumes, columns=list(PARCELS)).assign(head_size=np.linspace(1200, 1600, 40))
-    >>> bigger = real.assign(**{name: real[name] + 1.0 for name in list(PARCELS)})
+    >>> bigger = real.assign(**{name: real[name] + 1.0 for name in PARCELS})
     >>> [round(RegionsWasserstein()(real, made).value, 1) for made in (real, bigger)]
     [0.0, 1.0]
     """

@@ -1,6 +1,6 @@
 """Make many phantom people and hold each to two bars: volumes as planned, ventricles of a possible brain.
 
-``python tools/phantom_bars.py --home HOME`` (1,000 people in 8 minutes on one core)
+``python tools/phantom_bars.py --home HOME`` (1,000 people in about ten minutes on one core)
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 from rich.progress import track
-from scipy import ndimage as ndi
 
-from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.cohort.phantom.anatomy import enclosed_by_ventricles
 from pcgm_bench.cohort.phantom.draw import anatomy_of
 from pcgm_bench.cohort.phantom.population import planned_volumes
 from pcgm_bench.cohort.phantom.recipe import Recipe
@@ -23,19 +22,12 @@ from pcgm_bench.cohort.phantom.template import load_template
 REGIONS = (*LOBE_NAMES, "ventricles")
 
 
-def enclosed(fractions: np.ndarray) -> int:
-    """Voxels that are mostly no ventricle, and that ventricles enclose."""
-    ventricle = fractions[CHANNELS.index("ventricles")] > 0.5
-    pieces, _ = ndi.label(~ventricle)
-    return int((~ventricle & (pieces != pieces[0, 0, 0])).sum())
-
-
 def held(recipe: Recipe, home: Path, visit: Visit) -> tuple[str, list[float], int]:
     """Subject, errors (%) of `REGIONS` against the plan, and voxels that the ventricles enclose."""
     anatomy = anatomy_of(recipe, visit, {}, home)
     planned = planned_volumes(visit.person, visit.number, visit.years, recipe.effect)
     errors = [100 * (anatomy.volumes[name] / planned[name] - 1) for name in REGIONS]
-    return visit.person.subject, errors, enclosed(anatomy.fractions)
+    return visit.person.subject, errors, enclosed_by_ventricles(anatomy.fractions)
 
 
 def main() -> None:

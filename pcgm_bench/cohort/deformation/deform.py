@@ -234,22 +234,21 @@ def _segmentation(scan: Scan, fractions: np.ndarray) -> Segmentation:
         for values in (before.fractions, fractions)
     )
     ratios = {name: new[name] / old[name] for name in CHANNELS if old[name] > 0}
-    for parcel, ratio in _parcel_ratios(before, fractions).items():
-        ratios[parcel] = ratio
+    place = nearest_parcel(before.labels)
+    ratios |= _parcel_ratios(before, fractions, place)
     volumes = {name: volume * ratios.get(name, 1.0) for name, volume in before.volumes.items()}
     head = sum(new[name] for name in CHANNELS[1:]) / sum(old[name] for name in CHANNELS[1:])
     return dataclasses.replace(
         before,
         fractions=fractions.astype(np.float32),
-        labels=_labels(before, fractions),
+        labels=_labels(before, fractions, place),
         volumes=volumes,
         head_size=before.head_size * head,
     )
 
 
-def _parcel_ratios(before: Segmentation, fractions: np.ndarray) -> dict[str, float]:
+def _parcel_ratios(before: Segmentation, fractions: np.ndarray, place: np.ndarray) -> dict[str, float]:
     """``lh-insula`` -> its volume after over before: its lobe's fractions where it is the nearest parcel."""
-    place = nearest_parcel(before.labels)
     ratios = {}
     for name, label in PARCELS.items():
         here = place == label
@@ -260,7 +259,7 @@ def _parcel_ratios(before: Segmentation, fractions: np.ndarray) -> dict[str, flo
     return ratios
 
 
-def _labels(before: Segmentation, fractions: np.ndarray) -> np.ndarray:
+def _labels(before: Segmentation, fractions: np.ndarray, place: np.ndarray) -> np.ndarray:
     """The label map, renamed where another tissue has become the largest share of a voxel."""
     numbers = np.array([*(TISSUE_LABELS[name] for name in TISSUES), -1], np.int16)
     winners = [
@@ -271,5 +270,5 @@ def _labels(before: Segmentation, fractions: np.ndarray) -> np.ndarray:
     labels = before.labels.copy()
     labels[changed] = numbers[winners[1]][changed]
     cortex = labels == -1
-    labels[cortex] = nearest_parcel(before.labels)[cortex]
+    labels[cortex] = place[cortex]
     return labels

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage as ndi
 
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import LOBE_NAMES
@@ -104,6 +105,13 @@ def shape(
         pial = solve(surfaces, full + (1 - WHITE_SHARE) * (target - full), pial, none, move_white=False)
         white = solve(surfaces, target, none, pial, move_white=True)
     return _assemble(surfaces, grid, pial, white)
+
+
+def enclosed_by_ventricles(fractions: np.ndarray) -> int:
+    """Voxels that are mostly no ventricle and that ventricles enclose, of ``(12, X, Y, Z)``: 0 in a possible brain."""
+    ventricle = fractions[CHANNELS.index("ventricles")] > 0.5
+    pieces, _ = ndi.label(~ventricle)
+    return int((~ventricle & (pieces != pieces[0, 0, 0])).sum())
 
 
 def _assemble(surfaces: Surfaces, grid: Grid, pial: np.ndarray, white: np.ndarray) -> Anatomy:

@@ -30,13 +30,16 @@ PIAL_LEVEL = 0.75
 """Tissue probability at which cortex ends: high enough to open the sulci that averaging 152 brains has closed."""
 INSULA_DEEPER_MM = 1.0
 """The insula has no room to grow outwards in the average brain; its white surface is set deeper by this much."""
-DEEP_STEPS = {10: 1.03, 11: 0.48, 12: 0.70, 13: 1.10, 17: 0.49, 18: 0.43, 26: 0.48}
-"""T1w intensity of each deep structure (left FreeSurfer label), in steps from cortex (0) to deep white matter (1), as
-measured inside MeshNet's labels on six real scans; accumbens as caudate."""
-RIGHT_OF = {10: 49, 11: 50, 12: 51, 13: 52, 17: 53, 18: 54, 26: 58}
+DEEP_STEPS = {
+    (10, 49): 1.03, (11, 50): 0.48, (12, 51): 0.70, (13, 52): 1.10, (17, 53): 0.49, (18, 54): 0.43, (26, 58): 0.48,
+}  # fmt: skip
+"""T1w intensity of each deep structure (left and right FreeSurfer label), in steps from cortex (0) to deep white matter
+(1), as measured inside MeshNet's labels on six real scans; accumbens as caudate."""
 BRAIN_STEM, CEREBELLAR_STEPS, STEM_STEPS = 16, (0.39, 1.08), 1.15
 """The same below the tentorium: cerebellar cortex and white matter, and brain stem."""
 STRUCTURE_BLUR_MM = 0.7
+CORTEX_LEVEL = 0.66
+"""Intensity of cortex in the average T1w image of the template, where white matter is 1."""
 
 ARRAYS = ("hull", "ventricle", "opening", "fields", "parcel")
 TOGETHER = frozenset({"fields"})
@@ -141,15 +144,15 @@ def kept_template(folder: Path, *, is_average: bool) -> Template:
 
 def _detail(t1: np.ndarray, grey: np.ndarray, white: np.ndarray) -> np.ndarray:
     """T1 detail left over after the tissue means, in steps from cortex to white matter."""
-    means = 0.2 * (1 - np.minimum(grey + white, 1)) + 0.66 * grey + 1.0 * white
-    return np.asarray(np.clip(t1 / np.quantile(t1[white > 0.95], 0.5) - means, -0.2, 0.2) / (1 - 0.66))
+    means = 0.2 * (1 - np.minimum(grey + white, 1)) + CORTEX_LEVEL * grey + 1.0 * white
+    return np.asarray(np.clip(t1 / np.quantile(t1[white > 0.95], 0.5) - means, -0.2, 0.2) / (1 - CORTEX_LEVEL))
 
 
 def _deep_steps(labels: np.ndarray) -> np.ndarray:
     """`DEEP_STEPS` of the nearest deep structure."""
     table = np.zeros(2036, np.float32)
-    for left, steps in DEEP_STEPS.items():
-        table[[left, RIGHT_OF[left]]] = steps
+    for sides, steps in DEEP_STEPS.items():
+        table[list(sides)] = steps
     steps = table[labels]
     nearest = ndi.distance_transform_edt(steps == 0, return_distances=False, return_indices=True)
     return np.asarray(ndi.gaussian_filter(steps[tuple(nearest)], STRUCTURE_BLUR_MM))

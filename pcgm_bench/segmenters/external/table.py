@@ -33,7 +33,7 @@ from pcgm_bench.segmenters.external.volume_table import read_texts
 from pcgm_bench.store import ImageKey
 
 NEEDED = (*LOBE_NAMES, "ventricles", "head_size")
-REGIONS = (*CHANNELS[1:], *list(PARCELS), "head_size")
+REGIONS = (*CHANNELS[1:], *PARCELS, "head_size")
 LARGEST_ML = 3000.0
 """No region or head has more; the largest heads have 2000 mL."""
 LARGEST_PARCEL_ML = 500.0
@@ -138,8 +138,8 @@ def _check_columns(path: Path, columns: list[str]) -> None:
         raise UserError(
             f"{path}: unknown column {unknown[0]!r}{more}{suggestion(unknown[0], known)}; rename or drop it"
         )
-    parcels = [name for name in list(PARCELS) if name in columns]
-    lost = [name for name in list(PARCELS) if name not in columns]
+    parcels = [name for name in PARCELS if name in columns]
+    lost = [name for name in PARCELS if name not in columns]
     if parcels and lost:
         raise UserError(
             f"{path}: column {lost[0]!r} is missing ({len(parcels)} of 68 parcels are there): give all or none"

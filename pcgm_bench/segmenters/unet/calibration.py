@@ -11,13 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
-from pathlib import Path
 
 import numpy as np
-from pydantic import TypeAdapter
-from pydantic import ValidationError
-
-from pcgm_bench.contracts import UserError
 
 CALIBRATION = "calibration.json"
 FURTHEST = 2.0
@@ -54,18 +49,6 @@ class Calibration:
     true: list[float]
     extra: list[list[float]]
     raw: dict[str, RawError] = field(default_factory=dict)
-
-
-def read_calibration(path: Path) -> Calibration:
-    """Read it.
-
-    Raises:
-        UserError: the file is damaged, or another version's.
-    """
-    try:
-        return TypeAdapter(Calibration).validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise UserError(f"{path}: not a calibration of this version: reinstall, or make it anew") from error
 
 
 def calibrated(measured: Mapping[str, float], fit: Calibration) -> dict[str, float]:

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-
-from pydantic import TypeAdapter
-from pydantic import ValidationError
-
-from pcgm_bench.contracts import UserError
 
 ERRORS = "errors.json"
 
@@ -27,15 +21,3 @@ class ReadingErrors:
     measured_on: str
     sd_percent: Mapping[str, float]
     bias_percent: Mapping[str, float]
-
-
-def read_errors(path: Path) -> ReadingErrors:
-    """Read it.
-
-    Raises:
-        UserError: the file is damaged, or another version's.
-    """
-    try:
-        return TypeAdapter(ReadingErrors).validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise UserError(f"{path}: not the reading errors of this version: reinstall, or make them anew") from error

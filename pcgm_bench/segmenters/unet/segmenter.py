@@ -34,8 +34,8 @@ from pcgm_bench.segmenters.unet.atlas import nearest_parcel
 from pcgm_bench.segmenters.unet.atlas import parcels_at
 from pcgm_bench.segmenters.unet.atlas_registration import head_of
 from pcgm_bench.segmenters.unet.calibration import CALIBRATION
+from pcgm_bench.segmenters.unet.calibration import Calibration
 from pcgm_bench.segmenters.unet.calibration import calibrated
-from pcgm_bench.segmenters.unet.calibration import read_calibration
 from pcgm_bench.segmenters.unet.network import Reading
 from pcgm_bench.segmenters.unet.network import build
 from pcgm_bench.segmenters.unet.network import fractions
@@ -44,9 +44,10 @@ from pcgm_bench.segmenters.unet.network import window
 from pcgm_bench.segmenters.unet.normalisation import normalise
 from pcgm_bench.segmenters.unet.quality import quality
 from pcgm_bench.segmenters.unet.reading_errors import ERRORS
-from pcgm_bench.segmenters.unet.reading_errors import read_errors
+from pcgm_bench.segmenters.unet.reading_errors import ReadingErrors
 from pcgm_bench.segmenters.unet.weight_files import NETWORK
 from pcgm_bench.segmenters.unet.weight_files import WEIGHTS
+from pcgm_bench.segmenters.unet.weight_files import read_record
 
 SPACING_MM = 3.0
 LEAST_SIDE = 16
@@ -99,10 +100,10 @@ class UNetSegmenter(Segmenter):
             msg = f"{weights / NETWORK}: these weights belong to another network: reinstall, or train them anew"
             raise UserError(msg) from error
         self._net = net.to(device)
-        known = weights / ERRORS
-        self._errors = read_errors(known) if known.exists() and not raw else None
-        stored = weights / CALIBRATION
-        self._calibration = read_calibration(stored) if stored.exists() and not raw else None
+        beside = (weights / ERRORS, weights / CALIBRATION)
+        errors, calibration = (path if path.exists() and not raw else None for path in beside)
+        self._errors = read_record(errors, ReadingErrors, "a table of reading errors") if errors else None
+        self._calibration = read_record(calibration, Calibration, "a calibration") if calibration else None
 
     @classmethod
     def open(cls, options: SegmenterOptions) -> Self:

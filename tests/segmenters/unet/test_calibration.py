@@ -10,10 +10,11 @@ import pytest
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.contracts import UserError
 from pcgm_bench.segmenters.unet.calibration import CALIBRATION
+from pcgm_bench.segmenters.unet.calibration import Calibration
 from pcgm_bench.segmenters.unet.calibration import calibrated
-from pcgm_bench.segmenters.unet.calibration import read_calibration
 from pcgm_bench.segmenters.unet.fitting.fit_calibration import fit_calibration
 from pcgm_bench.segmenters.unet.weight_files import WEIGHTS
+from pcgm_bench.segmenters.unet.weight_files import read_record
 
 LOBES = list(LOBE_NAMES)
 
@@ -49,13 +50,13 @@ def test_calibration_is_fair_to_changes_whatever_the_levels_say() -> None:
 
 
 def test_calibration_of_an_impossible_reading_stays_finite() -> None:
-    fit = read_calibration(WEIGHTS / CALIBRATION)
+    fit = read_record(WEIGHTS / CALIBRATION, Calibration, "a calibration")
     read = calibrated(dict.fromkeys(fit.names, 0.0), fit)
     assert all(np.isfinite(v) and v >= 0 for v in read.values())
 
 
 def test_stored_calibration_shows_its_raw_slopes() -> None:
-    stored = read_calibration(WEIGHTS / CALIBRATION)
+    stored = read_record(WEIGHTS / CALIBRATION, Calibration, "a calibration")
     assert set(LOBE_NAMES) < set(stored.raw)
     assert all(0.3 < error.slope < 1.5 for error in stored.raw.values())
 
@@ -63,4 +64,4 @@ def test_stored_calibration_shows_its_raw_slopes() -> None:
 def test_a_damaged_calibration_is_named(tmp_path: Path) -> None:
     (tmp_path / CALIBRATION).write_text('{"names": ["frontal"]')
     with pytest.raises(UserError, match=r"calibration\.json: not a calibration"):
-        read_calibration(tmp_path / CALIBRATION)
+        read_record(tmp_path / CALIBRATION, Calibration, "a calibration")

@@ -16,9 +16,9 @@ from pcgm_bench.segmenters.unet.fitting.validate import NAMES
 from pcgm_bench.segmenters.unet.fitting.validate import report
 from pcgm_bench.segmenters.unet.reading_errors import ERRORS
 from pcgm_bench.segmenters.unet.reading_errors import ReadingErrors
-from pcgm_bench.segmenters.unet.reading_errors import read_errors
 from pcgm_bench.segmenters.unet.segmenter import UNetSegmenter
 from pcgm_bench.segmenters.unet.weight_files import WEIGHTS
+from pcgm_bench.segmenters.unet.weight_files import read_record
 
 
 def test_a_reading_has_the_errors_that_lie_beside_the_weights(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_damaged_errors_are_named(tmp_path: Path) -> None:
     path = tmp_path / ERRORS
     path.write_text('{"measured_on": "two brains", "sd_percent": {"frontal": "much"}}')
     with pytest.raises(UserError, match=ERRORS):
-        read_errors(path)
+        read_record(path, ReadingErrors, "a table of reading errors")
 
 
 def test_the_validation_reports_bias_scatter_and_slope() -> None:

@@ -18,8 +18,10 @@ from pcgm_bench.cohort.phantom.render import TEXTURE
 
 THICK_SLICES, THICKNESS_MM = 0.1, (4.0, 6.0)
 """Share of the scenes that are seen in thick slices, and how thick these are."""
-BLURRED = 0.3
-"""Share of the scenes that are blurred."""
+BLURRED, BLUR = 0.3, (0.0, 0.45)
+"""Share of the scenes that are blurred, and by how much (s.d. in voxels)."""
+GAMMA, OUTLINE = (0.75, 1.3), (0.6, 0.999)
+"""Of the intensities of a real scan; share of background from which a voxel is cut away."""
 BIAS, UNEVEN = 0.12, 0.06
 """Largest s.d. of the log shading, and of the log of a tissue's own differences from place to place."""
 NOISE, REAL_NOISE = (0.005, 0.05), (0.0, 0.03)
@@ -32,7 +34,7 @@ DETAIL = (0.3, 1.4)
 NEAR = 0.7
 """Blur (voxels) that says how close to its outer surface white matter lies."""
 _WHITE, _CORTEX = CHANNELS.index("white_matter"), len(TISSUES)
-_DETAIL = torch.tensor([TEXTURE.get(c, 0.0) for c in CHANNELS])  # fmt: skip
+_DETAIL = torch.tensor([TEXTURE.get(c, 0.0) for c in CHANNELS])
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Scene:
         detail: contrast among deep structures, where 1 is that of real scans.
         blur: s.d. of the scanner's blur, voxels; 0: none.
         slices: axis and thickness (mm) of thick slices; None: there are none.
-        noise: s.d. of the noise as a share of the largest there may be.
+        noise: how strong the noise is, from 0 (the least there may be) to 1 (the most).
         outline: share of background beyond which a voxel is cut away, where the mask is the brain's own outline.
     """
 
@@ -100,12 +102,25 @@ def scene(generator: torch.Generator) -> Scene:
     strength = uniform(generator, 0.0, UNEVEN, 2)[:, None, None, None]
     uneven = strength * torch.randn(2, 8, 8, 8, generator=generator)
     means = tissue_means(generator)
-    ranges = (SUPERFICIAL, (0.75, 1.3), DETAIL, (0.0, 0.45), (0.0, 1.0), (0.6, 0.999), THICKNESS_MM)
-    values = [float(uniform(generator, *range_, 1)[0]) for range_ in ranges]
-    superficial, gamma, detail, blur, noise, outline, thickness = values
-    blurred, thick = (float(torch.rand((), generator=generator)) < share for share in (BLURRED, THICK_SLICES))
-    slices = (int(torch.randint(3, (), generator=generator)), thickness) if thick else None
-    return Scene(means, bias, uneven, superficial, gamma, detail, blur if blurred else 0.0, slices, noise, outline)
+
+    def drawn(low: float, high: float) -> float:
+        return float(uniform(generator, low, high, 1)[0])
+
+    superficial, gamma, detail = drawn(*SUPERFICIAL), drawn(*GAMMA), drawn(*DETAIL)
+    blur, noise, outline, thickness = drawn(*BLUR), drawn(0, 1), drawn(*OUTLINE), drawn(*THICKNESS_MM)
+    blurred, thick = drawn(0, 1) < BLURRED, drawn(0, 1) < THICK_SLICES
+    return Scene(
+        means=means,
+        bias=bias,
+        uneven=uneven,
+        superficial=superficial,
+        gamma=gamma,
+        detail=detail,
+        blur=blur if blurred else 0.0,
+        slices=(int(torch.randint(3, (), generator=generator)), thickness) if thick else None,
+        noise=noise,
+        outline=outline,
+    )
 
 
 def picture(
