@@ -39,8 +39,8 @@ class Scanner:
     csf: float = 0.30
     ventricles: float = 0.21
     white_matter: float = 1.0
-    deep_grey: float = 0.86
-    below: float = 0.81
+    deep_grey: float = 0.83
+    below: float = 0.78
     grey: float = 0.58
     superficial: float = 0.52
     bias: float = 0.08
@@ -61,12 +61,12 @@ class Scanner:
 SCANNERS: dict[str, Scanner] = {
     DEFAULT: Scanner(),
     # A weak magnet: little contrast, much noise, soft.
-    "A": Scanner(csf=0.38, ventricles=0.31, deep_grey=0.89, below=0.86, grey=0.68, bias=0.05, noise=0.045, blur_mm=4.0),
+    "A": Scanner(csf=0.38, ventricles=0.31, deep_grey=0.87, below=0.84, grey=0.68, bias=0.05, noise=0.045, blur_mm=4.0),
     # A strong magnet: bright in the middle, much contrast, sharp; the head moves a little.
-    "B": Scanner(csf=0.22, ventricles=0.13, deep_grey=0.84, below=0.78, grey=0.51, bias=0.12, bias_knots=4, centre=0.25,
+    "B": Scanner(csf=0.22, ventricles=0.13, deep_grey=0.80, below=0.74, grey=0.51, bias=0.12, bias_knots=4, centre=0.25,
                  noise=0.02, motion_mm=0.6, motion_degrees=0.6),
     # A clinical scan in thick slices.
-    "C": Scanner(csf=0.33, ventricles=0.26, deep_grey=0.87, below=0.83, grey=0.62, bias=0.10, bias_knots=6, noise=0.03,
+    "C": Scanner(csf=0.33, ventricles=0.26, deep_grey=0.84, below=0.80, grey=0.62, bias=0.10, bias_knots=6, noise=0.03,
                  slices_mm=5.0),
 }  # fmt: skip
 CHOICES = (*SCANNERS, MIX)

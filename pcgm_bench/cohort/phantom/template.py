@@ -31,11 +31,11 @@ PIAL_LEVEL = 0.75
 INSULA_DEEPER_MM = 1.0
 """The insula has no room to grow outwards in the average brain; its white surface is set deeper by this much."""
 DEEP_STEPS = {
-    (10, 49): 1.03, (11, 50): 0.48, (12, 51): 0.70, (13, 52): 1.10, (17, 53): 0.49, (18, 54): 0.43, (26, 58): 0.48,
+    (10, 49): 0.85, (11, 50): 0.40, (12, 51): 0.58, (13, 52): 0.95, (17, 53): 0.31, (18, 54): 0.25, (26, 58): 0.40,
 }  # fmt: skip
 """T1w intensity of each deep structure (left and right FreeSurfer label), in steps from cortex (0) to deep white matter
-(1), as measured inside MeshNet's labels on six real scans; accumbens as caudate."""
-BRAIN_STEM, CEREBELLAR_STEPS, STEM_STEPS = 16, (0.39, 1.08), 1.15
+(1), as measured inside MeshNet's labels on five real scans without their bias field; accumbens as caudate."""
+BRAIN_STEM, CEREBELLAR_STEPS, STEM_STEPS = 16, (0.33, 1.02), 1.00
 """The same below the tentorium: cerebellar cortex and white matter, and brain stem."""
 STRUCTURE_BLUR_MM = 0.7
 CORTEX_LEVEL = 0.66
