@@ -146,10 +146,12 @@ class Inverted:
         state: ``x`` at index k of the grid.
         defects: For steps 1 ... k, what the DDIM step from index i misses of the state at i - 1 under the inverted
             condition; empty unless asked for.
+        last: What the denoiser's estimate at ``grid[0]`` misses of the clean image; None unless asked for.
     """
 
     state: Tensor
     defects: tuple[Tensor, ...] = ()
+    last: Tensor | None = None
 
 
 def ddim_invert(
@@ -167,13 +169,14 @@ def ddim_invert(
     noise, and `ddim_sample` under the same condition brings it back.
     """
     x = coefficients(grid[0])[0] * x0
+    last = x0 - predict(x, grid[0]) if carry_defects else None
     defects: list[Tensor] = []
     for s, t in pairwise(grid[: k + 1]):
         higher = ddim_invert_step(predict, x, s, t, n_fixed_point, tolerance)
         if carry_defects:
             defects.append(x - ddim_step(higher, predict(higher, t), t, s))
         x = higher
-    return Inverted(x, tuple(defects))
+    return Inverted(x, tuple(defects), last)
 
 
 def ddim_sample(
@@ -184,7 +187,9 @@ def ddim_sample(
     Args:
         predict: Denoiser under the condition to generate for.
         start: From `ddim_invert`, or ``Inverted(noise)``. Its defects are added step by step (Ju et al. 2024, "PnP
-            inversion", in the form that keeps the old branch out of the new one's estimate).
+            inversion", in the form that keeps the old branch out of the new one's estimate), and the last one to the
+            denoiser's estimate at ``t_min``. Without them the answer is the state at ``t_min``, in which a share of
+            the start remains: sigma / a at ``t_min`` over sigma / a at ``grid[k]``, a tenth at t = .32.
         grid: From `ddim_grid`.
         k: Index to start from.
         denoise_last: Return the denoiser's estimate at ``t_min`` (right for a random start) in place of the state
@@ -195,6 +200,8 @@ def ddim_sample(
         x = ddim_step(x, predict(x, grid[i]), grid[i], grid[i - 1])
         if start.defects:
             x = x + start.defects[i - 1]
+    if start.last is not None:
+        return predict(x, grid[0]) + start.last
     return predict(x, grid[0]) if denoise_last else x / coefficients(grid[0])[0]
 
 

@@ -20,8 +20,8 @@ SHOWN_ONLY = ("board/", "cli/", "report/", "api.py", "doctor.py", "progress.py",
 """What is shown, and how a command is given: no stored number depends on it."""
 SHARED_OUT = ("runner/tasks.py", "runner/reader_pools.py")
 """Who makes a share; which stored images readers are shown."""
-TRAINING = ("segmenters/unet/fitting/",)
-"""Makes the segmenter's weights, whose content is in the keys."""
+TRAINING = ("segmenters/unet/fitting/", "methods/pcgm/fitting/")
+"""Makes the weights of the segmenter and of `pcgm`, whose content is in the keys."""
 OTHER_SIZES = ("methods/pcgm/mgd/paper.py", "methods/pcgm/cmg/voxels.py")
 """The paper's sizes and its rule voxel by voxel: nothing that ships uses them."""
 

@@ -114,7 +114,8 @@ class SamplerConfig:
             (mask kept), ``old`` (the factual condition and mask: negative-prompt inversion).
         n_fixed_point: Picard iterations an inversion step; 0 is plain DDIM inversion. Each costs as much as a step.
         carry_defects: Measure by how much each inverted step misses under the old condition (one more evaluation) and
-            add that in the regeneration: a null intervention is exact at any ``n_fixed_point`` (`ddim_sample`).
+            add that in the regeneration, the step from ``t_min`` to the clean latent included: a null intervention is
+            exact at any ``n_fixed_point``, and nothing of the old border remains in the noise (`ddim_sample`).
     """
 
     steps: int = 20

@@ -128,10 +128,11 @@ def test_training_code_is_not_read_before_it_is_needed() -> None:
             [sys.executable, "-c", ask.format(f"pcgm_bench.methods.{name}.generator")],
             capture_output=True, text=True, check=True,
         ).stdout
-        for name in ("pcgm", "cdm")
+        for name in ("pcgm", "pcgm.aligned", "cdm")
     }  # fmt: skip
     for text in told.values():
         assert "mgd.fit" not in text
+        assert "pcgm.fitting" not in text
         assert "mgd.paper" not in text
         assert "cmg.voxels" not in text
     assert "pcgm.pgm" not in told["cdm"]

@@ -34,7 +34,7 @@ def train_decoder(job: Job, encoder: CausalEncoder, settings: Settings) -> Diffu
     """
     job.check()
     latents = job.latents(encoder, settings)
-    decoder = build_network(lambda: DiffusionDecoder(job.config), settings)
+    decoder = job.begin("decoder", build_network(lambda: DiffusionDecoder(job.config), settings))
 
     def loss(step: Step) -> dict[str, Tensor]:
         batch = _draw(step.generator, latents, job, settings)

@@ -26,7 +26,7 @@ def train_unet(job: Job, encoder: CausalEncoder, settings: Settings) -> Denoisin
     """
     job.check()
     latents = job.latents(encoder, settings)
-    unet = build_network(lambda: DenoisingUNet(job.config), settings)
+    unet = job.begin("unet", build_network(lambda: DenoisingUNet(job.config), settings))
 
     def loss(step: Step) -> dict[str, Tensor]:
         batch = LatentBatch.draw(step, latents, job, settings)
@@ -48,7 +48,7 @@ def train_controlnet(job: Job, encoder: CausalEncoder, unet: DenoisingUNet, sett
     job.bank.mask(0)
     latents = job.latents(encoder, settings)
     unet.requires_grad_(False)
-    controlnet = build_network(lambda: ControlNet(job.config, unet), settings)
+    controlnet = job.begin("controlnet", build_network(lambda: ControlNet(job.config, unet), settings))
 
     def loss(step: Step) -> dict[str, Tensor]:
         batch = LatentBatch.draw(step, latents, job, settings)

@@ -38,7 +38,7 @@ def train_encoder(job: Job, settings: Settings) -> CausalEncoder:
     if settings.crop is None and settings.batch > 1:
         raise UserError("train_encoder: plane orders differ within a batch; set crop, or batch to 1")
     e = job.config.encoder
-    encoder = build_network(lambda: CausalEncoder(job.config), settings)
+    encoder = job.begin("encoder", build_network(lambda: CausalEncoder(job.config), settings))
     networks = nn.ModuleDict({"encoder": encoder})
     discriminator = _discriminator(job, settings)
     if discriminator is not None:

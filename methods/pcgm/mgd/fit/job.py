@@ -35,6 +35,8 @@ from pcgm_bench.training.optimise import Phase
 from pcgm_bench.training.optimise import Step
 from pcgm_bench.training.people import random_drop
 from pcgm_bench.training.settings import Settings
+from pcgm_bench.training.weights import Network
+from pcgm_bench.training.weights import load_weights
 from pcgm_bench.training.weights import round_to_half
 from pcgm_bench.training.weights import save_weights
 
@@ -49,6 +51,7 @@ class Job:
         folder: existing folder for checkpoints, weights and loss logs.
         report: takes one line at every row of a loss log.
         progress: told (what, steps done, steps at most).
+        start: folder of weights that training starts from, of the same configuration; None: random ones.
     """
 
     bank: ScanBank
@@ -56,10 +59,21 @@ class Job:
     folder: Path
     report: Callable[[str], None] = LOGGER.info
     progress: Progress = silent
+    start: Path | None = None
 
     def check(self) -> None:
         """Raises `UserError` where the bank does not fit the configuration."""
         self.bank.check(self.config.shape, self.config.control.mask_channels)
+
+    def begin(self, name: str, network: Network) -> Network:
+        """A new network, with the weights of the same name to start from where there are such.
+
+        Raises:
+            UserError: they are missing, or of another configuration.
+        """
+        if self.start is not None:
+            load_weights(network, self.start, name, weights_stamp(self.config))
+        return network
 
     def train(self, name: str, model: nn.Module, loss: LossFunction, settings: Settings) -> None:
         """Train a network in place, from its checkpoint if there is one."""

@@ -216,10 +216,11 @@ def make_pairs(
             for fault in faults:
                 print(fault, flush=True)
             progress("make training pairs", done + 1, len(jobs))
-    return [_read(path) for path in sorted(folder.glob("*.npz")) if ".part" not in path.name]
+    return [read_pair(path) for path in sorted(folder.glob("*.npz")) if ".part" not in path.name]
 
 
-def _read(path: Path) -> Pair:
+def read_pair(path: Path) -> Pair:
+    """The pair in a file of `make_pairs`."""
     with np.load(path) as stored:
         arrays = {name: stored[name] for name in ("fractions", "labels", "texture", "place")}
         image = stored["image"] if "image" in stored.files else None

@@ -1,0 +1,19 @@
+"""Settings of `pcgm-aligned`: the networks of `pcgm` with twice the mask channels, and no guidance."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from pcgm_bench.methods.pcgm.mgd.config import CONTROL_CHANNELS
+from pcgm_bench.methods.pcgm.mgd.config import ControlConfig
+from pcgm_bench.methods.pcgm.mgd.config import SamplerConfig
+from pcgm_bench.methods.pcgm.mgd.phantom import PHANTOM
+
+ALIGNED = dataclasses.replace(
+    PHANTOM,
+    name="aligned",
+    control=ControlConfig(mask_channels=2 * len(CONTROL_CHANNELS)),
+    sampler=SamplerConfig(
+        steps=20, strength=0.3, n_fixed_point=0, carry_defects=True, guidance=1.0, unconditional="old"
+    ),
+)
