@@ -25,8 +25,6 @@ from pcgm_bench.cohort.phantom.recipe import Recipe
 from pcgm_bench.contracts import Scan
 from pcgm_bench.methods.pcgm.cmg.fractional import counterfactual_fractions
 from pcgm_bench.methods.pcgm.generator import PCGM
-from pcgm_bench.methods.pcgm.mgd.model import MGD
-from pcgm_bench.methods.pcgm.mgd.phantom import PHANTOM
 from pcgm_bench.metrics.mask_adherence import LEAST_CHANGE
 from pcgm_bench.metrics.mask_adherence import MaskAdherence
 from pcgm_bench.metrics.minimality import MinimalityVoxels
@@ -44,16 +42,17 @@ def main() -> None:
     people = int(sys.argv[3]) if len(sys.argv) > 3 else 8
     torch.set_num_threads(2)
     assert PCGM.weights_folder is not None
-    mgd, segmenter = MGD.load(PCGM.weights_folder, PHANTOM), UNetSegmenter()
+    model, segmenter = PCGM(), UNetSegmenter()
+    model.load(PCGM.weights_folder)
     cohort = ensure(Recipe(seed=seed, per_group=QUICK), home)
-    rows = pd.DataFrame([changes_of(mgd, segmenter, cohort[k], seed, k) for k in range(people)])
+    rows = pd.DataFrame([changes_of(model, segmenter, cohort[k], seed, k) for k in range(people)])
     print(f"seed {seed}, {people} people, {4 * people} images")
     for name in rows:
         mean = over_people(lambda chosen, name=name: float(rows[name].to_numpy()[chosen].mean()), people, seed)
         print(f"{name}: {mean['value']:.4f} [{mean['low']:.4f}, {mean['high']:.4f}]")
 
 
-def changes_of(mgd: MGD, segmenter: UNetSegmenter, plain: Scan, seed: int, number: int) -> dict[str, float]:
+def changes_of(model: PCGM, segmenter: UNetSegmenter, plain: Scan, seed: int, number: int) -> dict[str, float]:
     """Means over a person's four images."""
     scan = dataclasses.replace(plain, segmentation=segmenter.segment(plain))
     before = scan.segmentation.fractions
@@ -65,7 +64,7 @@ def changes_of(mgd: MGD, segmenter: UNetSegmenter, plain: Scan, seed: int, numbe
     for plan in plans:
         ratios = dict(zip(LOBE_NAMES, np.exp(plan).tolist(), strict=True))
         wanted = counterfactual_fractions(before, ratios).fractions
-        image = dose_response_check.dosed(mgd, scan, ratios)
+        image = model.counterfactual(scan, ratios, 0)
         found = segmenter.segment(dataclasses.replace(plain, image=image)).fractions
         target.append(wanted[LOBES])
         achieved.append(found[LOBES])

@@ -53,7 +53,8 @@ def train_encoder(job: Job, settings: Settings) -> CausalEncoder:
         return terms
 
     job.train("encoder", networks, loss, settings)
-    _calibrate(encoder, job, settings)
+    if job.start is None:  # else the networks after it start from weights that know the latent as it was
+        _calibrate(encoder, job, settings)
     job.finish("encoder", encoder, settings)
     return encoder
 
