@@ -31,6 +31,7 @@ class PCGM(CausalMasks, TrainedMGD):
     weights_folder: ClassVar[Path | None] = Path(__file__).parent / "weights"
     config: ClassVar[MGDConfig] = PHANTOM
     trained_networks: ClassVar[tuple[str, ...]] = ("encoder", "decoder", "unet", "controlnet")
+    allocation: str = "ranked"
 
     def counterfactual(self, scan: Scan, do: Intervention, seed: int) -> np.ndarray:
         """The image of this person under ``do``, ``(X, Y, Z)``: PGM, CMG, then MGD from the scan's own inversion.

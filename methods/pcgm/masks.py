@@ -13,13 +13,17 @@ from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Intervention
+from pcgm_bench.contracts import Job
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
 from pcgm_bench.methods.pcgm.cmg.change import CLIP
+from pcgm_bench.methods.pcgm.cmg.change import VENTRICLE_CLIP
+from pcgm_bench.methods.pcgm.cmg.change import VENTRICLES
 from pcgm_bench.methods.pcgm.cmg.fractional import FractionalMask
 from pcgm_bench.methods.pcgm.cmg.fractional import counterfactual_fractions
 from pcgm_bench.methods.pcgm.pgm.linear import linear_counterfactuals
 from pcgm_bench.methods.pcgm.pgm.model import PGM
+from pcgm_bench.methods.pcgm.pgm.table import leaves_of
 from pcgm_bench.methods.pcgm.pgm.table import row_of
 from pcgm_bench.methods.pcgm.pgm.table import segmentation_of
 from pcgm_bench.methods.pcgm.pgm.table import volume_table
@@ -32,13 +36,16 @@ class CausalMasks(Generator):
     """PGM and CMG: the volumes and the mask of a counterfactual. What draws the image is the subclass's.
 
     Attributes:
-        regions: whose volume a ``do`` can set; ventricles are neither in the PGM nor moved by the CMG.
         limit: largest change of a lobe, as a share of its volume.
+        allocation: how the CMG divides a change among voxels, see `counterfactual_fractions`; here the rule that is
+            nearer to the phantom's truth, so that a cheat is as good as it can be.
+        kind: of the PGM, see `PGM.fit`.
         pgm: fitted on a training fold; None before `adapt`.
     """
 
-    regions: ClassVar[frozenset[str]] = frozenset(LOBE_NAMES)
     limit: ClassVar[float] = CLIP
+    allocation: str = "proportional"
+    kind: str = "auto"
     refit_replicates: ClassVar[int] = 1000
     """Bootstrap replicates in which a study may refit the PGM."""
     pgm: PGM | None = None
@@ -49,7 +56,8 @@ class CausalMasks(Generator):
         Raises:
             UserError: too few people, or a diagnosis with fewer than two.
         """
-        self.pgm = PGM.fit(volume_table(cohort), context.seed)
+        table = volume_table(cohort)
+        self.pgm = PGM.fit(table, context.seed, lobes=leaves_of(table), kind=self.kind)
         self.to(context.device)
 
     def refit_volumes(
@@ -72,10 +80,11 @@ class CausalMasks(Generator):
         return pd.DataFrame(answer, index=asked.index, columns=LOBES)
 
     def counterfactual_volumes(self, scan: Scan, do: Intervention, seed: int) -> dict[str, float]:
-        """Lobes (mL) of this person under ``do``: abduction, action, prediction.
+        """Lobes (mL) of this person under ``do``, and ventricles under another age: abduction, action, prediction.
 
-        A lobe named in ``do`` is set to that factor of its factual volume. Lobes are leaves of the graph, so that
-        nothing else answers to it, and a ``do`` of lobes alone does without the PGM.
+        A region named in ``do`` is set to that factor of its factual volume. Regions are leaves of the graph, so that
+        nothing else answers to it, and a ``do`` of regions alone does without the PGM. Ventricles are a leaf of ours:
+        the paper's graph of a disease has cortical leaves alone, so that a diagnosis does not move them.
 
         Raises:
             UserError: `adapt` has not been called, the scan is not segmented, or ``do`` is not understood.
@@ -89,26 +98,34 @@ class CausalMasks(Generator):
                 msg = f"{self.card.name}: no PGM yet: adapt it to a training fold, or load a fitted one"
                 raise UserError(msg)
             row = self.pgm.counterfactual(row_of(scan), rest)
-            answer = {lobe: float(row[lobe].iloc[0]) for lobe in self.pgm.lobes}
-        return answer | {lobe: factor * factual[lobe] for lobe, factor in factors.items()}
+            leaves = [leaf for leaf in self.pgm.lobes if leaf != VENTRICLES or "age" in rest]
+            answer = {leaf: float(row[leaf].iloc[0]) for leaf in leaves}
+        return answer | {region: factor * float(factual[region]) for region, factor in factors.items()}
 
     def split(self, scan: Scan, do: Intervention) -> tuple[dict[str, float], dict[str, Any]]:
-        """Factors of lobes, and what is left of ``do`` for the PGM.
+        """Factors of regions, and what is left of ``do`` for the PGM.
 
         Raises:
-            UserError: ventricles, or a factor that the CMG would not carry out in full.
+            UserError: ventricles, where the card does not list them, or a factor that the CMG would not carry out in
+                full.
         """
-        name, limit = self.card.name, self.limit
-        if "ventricles" in do:
-            msg = f"{scan.key}: {name} cannot set the ventricles: only {', '.join(LOBE_NAMES)}"
+        limits = dict.fromkeys(LOBE_NAMES, self.limit)
+        if Job.VENTRICLES in self.card.jobs:
+            limits[VENTRICLES] = VENTRICLE_CLIP
+        elif VENTRICLES in do:
+            msg = f"{scan.key}: {self.card.name} cannot set the ventricles: only {', '.join(LOBE_NAMES)}"
             raise UserError(msg)
-        try:
-            factors = {lobe: float(do[lobe]) for lobe in LOBE_NAMES if lobe in do}
-        except (TypeError, ValueError):
-            factors = {"": float("nan")}
-        if any(not abs(factor - 1) <= limit + 1e-9 for factor in factors.values()):
-            msg = f"{scan.key}: do {dict(do)}: {name} changes a lobe by a factor from {1 - limit:g} to {1 + limit:g}"
-            raise UserError(msg)
+        factors = {}
+        for region, limit in limits.items():
+            if region not in do:
+                continue
+            try:
+                factors[region] = float(do[region])
+            except (TypeError, ValueError):
+                factors[region] = float("nan")
+            if not abs(factors[region] - 1) <= limit + 1e-9:
+                what = f"{self.card.name} changes {region} by a factor from {1 - limit:g} to {1 + limit:g}"
+                raise UserError(f"{scan.key}: do {dict(do)}: {what}")
         return factors, {key: value for key, value in do.items() if key not in factors}
 
     def counterfactual_mask(self, scan: Scan, do: Intervention, seed: int) -> FractionalMask:
@@ -119,5 +136,5 @@ class CausalMasks(Generator):
         """
         wanted = self.counterfactual_volumes(scan, do, seed)
         segmentation = segmentation_of(scan)
-        ratios = {lobe: volume / segmentation.volumes[lobe] for lobe, volume in wanted.items()}
-        return counterfactual_fractions(segmentation.fractions, ratios, limit=self.limit)
+        ratios = {region: volume / segmentation.volumes[region] for region, volume in wanted.items()}
+        return counterfactual_fractions(segmentation.fractions, ratios, allocation=self.allocation, limit=self.limit)

@@ -2,8 +2,9 @@
 
 Li et al. 2025 (arXiv 2509.09054), section 3.2: a lobe grows or shrinks across its border with the cerebrospinal fluid
 only, in boundary voxels ranked by the difference of the two posteriors, until it has the volume that the PGM asks for;
-white matter and every other region stay. The fractional version (`fractional`) edits tissue fractions and is the
-default on coarse grids; the voxel version (`voxels`) edits hard label maps at 1-2 mm.
+white matter and every other region stay. The paper says that the rule extends to other regions: here the ventricles
+open and close by it too, across their border with white matter and deep grey. The fractional version (`fractional`)
+edits tissue fractions and is the default on coarse grids; the voxel version (`voxels`) edits hard label maps at 1-2 mm.
 
 Volumes are asked for as ratios (PGM over factual): soft volumes, voxel counts and native space then all mean the same.
 """
@@ -22,17 +23,20 @@ CLIP = 0.15
 """A lobe changes by this share of its volume at most: beyond it the PGM is out of range."""
 LAYERS = 2
 """Layers of voxels from the original border that may change."""
+VENTRICLES = "ventricles"
+VENTRICLE_CLIP = 0.5
+"""The same for the ventricles: the old grow theirs by a third in the six years of an aging study."""
 
 
 @dataclass(frozen=True)
 class RegionChange:
-    """What one lobe was asked and what it got, in voxel-equivalents (voxels, or sums of fractions).
+    """What one region was asked and what it got, in voxel-equivalents (voxels, or sums of fractions).
 
     Attributes:
-        region: lobe.
+        region: lobe, or ``ventricles``.
         ratio: asked volume over factual volume, after clipping.
         clipped: whether the wish was beyond the limit.
-        before: voxel-equivalents of the factual lobe.
+        before: voxel-equivalents of the factual region.
         asked: voxel-equivalents to add (negative: to take away).
         achieved: voxel-equivalents added.
         layers: layers of voxels that were needed (0: nothing asked).
@@ -82,15 +86,21 @@ def check_ratios(ratios: Mapping[str, float], limit: float = CLIP) -> dict[str, 
     if strange:
         msg = f"CMG: unknown lobe(s) {', '.join(strange)}; it knows {', '.join(LOBE_NAMES)}"
         raise UserError(msg)
-    answer = {}
-    for lobe in LOBE_NAMES:
-        ratio = float(ratios.get(lobe, 1.0))
-        if not (np.isfinite(ratio) and ratio > 0):
-            msg = f"CMG: the volume ratio of {lobe} is {ratio}; it must be a positive number"
-            raise UserError(msg)
-        kept = float(np.clip(ratio, 1 - limit, 1 + limit))
-        answer[lobe] = (kept, kept != ratio)
-    return answer
+    return {lobe: check_ratio(lobe, ratios.get(lobe, 1.0), limit) for lobe in LOBE_NAMES}
+
+
+def check_ratio(region: str, asked: float, limit: float) -> tuple[float, bool]:
+    """A region's ratio, clipped, and whether it had to be.
+
+    Raises:
+        UserError: not a positive number.
+    """
+    ratio = float(asked)
+    if not (np.isfinite(ratio) and ratio > 0):
+        msg = f"CMG: the volume ratio of {region} is {ratio}; it must be a positive number"
+        raise UserError(msg)
+    kept = float(np.clip(ratio, 1 - limit, 1 + limit))
+    return kept, kept != ratio
 
 
 def face_sum(field: np.ndarray) -> np.ndarray:

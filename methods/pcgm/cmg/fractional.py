@@ -1,7 +1,8 @@
 """CMG on tissue fractions: a lobe takes mass from the cerebrospinal fluid of its border voxels, or gives mass to it.
 
 The default on the 2-3 mm grids, where the cortex is about one voxel thick and a change of 3 % is a tenth of a
-millimetre. Fractions play the part of the paper's posteriors.
+millimetre. Fractions play the part of the paper's posteriors, and the last voxel of a list changes in part. The
+ventricles follow in `ventricles`: they trade with other tissues, so that neither waits for the other.
 """
 
 from __future__ import annotations
@@ -15,25 +16,25 @@ import numpy as np
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.contracts import UserError
+from pcgm_bench.methods.pcgm.cmg.border import CONTACT
+from pcgm_bench.methods.pcgm.cmg.border import border_areas
+from pcgm_bench.methods.pcgm.cmg.border import box_around
 from pcgm_bench.methods.pcgm.cmg.change import CLIP
 from pcgm_bench.methods.pcgm.cmg.change import LAYERS
+from pcgm_bench.methods.pcgm.cmg.change import VENTRICLES
 from pcgm_bench.methods.pcgm.cmg.change import RegionChange
 from pcgm_bench.methods.pcgm.cmg.change import check_ratios
 from pcgm_bench.methods.pcgm.cmg.change import face_max
-from pcgm_bench.methods.pcgm.cmg.change import face_sum
 from pcgm_bench.methods.pcgm.cmg.rank import greedy
 from pcgm_bench.methods.pcgm.cmg.rank import share
 from pcgm_bench.methods.pcgm.cmg.rank import shared
+from pcgm_bench.methods.pcgm.cmg.ventricles import move_ventricles
 
 BACKGROUND, CSF, WHITE = (CHANNELS.index(name) for name in ("background", "csf", "white_matter"))
 FIRST = len(CHANNELS) - len(LOBE_NAMES)
 LOBE_COUNT = len(LOBE_NAMES)
-CONTACT = 0.05
-"""A voxel belongs to the border when it, or a face neighbour, holds this much of the other tissue."""
 CORTEX_FLOOR = 0.5
 """Share of the cortex that stays in a voxel that touches white matter, so that no fluid ever touches it."""
-NEIGHBOUR = 0.2
-"""Weight of the face neighbours' mean against the voxel's own content in the border area of `_areas`."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ class FractionalMask:
 
     Attributes:
         fractions: ``(12, X, Y, Z)``, type of the input. Channels other than csf and lobes (background too, under
-            ``background_as_csf``) are the input's to the bit.
-        changes: by lobe.
+            ``background_as_csf``; ventricles, white matter and deep grey, where ventricles are asked for) are the
+            input's to the bit.
+        changes: by region: the lobes, and the ventricles where they are asked for.
     """
 
     fractions: np.ndarray
@@ -55,28 +57,30 @@ def counterfactual_fractions(
     ratios: Mapping[str, float],
     *,
     voxel_ml: float = 0.027,
-    allocation: str = "proportional",
+    allocation: str = "ranked",
     posteriors: np.ndarray | None = None,
     background_as_csf: bool = False,
     limit: float = CLIP,
     layers: int = LAYERS,
 ) -> FractionalMask:
-    """Fractions with every lobe at ``ratio`` times its volume; only csf and lobes trade, only across their border.
+    """Fractions with every region at ``ratio`` times its volume.
 
-    All lobes are edited jointly, and nothing depends on their order. Growth is paid from the csf of the original
-    fractions (what a shrinking lobe frees is not up for bids). Where several lobes want the same csf, it is shared in
-    proportion to their bids, and what one does not need is offered to the others.
+    Lobes trade with csf alone, the ventricles with white matter and deep grey alone, and only across their border. All
+    lobes are edited jointly, and nothing depends on their order. Growth is paid from the csf of the original fractions
+    (what a shrinking lobe frees is not up for bids).
 
     Args:
         fractions: ``(12, X, Y, Z)``, channels of `pcgm_bench.anatomy.CHANNELS`, adding up to one.
-        ratios: lobe -> asked over factual volume; lobes that are not named keep theirs. Clipped to 1 +- ``limit``.
+        ratios: lobe, or ``ventricles`` -> asked over factual volume; what is not named keeps its own. Clipped to
+            1 +- ``limit``, of the ventricles to 1 +- `VENTRICLE_CLIP`.
         voxel_ml: mL of a voxel.
-        allocation: ``ranked`` is the paper's rule to the letter: voxels in order of the posterior difference
-            (``P_k - P_csf`` to grow, ``P_csf - P_k`` to shrink), each filled or emptied before the next.
-            ``proportional`` (default) gives every border voxel a share proportional to its border area (what the voxel
-            holds of one tissue times what it and its neighbours hold of the other), tilted by the same difference, up
-            to what it can give. On a coarse grid the ranked rule empties a few voxels and leaves the rest, which no
-            disease does and no image model has seen; a pial shift takes a little everywhere.
+        allocation: ``ranked`` (default) is the paper's rule to the letter: voxels in order of the posterior difference
+            (``P_k - P_csf`` to grow, ``P_csf - P_k`` to shrink), each filled or emptied before the next; what several
+            lobes want goes to the best bid. ``proportional`` gives every border voxel a share proportional to its
+            border area (what the voxel holds of one tissue times what it and its neighbours hold of the other), tilted
+            by the same difference, up to what it can give; what several lobes want is shared in proportion to their
+            bids. On a coarse grid the ranked rule empties a few voxels and leaves the rest; a pial shift takes a little
+            everywhere.
         posteriors: as ``fractions``, for the ranking alone; default the fractions.
         background_as_csf: treat background within ``layers`` voxels of a lobe as csf when csf is short (tight
             skull strips).
@@ -95,8 +99,8 @@ def counterfactual_fractions(
     if not np.isfinite(fractions).all():
         msg = "CMG: fractions hold values that are not numbers; segment the scan again"
         raise UserError(msg)
-    wishes = check_ratios(ratios, limit)
-    box = _box(fractions, layers)
+    wishes = check_ratios({name: ratio for name, ratio in ratios.items() if name != VENTRICLES}, limit)
+    box = box_around(np.max(fractions[FIRST:], axis=0), layers)
     old = fractions[(slice(None), *box)].astype(np.float64)
     ranks = old if posteriors is None else posteriors[(slice(None), *box)].astype(np.float64)
     before = np.array([fractions[FIRST + k].sum(dtype=np.float64) for k in range(LOBE_COUNT)])
@@ -110,6 +114,15 @@ def counterfactual_fractions(
         ratio, clipped = wishes[lobe]
         changes[lobe] = RegionChange(
             lobe, ratio, clipped, float(before[k]), float(asked[k]), achieved, int(used[k]), voxel_ml
+        )
+    if VENTRICLES in ratios:
+        changes[VENTRICLES] = move_ventricles(
+            new,
+            ratios[VENTRICLES],
+            fractions if posteriors is None else posteriors,
+            ranked=state.ranked,
+            voxel_ml=voxel_ml,
+            layers=layers,
         )
     return FractionalMask(new, changes)
 
@@ -156,18 +169,10 @@ def _run(state: _State, layers: int, background_as_csf: bool) -> np.ndarray:
     return used
 
 
-def _areas(mass: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Flat indices of the voxels with ``mass`` on the border with ``other``, and border areas (arbitrary unit)."""
-    touching = (mass > 0) & (np.maximum(other, face_max(other)) >= CONTACT)
-    nearby = (1 - NEIGHBOUR) * other + NEIGHBOUR / 6 * face_sum(other)
-    where = np.flatnonzero(touching)
-    return where, (mass.ravel()[where] * nearby.ravel()[where]) + 1e-9
-
-
 def _shrink(state: _State, k: int, fluid: np.ndarray) -> None:
     """One layer of a shrinking lobe: lobes' donors are their own, so no lobe waits for another."""
     lobe = state.lobes[k]
-    where, area = _areas(lobe, fluid)
+    where, area = border_areas(lobe, fluid)
     spare = np.maximum(lobe - state.floor * state.old[FIRST + k], 0).ravel()[where]
     given = share(spare, area, -state.score[k].ravel()[where], state.left[k], state.ranked)
     lobe.ravel()[where] -= given
@@ -179,7 +184,7 @@ def _grow(state: _State, open_: np.ndarray, tolerance: np.ndarray) -> None:
     lobes = np.flatnonzero(open_)
     if not len(lobes):
         return
-    borders = [_areas(state.pool, state.lobes[k]) for k in lobes]
+    borders = [border_areas(state.pool, state.lobes[k]) for k in lobes]
     bids = np.zeros((len(lobes), state.pool.size))
     for row, (where, area) in zip(bids, borders, strict=True):
         row[where] = area
@@ -189,7 +194,7 @@ def _grow(state: _State, open_: np.ndarray, tolerance: np.ndarray) -> None:
     score = state.score[lobes].reshape(len(lobes), -1)[:, anyone]
     left = state.left[lobes].copy()
     ranked = state.ranked
-    gains = greedy(bids > 0, score, pool, left) if ranked else shared(bids, score, pool, left, tolerance[lobes])
+    gains = greedy(bids, score, pool, left) if ranked else shared(bids, score, pool, left, tolerance[lobes])
     for row, k in zip(gains, lobes, strict=True):
         state.lobes[k].ravel()[anyone] += row
     state.pool.ravel()[anyone] = np.maximum(pool - gains.sum(axis=0), 0)
@@ -209,15 +214,3 @@ def _write(fractions: np.ndarray, box: tuple[slice, ...], state: _State) -> np.n
         moved = part != 0
         new[channel][box][moved] = np.maximum(state.old[channel] - part, 0)[moved]
     return new
-
-
-def _box(fractions: np.ndarray, margin: int) -> tuple[slice, ...]:
-    """Smallest box around the cortex, with a margin."""
-    cortex = np.max(fractions[FIRST:], axis=0) > 0
-    if not cortex.any():
-        return (slice(0, 1),) * 3
-    slices = []
-    for axis in range(3):
-        along = np.flatnonzero(cortex.any(axis=tuple(i for i in range(3) if i != axis)))
-        slices.append(slice(max(int(along[0]) - margin - 1, 0), int(along[-1]) + margin + 2))
-    return tuple(slices)

@@ -8,10 +8,13 @@ RANK_TILT = 0.1
 """How strongly the posterior difference tilts the proportional shares."""
 
 
-def greedy(bidding: np.ndarray, score: np.ndarray, pool: np.ndarray, left: np.ndarray) -> np.ndarray:
-    """The paper's rule for all lobes at once: one list of bids, best score first (ties: lobe, then index)."""
-    who, where = np.nonzero(bidding)
-    order = np.argsort(-score[who, where], kind="stable")
+def greedy(bids: np.ndarray, score: np.ndarray, pool: np.ndarray, left: np.ndarray) -> np.ndarray:
+    """The paper's rule for all lobes at once: one list of bids, best score first.
+
+    Ties, as among voxels of pure fluid, go to the larger border area, then by lobe and index.
+    """
+    who, where = np.nonzero(bids)
+    order = np.lexsort((where, who, -bids[who, where], -score[who, where]))
     gains = np.zeros_like(score)
     mass, wish = pool.tolist(), left.tolist()
     unmet = sum(w > 0 for w in wish)
@@ -54,14 +57,14 @@ def shared(
 def share(cap: np.ndarray, area: np.ndarray, score: np.ndarray, quota: float, ranked: bool) -> np.ndarray:
     """Divide ``quota`` among voxels that can give ``cap`` each; all of ``cap`` when that is too little.
 
-    Ranked: best score first (ties: lower index). Proportional: ``min(cap, t * weight)`` with the one ``t`` that meets
-    the quota, found exactly by sorting the points at which voxels run dry.
+    Ranked: best score first (ties: larger area, then lower index). Proportional: ``min(cap, t * weight)`` with the one
+    ``t`` that meets the quota, found exactly by sorting the points at which voxels run dry.
     """
     if cap.sum() <= quota:
         return cap.copy()
     given = np.zeros_like(cap)
     if ranked:
-        order = np.argsort(-score, kind="stable")
+        order = np.lexsort((-area, -score))
         given[order] = np.clip(quota - (np.cumsum(cap[order]) - cap[order]), 0, cap[order])
         return given
     weight = area * (1 + RANK_TILT * np.clip(score, -1, 1))

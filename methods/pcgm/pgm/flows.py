@@ -10,6 +10,7 @@ stopping can pull a diagnosis effect towards zero.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -31,6 +32,26 @@ MAX_STEPS = 300
 CHECK_EVERY = 10
 PATIENCE = 80
 INNER_FOLDS = 3
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """How the flow does on people that it was not trained on, beside the linear-Gaussian model.
+
+    Attributes:
+        steps: of training at which it does best.
+        gain: in log-likelihood, nats a person, at these steps.
+        error: standard error of the gain over people.
+    """
+
+    steps: int
+    gain: float
+    error: float
+
+    @property
+    def flow_wins(self) -> bool:
+        """Whether the gain exceeds its standard error: the best of many numbers of steps gains a little by chance."""
+        return self.gain > self.error
 
 
 class LeafTransform(zuko.lazy.LazyTransform):
@@ -126,32 +147,28 @@ def fit_linear(x: np.ndarray, z: np.ndarray, weights: np.ndarray) -> zuko.flows.
 
 
 def fit_flow(
-    x: np.ndarray, z: np.ndarray, weights: np.ndarray, groups: np.ndarray, inputs: list[int], spline: bool, seed: int
-) -> tuple[zuko.flows.Flow, int]:
-    """Train a flow by full-batch AdamW from the least-squares solution; stop where held-out people say so.
-
-    The number of steps is chosen by cross-validation over people inside the training data, and is zero unless the gain
-    in log-likelihood exceeds its standard error; then all the data are trained for that many steps. The worst that can
-    happen is the linear-Gaussian model.
+    x: np.ndarray, z: np.ndarray, weights: np.ndarray, inputs: list[int], spline: bool, seed: int, steps: int
+) -> zuko.flows.Flow:
+    """Train a flow by full-batch AdamW from the least-squares solution.
 
     Args:
         x: ``(n, terms)`` design. z: ``(n, leaves)`` standardised log volumes. weights: ``(n,)`` of the rows.
-        groups: ``(n,)`` integer of the person of each row. inputs: columns for the network.
-
-    Returns:
-        The flow, and the number of steps it was trained.
+        inputs: columns for the network.
+        steps: of training, as `hold_out` found.
     """
-    steps = _choose_steps(x, z, weights, groups, inputs, spline, seed)
-    if steps == 0:
-        return fit_linear(x, z, weights), 0
     flow = build(x.shape[1], z.shape[1], inputs, spline, seed)
     _train(flow, x, z, weights, steps)
-    return flow, steps
+    return flow
 
 
-def _choose_steps(
+def hold_out(
     x: np.ndarray, z: np.ndarray, weights: np.ndarray, groups: np.ndarray, inputs: list[int], spline: bool, seed: int
-) -> int:
+) -> HeldOut:
+    """Cross-validation over people inside the training data: both models fitted to some, compared on the others.
+
+    Args:
+        groups: ``(n,)`` integer of the person of each row; the others as `fit_flow`'s.
+    """
     people = np.unique(groups)
     fold_of = np.random.default_rng([seed, 17]).permutation(len(people)) % INNER_FOLDS
     fold = fold_of[np.searchsorted(people, groups)]
@@ -163,10 +180,10 @@ def _choose_steps(
         scores = _train(flow, x[train], z[train], weights[train], MAX_STEPS, (x[test], z[test], weights[test]))
         gain[test] = scores - scores[:, :1]
     by_person = np.stack([np.bincount(np.searchsorted(people, groups), weights * g) for g in gain.T])
-    mean = by_person.mean(1)
-    best = int(mean.argmax())
-    error = by_person[best].std(ddof=1) / math.sqrt(len(people))
-    return best * CHECK_EVERY if mean[best] > error else 0
+    # Without a step the flow is the linear model.
+    best = 1 + int(by_person[1:].mean(1).argmax())
+    error = float(by_person[best].std(ddof=1)) / math.sqrt(len(people))
+    return HeldOut(best * CHECK_EVERY, float(by_person[best].mean()), error)
 
 
 def _train(

@@ -2,7 +2,7 @@
 
 With one scale a lobe the affine flow is a linear-Gaussian model of log volumes, and abduction, action and prediction
 collapse into ``log v^ = log v + (x^ - x) B``, ``x`` the encoded parents and ``B`` their least-squares coefficients.
-`PGM.fit` with ``fast=True`` says the same, with every value checked and some twenty times slower.
+`PGM.fit` with ``kind="linear"`` says the same, with every value checked and some twenty times slower.
 """
 
 from __future__ import annotations

@@ -37,7 +37,8 @@ from pcgm_bench.methods.pcgm.pgm.parents import check_positive
 
 FIVE_LOBES: tuple[str, ...] = tuple(lobe for lobe in LOBE_NAMES if lobe != "occipital")
 """The leaves that the paper's section 4.4 lists; then the occipital lobe may not be claimed."""
-FORMAT = 1
+FORMAT = 2
+KINDS = ("auto", "flow", "linear")
 MIN_PEOPLE_FOR_NETWORK = 60
 Rows = pd.DataFrame | pd.Series | Mapping[str, Any]
 
@@ -57,7 +58,7 @@ class PGM:
     ... })
     >>> for lobe in LOBE_NAMES:
     ...     table[lobe] = 100 * np.exp(0.05 * rng.standard_normal(n) - 0.10 * (table["diagnosis"] == "AUD"))
-    >>> pgm = PGM.fit(table, seed=0, fast=True)
+    >>> pgm = PGM.fit(table, seed=0, kind="linear")
     >>> healthy = pgm.counterfactual(table[table["diagnosis"] == "AUD"], {"diagnosis": "control"})
     >>> bool(healthy["frontal"].mean() > table["frontal"][30:].mean() * 1.05)
     True
@@ -87,10 +88,10 @@ class PGM:
         *,
         lobes: Sequence[str] = LOBE_NAMES,
         transform: str = "affine",
-        fast: bool = False,
+        kind: str = "auto",
         weights: np.ndarray | None = None,
     ) -> PGM:
-        """Learn the model from training people; about a second for 160-330 rows, milliseconds with ``fast``.
+        """Learn the model from training people; about a second for 160-330 rows, milliseconds with ``linear``.
 
         Args:
             table: one row a visit: ``subject``, ``age`` (years), ``sex`` (F/M), ``diagnosis``, ``head_size`` (mL), and
@@ -98,9 +99,9 @@ class PGM:
             seed: of the network's start and the inner split.
             lobes: leaves; ``FIVE_LOBES`` for the paper's list.
             transform: ``affine`` (as the paper's code) or ``spline`` (non-Gaussian noise too).
-            fast: the closed form, without a network: exactly the linear-Gaussian special case of the affine flow
-                (weighted least squares). Meant for bootstraps that refit in every replicate. Below 60 people it is
-                used in any case.
+            kind: ``linear``: the closed form (weighted least squares), exactly the linear-Gaussian special case of the
+                affine flow. ``flow``: the trained network. ``auto``: both are fitted, and the flow is taken where it is
+                likelier on held-out people by more than the standard error of that; below 60 people it is linear.
             weights: ``(n,)`` of the rows; default 1 / visits of the row's subject, so that a person counts once. A
                 bootstrap over people must relabel repeated draws, or pass its own weights: repeated draws of one label
                 look like repeated visits.
@@ -108,6 +109,9 @@ class PGM:
         Raises:
             UserError: unusable table; fewer people than coefficients + 2; fewer than two people with a diagnosis.
         """
+        if kind not in KINDS:
+            msg = f"PGM: unknown kind {kind!r}; use {', '.join(KINDS)}"
+            raise UserError(msg)
         if transform not in ("affine", "spline"):
             msg = f"PGM: unknown transform {transform!r}; use affine or spline"
             raise UserError(msg)
@@ -127,13 +131,13 @@ class PGM:
         centre = np.average(logs, axis=0, weights=weights)
         spread = np.sqrt(np.average((logs - centre) ** 2, axis=0, weights=weights)) + 1e-9
         x, z = encoder.design(table), (logs - centre) / spread
-        steps = 0
-        if fast or people < MIN_PEOPLE_FOR_NETWORK:
-            flow = flows.fit_linear(x, z, weights)
-        else:
-            inputs = encoder.network_inputs
-            flow, steps = flows.fit_flow(x, z, weights, groups, inputs, transform == "spline", seed)
+        inputs, spline = encoder.network_inputs, transform == "spline"
+        too_few = kind == "auto" and people < MIN_PEOPLE_FOR_NETWORK
+        held = None if kind == "linear" or too_few else flows.hold_out(x, z, weights, groups, inputs, spline, seed)
+        steps = held.steps if held is not None and (kind == "flow" or held.flow_wins) else 0
+        flow = flows.fit_flow(x, z, weights, inputs, spline, seed, steps) if steps else flows.fit_linear(x, z, weights)
         about = {"transform": transform, "seed": int(seed), "steps": steps, "people": people, "rows": len(table)}
+        about["choice"] = _choice(kind, steps, held)
         model = cls(flow, encoder, lobes, centre, spread, np.eye(len(lobes)), about)
         model.copula = _correlation(model.abduct(table), weights)
         return model
@@ -246,6 +250,16 @@ class PGM:
             msg = f"{settings}: no PGM here; fit one first"
             raise UserError(msg)
         return cls.from_state(load_file(folder / f"{name}.safetensors"), json.loads(settings.read_text()))
+
+
+def _choice(kind: str, steps: int, held: flows.HeldOut | None) -> str:
+    """Which of the two models it is, and why, in words."""
+    name = "flow" if steps else "linear"
+    asked = ", as asked" if kind == name else ""
+    if held is None:
+        return name + (asked or f": fewer than {MIN_PEOPLE_FOR_NETWORK} people")
+    gain = f"{held.gain:+.3f} nats a held-out person (s.e. {held.error:.3f})"
+    return f"{name}{asked}: the flow's log-likelihood beyond the linear model's is {gain}"
 
 
 def _check_size(table: pd.DataFrame, encoder: Encoder, people: float) -> None:

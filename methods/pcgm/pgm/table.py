@@ -9,6 +9,7 @@ from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import UserError
+from pcgm_bench.methods.pcgm.cmg.change import VENTRICLES
 
 
 def segmentation_of(scan: Scan) -> Segmentation:
@@ -24,7 +25,7 @@ def segmentation_of(scan: Scan) -> Segmentation:
 
 
 def row_of(scan: Scan) -> pd.DataFrame:
-    """One row of the PGM's table from a segmented scan.
+    """One row of the PGM's table from a segmented scan: parents, lobes, and ventricles where they were measured.
 
     Raises:
         UserError: the scan has not been segmented.
@@ -37,7 +38,14 @@ def row_of(scan: Scan) -> pd.DataFrame:
         "diagnosis": scan.diagnosis,
         "head_size": scan.head_size,
     }
-    return pd.DataFrame([row | {lobe: float(volumes[lobe]) for lobe in LOBE_NAMES}])
+    leaves = [*LOBE_NAMES, *([VENTRICLES] if VENTRICLES in volumes else [])]
+    return pd.DataFrame([row | {leaf: float(volumes[leaf]) for leaf in leaves}])
+
+
+def leaves_of(table: pd.DataFrame) -> tuple[str, ...]:
+    """Leaves of a PGM of this table: the lobes, and the ventricles where every scan shows some."""
+    shown = VENTRICLES in table and bool((table[VENTRICLES] > 0).all())
+    return (*LOBE_NAMES, VENTRICLES) if shown else LOBE_NAMES
 
 
 def volume_table(cohort: Cohort) -> pd.DataFrame:

@@ -6,6 +6,8 @@ import time
 
 import numpy as np
 import pytest
+from cmg_heads import SHAPE
+from cmg_heads import head
 from hypothesis import HealthCheck
 from hypothesis import given
 from hypothesis import settings
@@ -25,28 +27,9 @@ from pcgm_bench.methods.pcgm.cmg.voxels import counterfactual_mask
 
 CSF, WHITE, FIRST = CHANNELS.index("csf"), CHANNELS.index("white_matter"), CHANNELS.index(LOBE_NAMES[0])
 OTHERS = [i for i in range(len(CHANNELS)) if i not in (CSF, *range(FIRST, len(CHANNELS)))]
-SHAPE = (16, 15, 14)
 RATIOS = st.fixed_dictionaries({}, optional={lobe: st.floats(0.85, 1.15) for lobe in LOBE_NAMES})
 SEEDS = st.integers(0, 2**31)
 QUICK = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-def head(seed: int, shape: tuple[int, int, int] = SHAPE) -> tuple[np.ndarray, np.ndarray]:
-    """A bumpy white-matter ball with ventricle, cortex of six lobes and csf around: channel map and fractions."""
-    rng = np.random.default_rng(seed)
-    grid = np.indices(shape) - (np.array(shape)[:, None, None, None] - 1) / 2
-    bumps = ndi.gaussian_filter(rng.standard_normal(shape), 1.5)
-    radius = np.sqrt((grid**2).sum(0)) + 1.2 * bumps / bumps.std()
-    r = min(shape) / 2 - 1
-    channels = np.zeros(shape, int)
-    for name, size in (("csf", 1.0), ("frontal", 0.85), ("white_matter", 0.55), ("ventricles", 0.2)):
-        channels[radius < size * r] = CHANNELS.index(name)
-    seeds = rng.standard_normal((len(LOBE_NAMES), 3))
-    lobe = FIRST + np.tensordot(seeds / np.linalg.norm(seeds, axis=1)[:, None], grid, 1).argmax(0)
-    channels = np.where(channels == FIRST, lobe, channels)
-    fractions = np.stack([ndi.gaussian_filter((channels == c).astype(float), 0.6) for c in range(len(CHANNELS))])
-    fractions[fractions < 0.01] = 0
-    return channels, (fractions / fractions.sum(0)).astype(np.float32)
 
 
 def label_map(seed: int, shape: tuple[int, int, int] = SHAPE) -> tuple[np.ndarray, np.ndarray]:

@@ -126,7 +126,9 @@ def test_the_rank_tilts_the_shares_towards_the_likelier_voxels(ratio: float) -> 
     toward, away = (frontal, csf) if ratio > 1 else (csf, frontal)
     border = fractions[frontal, :4] * fractions[csf, :4] > 0
     posteriors[toward, :4][border], posteriors[away, :4][border] = 1.0, 0.0
-    new = counterfactual_fractions(fractions, {"frontal": ratio}, posteriors=posteriors).fractions
+    new = counterfactual_fractions(
+        fractions, {"frontal": ratio}, allocation="proportional", posteriors=posteriors
+    ).fractions
     moved = np.abs(new[frontal] - fractions[frontal])[..., 2]
     assert moved[:4].sum() / moved[6:].sum() == pytest.approx(1.1, rel=1e-6)
 
