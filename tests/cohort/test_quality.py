@@ -109,6 +109,12 @@ def test_finer_grids_are_judged_as_the_coarse_one(images: list[np.ndarray]) -> N
     coarse, same = image_quality(images[0], G.affine), image_quality(fine, grid("1mm").affine)
     assert same.as_mapping() == pytest.approx(coarse.as_mapping(), abs=1e-3)
     assert ImageQuality.of(coarse.as_mapping()) == coarse
+    two = fine.reshape(84, 2, 96, 2, 84, 2).mean((1, 3, 5))  # does not fit into blocks of 3 mm
+    near = image_quality(two, grid("2mm").affine)
+    assert near.overlap == pytest.approx(coarse.overlap, abs=0.01)
+    assert near.likeness == pytest.approx(coarse.likeness, abs=0.01)
+    assert near.brightness == pytest.approx(coarse.brightness, abs=0.03)
+    assert reasons(ScanQuality(near), OWN_SCORE) == reasons(ScanQuality(coarse), OWN_SCORE) == ()
 
 
 def test_on_another_grid_nothing_is_known_and_nothing_refused() -> None:

@@ -113,9 +113,7 @@ def image_quality(image: np.ndarray, affine: np.ndarray) -> ImageQuality:
         return ImageQuality()
     faces = np.ones(image.shape, bool)
     faces[1:-1, 1:-1, 1:-1] = False
-    step = round(LOOK_MM / SPACING_MM[where.name])
-    size = image.shape
-    blocks = image.reshape(size[0] // step, step, size[1] // step, step, size[2] // step, step).mean((1, 3, 5))
+    blocks = _blocks(image, SPACING_MM[where.name])
     head = foreground(blocks)
     if not head.any():
         return ImageQuality(overlap=0.0, holes=1.0, border=0.0)
@@ -135,6 +133,17 @@ def image_quality(image: np.ndarray, affine: np.ndarray) -> ImageQuality:
         rim=rim / bright,
         second_rim=second / bright,
     )
+
+
+def _blocks(image: np.ndarray, spacing: float) -> np.ndarray:
+    """Means over `LOOK_MM` a side; voxels of 2 mm, which do not fit in, go by way of their eight parts of 1 mm."""
+    if LOOK_MM % spacing:
+        for axis in range(3):
+            image = image.repeat(round(spacing), axis)
+        spacing = 1.0
+    step = round(LOOK_MM / spacing)
+    size = image.shape
+    return image.reshape(size[0] // step, step, size[1] // step, step, size[2] // step, step).mean((1, 3, 5))
 
 
 @cache

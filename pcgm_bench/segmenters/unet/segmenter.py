@@ -36,6 +36,12 @@ from pcgm_bench.segmenters.unet.atlas_registration import head_of
 from pcgm_bench.segmenters.unet.calibration import CALIBRATION
 from pcgm_bench.segmenters.unet.calibration import Calibration
 from pcgm_bench.segmenters.unet.calibration import calibrated
+from pcgm_bench.segmenters.unet.finer import NETWORK_MM
+from pcgm_bench.segmenters.unet.finer import Pieces
+from pcgm_bench.segmenters.unet.finer import averaged
+from pcgm_bench.segmenters.unet.finer import finer_place
+from pcgm_bench.segmenters.unet.finer import finer_shares
+from pcgm_bench.segmenters.unet.finer import pieces
 from pcgm_bench.segmenters.unet.network import Reading
 from pcgm_bench.segmenters.unet.network import build
 from pcgm_bench.segmenters.unet.network import fractions
@@ -49,9 +55,10 @@ from pcgm_bench.segmenters.unet.weight_files import NETWORK
 from pcgm_bench.segmenters.unet.weight_files import WEIGHTS
 from pcgm_bench.segmenters.unet.weight_files import read_record
 
-SPACING_MM = 3.0
+SPACINGS_MM = (NETWORK_MM, 2)
+"""The network's, and the finer ones that are averaged to it."""
 LEAST_SIDE = 16
-"""Voxels: registration averages over windows of seven at 6 mm."""
+"""Voxels of the network: registration averages over windows of seven at 6 mm."""
 
 
 class UNetSegmenter(Segmenter):
@@ -119,17 +126,18 @@ class UNetSegmenter(Segmenter):
         return f"unet-{self.revision}-{blake2b(content, digest_size=6).hexdigest()}"
 
     def segment(self, scan: Scan) -> Segmentation:
-        """Read one scan.
+        """Read one scan; one of 2 mm is averaged to 3 mm and read there, its volumes are those of that reading.
 
         Raises:
-            UserError: a grid whose sides do not divide by 8 or whose voxels are not 3 mm, or an empty image.
+            UserError: sides that do not divide by 8 (12 at 2 mm), voxels that are not 3 or 2 mm, an empty image.
         """
-        _check(scan)
+        cuts = _checked(scan)
         with tensor_threads(self._threads):
-            return self._segment(scan)
+            return self._segment(scan, cuts)
 
-    def _segment(self, scan: Scan) -> Segmentation:
-        image = normalise(torch.from_numpy(np.ascontiguousarray(scan.image, np.float32)))
+    def _segment(self, scan: Scan, cuts: list[Pieces]) -> Segmentation:
+        seen = torch.from_numpy(np.ascontiguousarray(scan.image, np.float32))
+        image = normalise(averaged(seen, cuts) if cuts else seen)
         box = window(head_of(image[None, None])[0, 0])
         part = image[box][None, None].to(self._device, memory_format=torch.channels_last_3d)
         with torch.inference_mode(), exact_kernels(self._device):
@@ -139,9 +147,7 @@ class UNetSegmenter(Segmenter):
         tissue = torch.zeros(len(CHANNELS), *image.shape)
         tissue[0] = 1.0
         tissue[(slice(None), *box)] = inner
-        voxel_ml = abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
-        labels = np.zeros(image.shape, np.int16)
-        labels[box] = _labels(inner, place, self._atlas)
+        voxel_ml = abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000 * (seen.numel() / image.numel())
         cortex = inner[len(TISSUES) :].sum(0)
         parcels = parcels_at(self._atlas, place.flatten(1), cortex.flatten())
         volumes = {name: float(tissue[k].sum()) * voxel_ml for k, name in enumerate(CHANNELS) if k}
@@ -149,7 +155,14 @@ class UNetSegmenter(Segmenter):
         head = sum(volumes[name] for name in CHANNELS[1:])
         volumes, head = self._calibrate(volumes, head)
         known = self._errors.sd_percent if self._errors is not None else {}
-        return Segmentation(tissue.numpy(), labels, volumes, head, quality(tissue, distance), sd_percent=known)
+        score = quality(tissue, distance)
+        if cuts:
+            tissue = finer_shares(tissue, seen, cuts)
+            labels = _labels(tissue, finer_place(place, box, image.shape, seen.shape), self._atlas)
+        else:
+            labels = np.zeros(image.shape, np.int16)
+            labels[box] = _labels(inner, place, self._atlas)
+        return Segmentation(tissue.numpy(), labels, volumes, head, score, sd_percent=known)
 
     def _calibrate(self, volumes: dict[str, float], head: float) -> tuple[dict[str, float], float]:
         if self._calibration is None:
@@ -164,22 +177,31 @@ class UNetSegmenter(Segmenter):
         return volumes | corrected, head
 
 
-def _check(scan: Scan) -> None:
-    """Refuse what the network cannot read: raises as `UNetSegmenter.segment`."""
-    if any(side % 8 or side < LEAST_SIDE for side in scan.image.shape):
-        msg = f"{scan.key}: the unet segmenter needs a standard grid, sides dividing by 8, not {scan.image.shape}"
-        raise UserError(msg)
+def _checked(scan: Scan) -> list[Pieces]:
+    """How the scan's voxels cut those of the network, no pieces where they are the network's.
+
+    Refuses what the network cannot read: raises as `UNetSegmenter.segment`.
+    """
     spacing = np.linalg.norm(scan.affine[:3, :3], axis=0)
-    if not np.allclose(spacing, SPACING_MM, atol=0.01):
+    own = next((size for size in SPACINGS_MM if np.allclose(spacing, size, atol=0.01)), None)
+    if own is None:
         shown = " x ".join(f"{side:g}" for side in spacing.round(2))
         msg = (
-            f"{scan.key}: the unet segmenter reads voxels of {SPACING_MM:g} mm, not {shown} mm: take the 3mm grid, "
-            "or give --segmentations"
+            f"{scan.key}: the unet segmenter reads voxels of {' or '.join(map(str, SPACINGS_MM))} mm, not {shown} mm: "
+            "take the 3mm grid, or give --segmentations"
+        )
+        raise UserError(msg)
+    sides = [side * own / NETWORK_MM for side in scan.image.shape]
+    if any(side % 8 or side < LEAST_SIDE for side in sides):
+        msg = (
+            f"{scan.key}: the unet segmenter needs a standard grid, sides dividing by {8 * NETWORK_MM // own} at "
+            f"{own} mm, not {scan.image.shape}"
         )
         raise UserError(msg)
     if not np.isfinite(scan.image).all() or scan.image.max() <= 0:
         msg = f"{scan.key}: the image is empty or has values that are not numbers"
         raise UserError(msg)
+    return [] if own == NETWORK_MM else [pieces(side, own) for side in scan.image.shape]
 
 
 def _labels(tissue: torch.Tensor, place: torch.Tensor, atlas: Atlas) -> np.ndarray:

@@ -81,8 +81,12 @@ def test_unet_refuses_what_it_cannot_read(tmp_path: Path) -> None:
         segmenter.segment(scan(np.ones((20, 24, 24))))
     with pytest.raises(UserError, match="sides dividing by 8"):
         segmenter.segment(scan(np.ones((24, 8, 24))))
-    with pytest.raises(UserError, match="reads voxels of 3 mm, not 2 x 2 x 2 mm"):
-        segmenter.segment(replace(scan(np.ones((24, 24, 24))), affine=np.diag([2.0, 2.0, 2.0, 1.0])))
+    with pytest.raises(UserError, match="sides dividing by 12 at 2 mm"):
+        segmenter.segment(replace(scan(np.ones((32, 24, 24))), affine=np.diag([2.0, 2.0, 2.0, 1.0])))
+    for spacing in ([1.0, 1.0, 1.0], [2.0, 2.0, 3.0]):
+        shown = " x ".join(f"{side:g}" for side in spacing)
+        with pytest.raises(UserError, match=f"reads voxels of 3 or 2 mm, not {shown} mm"):
+            segmenter.segment(replace(scan(np.ones((24, 24, 24))), affine=np.diag([*spacing, 1.0])))
     with pytest.raises(UserError, match="empty or has values"):
         segmenter.segment(scan(np.full((24, 24, 24), np.nan)))
 
