@@ -100,6 +100,7 @@ def answers(
             volumes = segmenter.segment(dataclasses.replace(scan, image=image, segmentation=None)).volumes
             return np.log([volumes[name] / scan.segmentation.volumes[name] for name in NAMES])
 
+        factual = cohort.truth(scan, {}) if where else None
         rows, true_rows = [], []
         for plan in plans[number]:
             do = request_of(plan)
@@ -109,9 +110,9 @@ def answers(
                 moved = {lobe: factor for lobe, factor in do.items() if factor != 1}
                 oracle = cohort.oracle(scan, moved, None)
                 true_rows.append(read(oracle))
-            if where and plan.any():
-                before, after = cohort.truth(scan, {}), cohort.truth(scan, moved)
-                truths.append(true_change(scan.subject, f"{number}", (scan.image, oracle), before, after))
+            if factual is not None and plan.any():
+                after = cohort.truth(scan, moved)  # right after its image: a deformation is kept until the next
+                truths.append(true_change(scan.subject, f"{number}", (scan.image, oracle), factual, after))
                 images.append(image)
         asked.append(np.array(plans[number]))
         measured.append(np.array(rows))
