@@ -13,7 +13,7 @@ CARD = Card(
     licence="Apache-2.0",
     jobs=frozenset({Job.COUNTERFACTUAL, Job.VOLUMES, Job.REGIONS}),
     needs_weights=True,
-    trained_on="phantom people on several scanners, phantoms of real anatomies, and 24 real scans of ds002748 (PDDL) "
-    "and ds000011 (CC0), each in two states (MGD); the study's own folds (PGM)",
+    trained_on="phantom people on several scanners, phantoms of real anatomies, and 24 real scans of ds002748 (CC0) "
+    "and ds000011 (PDDL), each in two states (MGD); the study's own folds (PGM)",
     notes="regions: the six lobes; no guidance",
 )
