@@ -106,7 +106,8 @@ def table(rows: pd.DataFrame) -> str:
     names = [name.replace("_", " ").replace("cortex", "all cortex") for name in COLUMNS]
     lines = [f"| mask | {' | '.join(names)} | scans |", "|---" * (len(COLUMNS) + 2) + "|"]
     for mask, mine in rows.groupby("mask", sort=False):
-        cells = " | ".join(f"{mine[column].mean():.1f} ({mine[column].std():.1f})" for column in COLUMNS)
+        spread = [f" ({sd:.1f})" if len(mine) > 1 else "" for sd in mine[[*COLUMNS]].std()]
+        cells = " | ".join(f"{mine[column].mean():.1f}{sd}" for column, sd in zip(COLUMNS, spread, strict=True))
         lines.append(f"| {mask} | {cells} | {len(mine)} |")
     return "\n".join(lines)
 

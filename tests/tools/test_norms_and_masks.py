@@ -37,7 +37,8 @@ def test_changes_are_from_the_reading_under_the_scans_own_mask() -> None:
     rows = mask_sensitivity.changes(Summing(), "x", {"own": own, "tight": half})  # type: ignore[arg-type]
     assert [row["mask"] for row in rows] == ["tight"]
     assert [rows[0][column] for column in mask_sensitivity.COLUMNS] == pytest.approx([100 * np.log(0.5)] * 10)
-    assert "| tight | -69.3 (" in mask_sensitivity.table(pd.DataFrame(rows * 2))
+    assert "| tight | -69.3 (0.0) |" in mask_sensitivity.table(pd.DataFrame(rows * 2))
+    assert "| tight | -69.3 |" in mask_sensitivity.table(pd.DataFrame(rows)), "one scan has no s.d."
 
 
 def test_norms_follow_age_and_sex_and_differences_are_taken_at_head_size() -> None:
