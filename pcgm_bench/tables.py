@@ -12,7 +12,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
-from typing import Any
 
 if TYPE_CHECKING:
     import rich.table
@@ -186,17 +185,6 @@ class Table:
 
     def _numeric(self, index: int) -> bool:
         return all(not isinstance(row[index], str) for row in self.rows)
-
-
-def interval(cell: Mapping[str, Any] | None, form: str = ".2f", key: str = "value") -> str | None:
-    """``0.34 [0.31, 0.38]``: an estimate stored with its ``low`` and ``high``; None where there is none.
-
-    >>> interval({"value": 0.5, "low": 0.25, "high": None}), interval({"d": 1, "low": 0, "high": 2}, "+.1f", "d")
-    ('0.50', '+1.0 [+0.0, +2.0]')
-    """
-    numbers = [None if cell is None else cell.get(name) for name in (key, "low", "high")]
-    value, low, high = (None if number is None or math.isnan(number) else f"{number:{form}}" for number in numbers)
-    return value if value is None or low is None or high is None else f"{value} [{low}, {high}]"
 
 
 def slug(text: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pcgm_bench.contracts import Record
 from pcgm_bench.results.select import field
 from pcgm_bench.results.select import values_of
+from pcgm_bench.results.sentences import interval
 from pcgm_bench.tables import Cell
 from pcgm_bench.tables import Column
 from pcgm_bench.tables import Table
@@ -55,8 +56,7 @@ def with_interval(form: str = ".2f", factor: float = 1.0) -> Show:
     def show(record: Record) -> Cell:
         if record.estimate is None or record.low is None or record.high is None:
             return record.text or record.estimate
-        value, low, high = (f"{factor * x:{form}}" for x in (record.estimate, record.low, record.high))
-        return f"{value} [{low}, {high}]"
+        return interval(factor * record.estimate, factor * record.low, factor * record.high, form)
 
     return show
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import inf
 
 from pcgm_bench.contracts import Estimate
+from pcgm_bench.results.sentences import interval
 from pcgm_bench.results.verdict import Outcome
 from pcgm_bench.results.verdict import VerdictPart
 
@@ -37,8 +38,8 @@ class Bar:
 
     def reason(self, estimate: Estimate) -> str:
         """``correlation of the change map 0.23 [0.21, 0.26], at least 0.6 is needed``."""
-        interval = f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
-        return f"{self.words} {interval}, at {'least' if self.at_least else 'most'} {self.bar:g} is needed"
+        found = interval(estimate.value, estimate.low, estimate.high)
+        return f"{self.words} {found}, at {'least' if self.at_least else 'most'} {self.bar:g} is needed"
 
 
 BARS: tuple[Bar, ...] = (

@@ -9,6 +9,7 @@ from pcgm_bench.contracts import Record
 from pcgm_bench.results.select import only
 from pcgm_bench.results.select import rows_of
 from pcgm_bench.results.select import select
+from pcgm_bench.results.sentences import with_interval
 from pcgm_bench.results.verdict import Outcome
 from pcgm_bench.studies.aud import terms
 from pcgm_bench.studies.aud.comparisons import CELLS
@@ -42,8 +43,8 @@ def _shown(records: Sequence[Record], row: str) -> str:
         worst = max(ratios, key=lambda r: abs((r.estimate or 0) - 1))
         lobes = "lobe that was" if len(ratios) == 1 else f"{len(ratios)} lobes that were"
         parts.append(
-            f"{worst.estimate:.2f} [{worst.low:.2f}, {worst.high:.2f}] of what was asked of the {worst.region} lobe is "
-            f"done, the farthest from 1 of the {lobes} asked to move"
+            f"{with_interval(worst)} of what was asked of the {worst.region} lobe is done, the farthest from 1 of the "
+            f"{lobes} asked to move"
         )
     else:
         parts.append("no lobe was asked to change by enough to say what share of it is done")

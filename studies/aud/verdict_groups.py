@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcgm_bench.contracts import RowKind
+from pcgm_bench.results.sentences import interval
 from pcgm_bench.results.verdict import Outcome
 from pcgm_bench.results.verdict import VerdictPart
 from pcgm_bench.statistics import equivalence
@@ -51,7 +52,7 @@ def _judged(evidence: RowEvidence, cell: Cell) -> str:
 
 def _said(evidence: RowEvidence, cell: Cell) -> str:
     effect = evidence.groups.effects[cell[0]][cell[1]]
-    return f"column {cell[0]}, {cell[1]}: d = {effect.d:+.2f} [{effect.low:+.2f}, {effect.high:+.2f}]"
+    return f"column {cell[0]}, {cell[1]}: d = {interval(effect.d, effect.low, effect.high, '+.2f')}"
 
 
 def _wrong_cell(evidence: RowEvidence) -> VerdictPart | None:
@@ -86,6 +87,7 @@ def _not_of_the_groups(evidence: RowEvidence) -> VerdictPart | None:
         effect, beyond = evidence.groups.effects[column][lobe], evidence.groups.beyond_real[column][lobe]
         if effect.verdict == equivalence.DIFFERENT and beyond * len(cells) <= FAIL_LEVEL:
             real = evidence.groups.effects["real"][lobe]
-            reason = f"{_said(evidence, (column, lobe))}; the real groups show {real.d:+.2f} [{real.low:+.2f}, "
-            return VerdictPart(GROUPS, Outcome.FAIL, f"{reason}{real.high:+.2f}]", lobe, column)
+            shown = interval(real.d, real.low, real.high, "+.2f")
+            reason = f"{_said(evidence, (column, lobe))}; the real groups show {shown}"
+            return VerdictPart(GROUPS, Outcome.FAIL, reason, lobe, column)
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping
 
+from pcgm_bench.results.sentences import interval
 from pcgm_bench.results.verdict import Outcome
 from pcgm_bench.results.verdict import VerdictPart
 from pcgm_bench.studies.aud.achieved import LEAST_CHANCE
@@ -49,12 +50,12 @@ def _compared(achieved: Achieved) -> Iterator[tuple[str, Outcome]]:
     """What was found in words, and what it comes to: one ratio, or two directions of a lobe that was to stay."""
     if achieved.is_measurable:
         ratio = achieved.ratio
-        found = f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}] of what was asked is done"
+        found = f"{interval(ratio.value, ratio.low, ratio.high)} of what was asked is done"
         outcome = Outcome.of_interval(ratio.low, ratio.high, LEAST_RATIO, MOST_RATIO)
         yield f"{found}{_too(ratio.low, ratio.high)}", outcome
         return
     for direction, excess in achieved.excess.items():
-        words = f"{excess.value:+.1f} % [{excess.low:+.1f}, {excess.high:+.1f}] beyond what was asked {direction}"
+        words = f"{interval(excess.value, excess.low, excess.high, '+.1f', ' %')} beyond what was asked {direction}"
         yield f"{words}, at most {STAY:g} % is allowed", Outcome.of_interval(excess.low, excess.high, -STAY, STAY)
 
 

@@ -11,6 +11,7 @@ from pcgm_bench.results.pivot import pivot
 from pcgm_bench.results.select import only
 from pcgm_bench.results.select import select
 from pcgm_bench.results.select import values_of
+from pcgm_bench.results.sentences import with_interval
 from pcgm_bench.statistics.accuracy import MARGIN
 from pcgm_bench.studies.reader import records as terms
 from pcgm_bench.tables import Cell
@@ -107,7 +108,7 @@ def _notes(records: Sequence[Record]) -> list[str]:
     pooled, cases = everybody[terms.ACCURACY], _fact(records, terms.CASES)
     shown = "Within" if everybody[terms.AT_CHANCE].text == "yes" else "Not shown to be within"
     notes = [
-        f"All readers: {_interval(pooled, '.1f', 100, ' %')}, "
+        f"All readers: {with_interval(pooled, '.1f', 100, ' %')}, "
         f"bootstrap over {cases} cases (all read the same ones). {shown} {100 * MARGIN:.0f} points of chance."
     ]
     between = everybody[terms.BETWEEN].estimate
@@ -121,15 +122,9 @@ def _notes(records: Sequence[Record]) -> list[str]:
     if terms.DISCRIMINATION in everybody:
         notes.append(
             "Mixed logistic model (readers and cases random): log odds ratio of telling "
-            f"{_interval(everybody[terms.DISCRIMINATION], '+.2f')}, "
-            f"bias of these readers to 'synthetic' {_interval(everybody[terms.BIAS], '+.2f')}."
+            f"{with_interval(everybody[terms.DISCRIMINATION], '+.2f')}, "
+            f"bias of these readers to 'synthetic' {with_interval(everybody[terms.BIAS], '+.2f')}."
         )
     notes.append("d' and criterion with half a count added to each cell; criterion above 0: says 'real' too often.")
     notes.append("Well below 50 % hints at swapped labels or at a cue, not at a good generator.")
     return notes
-
-
-def _interval(record: Record, form: str, factor: float = 1.0, unit: str = "") -> str:
-    ends = (record.estimate, record.low, record.high)
-    value, low, high = (f"{factor * (float('nan') if end is None else end):{form}}" for end in ends)
-    return f"{value}{unit} [{low}, {high}]"

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pcgm_bench.results.sentences import interval
 from pcgm_bench.results.verdict import Outcome
 from pcgm_bench.statistics.ols import Line
 from pcgm_bench.statistics.ols import fitted_line
@@ -91,15 +92,15 @@ class RegionFit:
                 line, words = self.on_oracle, " on the oracle's reading"
             if self.verdicts[part] == WRONG != _within(line.low, line.high, *SLOPE):
                 words += " (and no nearer to the request than the scan)"
-            return f"{_interval(line.slope, line.low, line.high)}{words}, {SLOPE[0]:g} to {SLOPE[1]:g} is needed"
+            return f"{interval(line.slope, line.low, line.high)}{words}, {SLOPE[0]:g} to {SLOPE[1]:g} is needed"
         if part == "bias":
             bias = self.bias
-            return f"{_interval(bias.value, bias.low, bias.high)} %, within {BIAS:g} % is needed"
+            return f"{interval(bias.value, bias.low, bias.high)} %, within {BIAS:g} % is needed"
         if not self.beyond:
             return "not known"
         sure = {into: e for into, e in self.beyond.items() if e.low > SPILL or e.high < -SPILL}
         into, spill = max((sure or self.beyond).items(), key=lambda pair: abs(pair[1].value))
-        moved = f"{_interval(spill.value, spill.low, spill.high)} % for 10 %"
+        moved = f"{interval(spill.value, spill.low, spill.high)} % for 10 %"
         return f"{into} moves by {moved}, within {SPILL:g} % is needed"
 
 
@@ -190,10 +191,6 @@ def _fit(mine: Responses, region: str, truth: np.ndarray | None) -> RegionFit:
         "spill": worst([_within(spill.low, spill.high, -SPILL, SPILL) for spill in beyond.values()]),
     }
     return replace(fit, verdicts=verdicts)
-
-
-def _interval(value: float, low: float, high: float) -> str:
-    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def worst(verdicts: Sequence[str]) -> str:
