@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from pcgm_bench.contracts import Conclusion
     from pcgm_bench.contracts import Record
     from pcgm_bench.runner.run import RunResult
     from pcgm_bench.store import RunFolder
@@ -34,9 +35,20 @@ def print_conclusion(folder: RunFolder, records: Sequence[Record]) -> None:
     from pcgm_bench.registry import find
 
     study = find("studies", folder.identity.study).load()()
-    said = study.conclusion(records) if isinstance(study, Study) else None
+    if isinstance(study, Study):
+        print_sentences(study.conclusion(records))
+
+
+def print_sentences(said: Conclusion | None) -> None:
+    """The three sentences, where there is something to conclude."""
     for line in said.lines() if said is not None else ():
         console().print(line, markup=False, highlight=False)
+
+
+def print_warnings(warnings: Sequence[str]) -> None:
+    """What not to believe, a line each."""
+    for warning in warnings:
+        console().print(f"warning: {warning}", markup=False, highlight=False)
 
 
 def print_scored(
@@ -48,8 +60,7 @@ def print_scored(
     for table in (table for table in tables if table not in hidden):
         out.print(table.rich())
         out.print()
-    for warning in warnings:
-        out.print(f"warning: {warning}", markup=False, highlight=False)
+    print_warnings(warnings)
     manifest = folder.manifest
     if manifest.sessions:
         from pcgm_bench.progress import span

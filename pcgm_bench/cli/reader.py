@@ -68,19 +68,21 @@ def score(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for scores.json and the tables.")] = None,
     seed: options.Seed = 0,
 ) -> None:
-    """Score answer sheets: Table 2 beside the paper's own, intervals, d', agreement, and equivalence to chance.
+    """Score answer sheets: Table 2 beside the paper's own, intervals, d', agreement, equivalence to chance, conclusion.
 
     Sheets that are incomplete, double, or of another study are refused by name.
     """
     from pcgm_bench.board.paper import reference_tables
     from pcgm_bench.cli.printing import console
+    from pcgm_bench.cli.printing import print_sentences
+    from pcgm_bench.cli.printing import print_warnings
     from pcgm_bench.results.scores import Scores
     from pcgm_bench.results.scores import write_scores
     from pcgm_bench.store import atomic
 
     study = _reader_study()
     records = study.score(key, sheets, seed)
-    tables = [*study.tables(records), *reference_tables("reader")]
+    tables, warnings = [*study.tables(records), *reference_tables("reader")], list(study.warnings(records))
     printer = console()
     for table in tables:
         printer.print(table.rich())
@@ -90,10 +92,17 @@ def score(
             atomic.write_text(out / f"{table.name}.csv", table.csv())
             atomic.write_text(out / f"{table.name}.md", table.markdown() + "\n")
         scores = Scores(
-            scored_by="", study=study.name, study_version=study.version, is_phantom=False, records=list(records)
+            scored_by="",
+            study=study.name,
+            study_version=study.version,
+            is_phantom=False,
+            warnings=warnings,
+            records=list(records),
         )
         write_scores(out / "scores.json", scores)
         print(f"scores: {out}")
+    print_warnings(warnings)
+    print_sentences(study.conclusion(records))
 
 
 def _reader_study() -> ReadingStudy:

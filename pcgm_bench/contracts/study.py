@@ -311,3 +311,11 @@ class ReadingStudy(ABC):
     @abstractmethod
     def tables(self, records: Sequence[Record]) -> Sequence[Table]:
         """Pivots of the records."""
+
+    def warnings(self, records: Sequence[Record]) -> Sequence[str]:
+        """What to know of the readers before a number is believed; one line each."""
+        return ()
+
+    def conclusion(self, records: Sequence[Record]) -> Conclusion | None:
+        """Three sentences about the readers, from the records alone; None where there is nothing to conclude."""
+        return None

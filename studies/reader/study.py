@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import ClassVar
 
+from pcgm_bench.contracts import Conclusion
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import ReaderCase
 from pcgm_bench.contracts import ReaderExport
@@ -15,6 +16,8 @@ from pcgm_bench.contracts import ReaderRequest
 from pcgm_bench.contracts import ReadingStudy
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import silent
+from pcgm_bench.studies.reader.attention import warnings
+from pcgm_bench.studies.reader.conclusion import conclusion
 from pcgm_bench.studies.reader.draw import Design
 from pcgm_bench.studies.reader.export import export
 from pcgm_bench.studies.reader.key import read_key
@@ -63,3 +66,11 @@ class ReaderStudy(ReadingStudy):
     def tables(self, records: Sequence[Record]) -> list[Table]:
         """Table 2 as printed, and the readers in detail."""
         return all_tables(records)
+
+    def warnings(self, records: Sequence[Record]) -> list[str]:
+        """Sheets that are missing, obvious fakes that were missed, one and the same answer nearly always."""
+        return warnings(records)
+
+    def conclusion(self, records: Sequence[Record]) -> Conclusion | None:
+        """What was asked of the readers, what they answered, what follows; None where nobody has read."""
+        return conclusion(records)

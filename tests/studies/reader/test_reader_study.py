@@ -14,11 +14,13 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from pcgm_bench.board.paper import paper_table
+from pcgm_bench.cli.reader import score as score_command
 from pcgm_bench.contracts import ReaderCase
 from pcgm_bench.contracts import ReaderRequest
 from pcgm_bench.contracts import ReadingStudy
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import UserError
+from pcgm_bench.results.scores import read_scores
 from pcgm_bench.results.select import only
 from pcgm_bench.statistics.accuracy import accuracy
 from pcgm_bench.studies.reader import ReaderStudy
@@ -295,6 +297,97 @@ def test_an_images_origin_stands_with_the_numbers() -> None:
     records = records_of(score_readings(simulated(0.5, 0.5, 0)), cohort="phantom-aud", method="pcgm")
     assert {given.row for given in records} == {"", "pcgm"}
     assert "phantom scans" in ReaderStudy().tables(records)[0].title
+
+
+# Warnings, and the three sentences.
+
+
+def concluded(probability_made: float, probability_real: float, n: int = 50, **origin: str) -> tuple[list[str], str]:
+    """Warnings, and what follows, of three readers who say "synthetic" with these probabilities."""
+    records = records_of(score_readings(simulated(probability_made, probability_real, 1, n)), **origin)
+    said = ReaderStudy().conclusion(records)
+    assert said is not None
+    return ReaderStudy().warnings(records), said.follows
+
+
+def test_the_conclusion_says_what_was_asked_and_answered() -> None:
+    scores = score_readings(simulated(0.8, 0.2, 1))
+    said = ReaderStudy().conclusion(records_of(scores, method="pcgm", cohort="bids-x"))
+    assert said is not None
+    assert said.asked == "3 readers were to say which of 100 images are real scans and which are made by pcgm."
+    low, high = (f"{100 * end:.0f}" for end in (scores.pooled.low, scores.pooled.high))
+    shares = sorted(round(100 * reader.accuracy.value) for reader in scores.readers)
+    assert said.shown.startswith(
+        f"{100 * scores.pooled.value:.0f} % [{low}, {high}] of the answers are right, {shares[0]} % to {shares[-1]} %"
+    )
+    right = np.mean([reader.detection.specificity for reader in scores.readers])
+    assert f"{100 * right:.0f} % of the scans" in said.shown
+
+
+@pytest.mark.parametrize(
+    ("made", "real", "n", "words"),
+    [
+        (0.8, 0.2, 50, "these readers can tell made images from scans; "),
+        (0.54, 0.46, 200, "these readers can tell made images from scans, by less than 10 points above guessing; "),
+        (0.2, 0.8, 50, "nothing about the images: who is wrong more often than by guessing can tell them apart"),
+        (0.5, 0.5, 200, "these readers together are within 10 points of guessing"),
+        (0.5, 0.5, 8, "neither that these readers can tell made images from scans nor that they cannot: any accuracy"),
+        (0.95, 0.95, 50, "nothing about the images: the answers of reader 1, reader 2 and reader 3 are no evidence"),
+    ],
+)
+def test_what_follows_from_the_answers(made: float, real: float, n: int, words: str) -> None:
+    assert concluded(made, real, n)[1].startswith(words)
+
+
+def test_one_reader_who_can_tell_is_not_lost_in_the_mean() -> None:
+    frame = simulated(0.5, 0.5, 1)
+    made, first, last = frame["truth"] == "synthetic", frame["reader"] == 1, frame["reader"] == 3
+    frame.loc[first, "synthetic"] = made[first] ^ (frame["place"][first] % 4 == 0)
+    frame.loc[last, "synthetic"] = made[last] ^ (frame["place"][last] % 4 > 0)
+    assert record(records_of(score_readings(frame)), terms.ACCURACY, "reader 1").estimate == pytest.approx(
+        0.75, abs=0.02
+    )
+    said = ReaderStudy().conclusion(records_of(score_readings(frame)))
+    assert said is not None
+    assert said.follows.startswith("made images can be told from scans by reader 1 (75 % [66, 82]), though not by all")
+
+
+def test_phantoms_say_nothing_of_real_brains() -> None:
+    assert "phantoms say nothing" in concluded(0.8, 0.2, cohort="phantom-aud")[1]
+    assert "phantoms" not in concluded(0.8, 0.2, cohort="bids-x")[1]
+
+
+def test_warnings_name_the_reader_who_did_not_look(tmp_path: Path) -> None:
+    assert concluded(0.8, 0.2)[0] == []
+    out = study(tmp_path / "study", readers=3)
+    sheets = [
+        fill(out, 1, lambda image, _place: image["truth"]),
+        fill(out, 2, lambda image, _place: {"real": "synthetic", "synthetic": "real"}[image["truth"]]),
+    ]
+    records = ReaderStudy().score(out / "sealed" / "key.json", sheets)
+    assert ReaderStudy().warnings(records) == [
+        "2 of 3 planned readers are scored; the sheets of the others are missing",
+        "reader 2 called 2 of 2 obvious fakes real, as who does not look at the images",
+    ]
+    said = ReaderStudy().conclusion(records)
+    assert said is not None
+    assert "the answers of reader 2 are no evidence" in said.follows
+    always = concluded(0.95, 0.95)[0]
+    assert [line.split(" gave")[0] for line in always] == ["reader 1", "reader 2", "reader 3"]
+
+
+def test_the_command_ends_with_warnings_and_conclusion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = study(tmp_path / "study", readers=3)
+    sheets = [fill(out, 1, lambda image, _place: image["truth"])]
+    score_command(out / "sealed" / "key.json", sheets, tmp_path / "scores", 0)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines[-5:]] == ["scores", "warning", "Asked", "Shown", "It follows"]
+    kept = read_scores(tmp_path / "scores" / "scores.json")
+    assert kept.warnings == ["1 of 3 planned readers are scored; the sheets of the others are missing"]
+
+
+def test_without_answers_there_is_nothing_to_conclude() -> None:
+    assert ReaderStudy().conclusion([]) is None
 
 
 def test_the_study_keeps_the_contract() -> None:
