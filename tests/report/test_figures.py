@@ -69,4 +69,5 @@ def test_importing_the_figures_changes_no_global_of_matplotlib() -> None:
         "assert before == {name: matplotlib.rcParams._get(name) for name in matplotlib.rcParams}\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

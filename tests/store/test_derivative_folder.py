@@ -135,10 +135,10 @@ def test_another_persons_segmentation_is_refused(tmp_path: Path, suffixes: tuple
     # The same voxels: the person alone differs.
     folder.write_image(ImageRequest(OTHER, "these people"), image(), AFFINE)
     folder.write_segmentation(OTHER, segmentation(), AFFINE, keep_fractions=True)
-    folder.read_volumes(KEY)
+    assert folder.read_volumes(KEY).asked == {"frontal": 0.1}
     copy(folder, OTHER, folder, KEY, *suffixes)
     refuses(folder, KEY)
-    folder.read_volumes(OTHER)
+    assert dict(folder.read_volumes(OTHER).volumes) == dict(segmentation().volumes), "the other's own stays readable"
 
 
 def test_another_rows_segmentation_of_the_same_key_is_refused(tmp_path: Path) -> None:
@@ -147,15 +147,18 @@ def test_another_rows_segmentation_of_the_same_key_is_refused(tmp_path: Path) ->
     control.write_segmentation(KEY, segmentation(), AFFINE, keep_fractions=True)
     copy(control, KEY, method, KEY, *SEGMENTATION)
     refuses(method, KEY)
+    method.write_segmentation(KEY, segmentation(), AFFINE, {"frontal": 0.2}, keep_fractions=True)
+    assert method.read_volumes(KEY).asked == {"frontal": 0.2}, "measured anew, it is the row's own again"
 
 
 def test_another_factual_scans_segmentation_is_refused(tmp_path: Path) -> None:
     folder, keys = DerivativeFolder(tmp_path), (ImageKey("001", "01"), ImageKey("002", "01"))
     for key in keys:
         folder.write_segmentation(key, segmentation(), AFFINE, keep_fractions=True)
-        folder.read_fractions(key)
+        assert folder.read_fractions(key).shape == segmentation().fractions.shape
     copy(folder, keys[1], folder, keys[0], *SEGMENTATION)
     refuses(folder, keys[0])
+    np.testing.assert_array_equal(folder.read_labels(keys[1]), segmentation().labels)
 
 
 def test_whether_an_image_is_done_reads_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

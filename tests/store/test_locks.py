@@ -75,12 +75,14 @@ def test_waiting_goes_on_when_the_other_is_done(tmp_path: Path) -> None:
 
 
 def test_a_free_lock_is_taken_without_a_word(tmp_path: Path) -> None:
-    def tell(*_what: object) -> None:
-        pytest.fail("nobody holds it")
-
+    path = tmp_path / "lock"
+    told: list[str] = []
     for _ in range(2):
-        with locked(tmp_path / "lock", wait=True, progress=tell):
-            pass
+        with locked(path, wait=True, progress=lambda what, _done, _total: told.append(what)):
+            assert f"process {os.getpid()} on" in locks.holder(path)
+            with pytest.raises(UserError):
+                locked(path).__enter__()
+    assert told == []
 
 
 def test_a_refused_process_leaves_the_holders_name(tmp_path: Path) -> None:
