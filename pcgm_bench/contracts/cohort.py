@@ -198,6 +198,13 @@ class CohortSource(ABC):
             UserError: the request cannot be met.
         """
 
+    def planned(self, request: CohortRequest, seed: int, quick: bool) -> pd.DataFrame | None:
+        """The table of the cohort that `open` will make, before anything is made; None where nobody knows it yet.
+
+        A study hears of people who are too few from it, before minutes of work. Raises as `open`.
+        """
+        return None
+
     def open_training(self, request: CohortRequest, home: Path, progress: Progress) -> Cohort:
         """The people to train on, none of whom is in a cohort of `open`; raises UserError where there are none."""
         raise UserError(f"cohort {self.name!r} has no training population; give a folder with --cohort")

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Progress
@@ -21,10 +22,14 @@ from pcgm_bench.runner.request import Share
 from pcgm_bench.runner.resolve import Setup
 from pcgm_bench.runner.resolve import open_people
 from pcgm_bench.runner.resolve import open_ruler
+from pcgm_bench.runner.resolve import planned_people
 from pcgm_bench.runner.resolve import usable_rows
 from pcgm_bench.runner.segmentation import Ruler
 from pcgm_bench.runner.segmentation import segment_cohort
 from pcgm_bench.runner.segmented_cohort import SegmentedCohort
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Helped = Callable[[Callable[[], object]], AbstractContextManager[Share]]
 
@@ -51,13 +56,20 @@ def find_people(setup: Setup, progress: Progress) -> People:
         UserError: either is not to be had, the method cannot run on them, or the people are too few for the study.
     """
     request = setup.request
+    _refuse_few(setup, planned_people(setup))  # people who are too few are told before a phantom is drawn
     cohort = open_people(setup, progress)
-    with calling(setup.study_plugin, "dealing people into folds"):
-        setup.study.folds(cohort.table, request.seed)  # too few people are told before any work
+    _refuse_few(setup, cohort.table)
     options = SegmenterOptions(request.home, cohort, request.segmentations, request.device, request.threads)
     ruler = open_ruler(request.segmenter, options)
     metrics = setup.metrics.judging(ruler.segmenter.qc_score, request.qc_threshold)
     return People(usable_rows(dataclasses.replace(setup, metrics=metrics), cohort, ruler), cohort, ruler)
+
+
+def _refuse_few(setup: Setup, table: pd.DataFrame | None) -> None:
+    """Ask the study for its folds, to hear of people who are too few before any work."""
+    if table is not None:
+        with calling(setup.study_plugin, "dealing people into folds"):
+            setup.study.folds(table, setup.request.seed)
 
 
 def segment_people(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pcgm_bench import registry
 from pcgm_bench.cohort.bids_source import BidsSource
@@ -39,6 +40,9 @@ from pcgm_bench.runner.wrapped_cohort import coded
 from pcgm_bench.store import digest
 from pcgm_bench.store.closure import code_digest
 from pcgm_bench.store.environment import Environment
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CANNOT = {
     Job.COUNTERFACTUAL: "does not make counterfactual images",
@@ -221,6 +225,15 @@ def open_training(request: CohortRequest, home: Path, progress: Progress) -> Coh
     with contextlib.nullcontext() if plugin is None else calling(plugin, "opening its training people"):
         cohort = source.open_training(request, home, progress)
     return coded(cohort, source, plugin)
+
+
+def planned_people(setup: Setup) -> pd.DataFrame | None:
+    """The table of the cohort that `open_people` will make; None where nobody knows it before; raises likewise."""
+    request = setup.request
+    people = study_request(setup.study, request.cohort)
+    source, plugin = find_cohort(people)
+    with contextlib.nullcontext() if plugin is None else calling(plugin, "planning its people"):
+        return source.planned(people, request.seed, request.quick)
 
 
 def open_people(setup: Setup, progress: Progress) -> Cohort:

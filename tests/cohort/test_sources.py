@@ -46,6 +46,17 @@ def test_a_phantom_has_defaults_and_takes_every_choice(recipes: list[Recipe], tm
     assert Recipe.training().seed == 1000
 
 
+def test_the_people_of_a_phantom_are_known_before_it_is_drawn(recipes: list[Recipe], tmp_path: Path) -> None:
+    for request, quick in ((CohortRequest(), True), (CohortRequest(per_group=6, anatomies="nowhere"), False)):
+        table = PhantomSource().planned(request, 3, quick)
+        PhantomSource().open(replace(request, anatomies=None), tmp_path, 3, quick, silent)
+        people = [(visit.person.subject, visit.session, visit.person.diagnosis) for visit in recipes[-1].visits()]
+        assert list(zip(table["subject"], table["session"], table["diagnosis"], strict=True)) == people
+    assert len(table) == 12
+    with pytest.raises(UserError, match="unknown effect"):
+        PhantomSource().planned(CohortRequest(effect="huge"), 3, True)
+
+
 @pytest.mark.parametrize(
     ("request_", "message"),
     [

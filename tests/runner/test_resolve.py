@@ -8,13 +8,17 @@ import fakes_studies
 import pytest
 from toy_runs import request
 
+from pcgm_bench.cohort.phantom import source as phantom
 from pcgm_bench.contracts import CohortRequest
 from pcgm_bench.contracts import ImageMetric
 from pcgm_bench.contracts import Row
 from pcgm_bench.contracts import RowKind
 from pcgm_bench.contracts import UserError
 from pcgm_bench.contracts import Visits
+from pcgm_bench.contracts import silent
+from pcgm_bench.runner.people import find_people
 from pcgm_bench.runner.request import ImageFolder
+from pcgm_bench.runner.resolve import resolve
 from pcgm_bench.runner.run import run
 
 
@@ -52,6 +56,18 @@ def test_an_option_that_the_cohort_does_not_have_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=f"{flag}: the cohort 'toy' has no such option"):
         run(request(home, cohort=cohort))
+
+
+@pytest.mark.parametrize(("study", "few"), [("aud", 2), ("aud", 6), ("recovery", 2), ("synthesis", 2)])
+def test_people_who_are_too_few_are_told_before_a_phantom_is_drawn(
+    home: Path, monkeypatch: pytest.MonkeyPatch, study: str, few: int
+) -> None:
+    monkeypatch.setattr(phantom, "ensure", lambda *_asked: pytest.fail("drawn before the study was asked"))
+    monkeypatch.setattr(phantom, "import_anatomies", lambda *_asked: pytest.fail("read before the study was asked"))
+    people = CohortRequest(per_group=few, anatomies=str(home))
+    method = "noise" if study == "synthesis" else "copy-input"
+    with pytest.raises(UserError, match=r"people|cannot fill"):
+        find_people(resolve(request(home, method=method, study=study, cohort=people, segmenter="unet")), silent)
 
 
 def test_a_threshold_that_no_metric_asks_for_is_refused(home: Path, toys: list[str]) -> None:

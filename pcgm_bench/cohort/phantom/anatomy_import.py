@@ -16,10 +16,14 @@ from pcgm_bench.cohort.phantom.anatomies import template_of_labels
 from pcgm_bench.cohort.phantom.anatomy import placed
 from pcgm_bench.cohort.phantom.anatomy_store import ABOUT
 from pcgm_bench.cohort.phantom.anatomy_store import KeptAnatomy
+from pcgm_bench.cohort.phantom.anatomy_store import about_anatomy
 from pcgm_bench.cohort.phantom.anatomy_store import anatomy_folder
 from pcgm_bench.cohort.phantom.template import keep_template
 from pcgm_bench.cohort.phantom.template import load_template
+from pcgm_bench.cohort.phantom.template_fields import CORNER
+from pcgm_bench.cohort.phantom.template_fields import SHAPE
 from pcgm_bench.cohort.phantom.template_fields import Template
+from pcgm_bench.cohort.phantom.warp import CENTRE
 from pcgm_bench.cohort.phantom.warp import Shape
 from pcgm_bench.cohort.volume import UNREADABLE
 from pcgm_bench.contracts import Progress
@@ -36,10 +40,16 @@ ROOM_MM = 1.5
 """How far out an anatomy's pial surfaces may be moved: further, cortex is thicker than any person's."""
 TRIED_ML, TRIED_VENTRICLES_ML = 1400.0, 25.0
 """The head in which it is tried how much cortex an anatomy can hold; only shares of it count."""
+LEAST_ML = 1200.0
+"""An anatomy that does not fit the grids at this head size is left out: nine of ten people have a larger head."""
+SURE = 0.98
+"""Of the head that would just fit by its mask: a head's volume is the sum of its edge voxels' shares, 1 % from that."""
 
 
 def import_anatomies(folder: Path, home: Path, progress: Progress) -> tuple[str, ...]:
     """Make a template of every label map in a folder that has none yet: a minute and 400 MB each.
+
+    A head that does not fit the grids at an ordinary size is left out, and named as it is found.
 
     Args:
         folder: label maps (``.nii``, ``.nii.gz``, ``.mgz``), or FreeSurfer's SUBJECTS_DIR.
@@ -50,11 +60,11 @@ def import_anatomies(folder: Path, home: Path, progress: Progress) -> tuple[str,
         Their keys, sorted: the same maps under other names are the same keys.
 
     Raises:
-        UserError: no label maps there, or one that cannot be read, is none, or cannot be aligned.
+        UserError: no label maps there, or one that cannot be read, is none, or cannot be aligned; or none fits.
     """
     maps = label_maps_in(folder)
     code = code_digest(template_of_labels)
-    keys = set()
+    keys, left_out = set(), []
     for done, path in enumerate(maps):
         image = _read(path)
         key = digest([_content(image), code])[:16]
@@ -62,8 +72,18 @@ def import_anatomies(folder: Path, home: Path, progress: Progress) -> tuple[str,
         with locked(kept.parent / f".{key}.lock", wait=True, progress=progress):
             if not (kept / ABOUT).is_file():
                 _keep(template_of_labels(image, load_template(home), path.name), path.name, kept)
-        keys.add(key)
+        about = about_anatomy(key, home)
+        if about.largest_ml >= LEAST_ML:
+            keys.add(key)
+        else:
+            left_out.append(f"{path.name} fits the grid up to a head of {about.largest_ml:.0f} mL only")
+            progress(f"left out: {left_out[-1]}, {LEAST_ML:.0f} mL are needed", 1, 1)
         progress("read anatomies", done + 1, len(maps))
+    if not keys:
+        raise UserError(
+            f"--anatomies {folder}: no head there fits the grid at {LEAST_ML:.0f} mL ({'; '.join(left_out)}): the maps "
+            "may hold neck, eyes or skull beside the brain, or lie askew: correct them, or give others"
+        )
     return tuple(sorted(keys))
 
 
@@ -102,11 +122,25 @@ def _content(image: SpatialImage) -> str:
 def _keep(template: Template, file: str, kept: Path) -> None:
     """Write the template first and what is known of it last: a folder without that is not whole."""
     keep_template(template, kept)
-    write_json(kept / ABOUT, asdict(KeptAnatomy(file, _most(template))))
+    largest = largest_head(template)
+    most = _most(template, min(TRIED_ML, largest)) if largest >= LEAST_ML else {}
+    write_json(kept / ABOUT, asdict(KeptAnatomy(file, most, largest)))
 
 
-def _most(template: Template) -> dict[str, float]:
-    """Lobe -> share of the head that is its cortex with every pial surface `ROOM_MM` further out."""
-    surfaces = placed(template, grid_called("3mm"), Shape(0, strength=0.0), TRIED_ML, TRIED_VENTRICLES_ML)
+def largest_head(template: Template) -> float:
+    """mL of the largest head that fits the grids when it is neither turned nor bent (`warp.place`'s last try)."""
+    grid = grid_called("3mm")  # the voxels of the others are smaller, and so is the border that must stay free
+    inside = template.hull.reshape(SHAPE) > 0
+    shares = []
+    for axis, voxels in enumerate(grid.shape):
+        filled = CORNER[axis] + np.flatnonzero(inside.any(tuple(k for k in range(3) if k != axis)))
+        border = grid.affine[axis, 3] + grid.affine[axis, axis] * np.array([0, voxels - 1]) - CENTRE[axis]
+        shares += list(border / (np.array([filled[0], filled[-1] + 1.0]) - CENTRE[axis]))
+    return float(SURE * template.volume * min(shares) ** 3)
+
+
+def _most(template: Template, head: float) -> dict[str, float]:
+    """Lobe -> share of a ``head`` (mL) that is its cortex with every pial surface `ROOM_MM` further out."""
+    surfaces = placed(template, grid_called("3mm"), Shape(0, strength=0.0), head, TRIED_VENTRICLES_ML)
     volumes = surfaces.lobe_volumes(*surfaces.edges(np.full(len(LOBE_NAMES), -ROOM_MM), np.zeros(len(LOBE_NAMES))))
-    return {lobe: float(volume) / TRIED_ML for lobe, volume in zip(LOBE_NAMES, volumes, strict=True)}
+    return {lobe: float(volume) / head for lobe, volume in zip(LOBE_NAMES, volumes, strict=True)}

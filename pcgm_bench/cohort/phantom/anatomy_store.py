@@ -12,7 +12,7 @@ from pcgm_bench.cohort.phantom.template import kept_template
 from pcgm_bench.cohort.phantom.template_fields import Template
 from pcgm_bench.contracts import UserError
 
-ABOUT = "about.json"
+ABOUT = "anatomy.json"
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,12 @@ class KeptAnatomy:
     Attributes:
         file: name of the label map it was made from.
         most: lobe -> the largest share of the head's volume that its cortex can fill.
+        largest_ml: the largest head of this form that fits the grids.
     """
 
     file: str
     most: Mapping[str, float]
+    largest_ml: float
 
 
 def anatomy_folder(key: str, home: Path) -> Path:

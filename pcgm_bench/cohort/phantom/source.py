@@ -6,6 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+import pandas as pd
+
 from pcgm_bench.cohort.options import refuse_others
 from pcgm_bench.cohort.phantom.anatomy_import import import_anatomies
 from pcgm_bench.cohort.phantom.cohort import PhantomCohort
@@ -40,9 +43,17 @@ class PhantomSource(CohortSource):
         Raises:
             UserError: an unknown population, effect, mechanism, grid or scanner, ``maps``, or anatomies that are none.
         """
-        recipe = _recipe(request, seed, home, progress)
-        few = quick and request.per_group is None
-        return ensure(replace(recipe, per_group=QUICK) if few else recipe, home, progress)
+        recipe = _recipe(request, seed, quick=quick)
+        # Last: a wrong word is told before minutes of work.
+        return ensure(replace(recipe, anatomies=_anatomies(request, home, progress)), home, progress)
+
+    def planned(self, request: CohortRequest, seed: int, quick: bool) -> pd.DataFrame:
+        """The people of `open`: who they are does not depend on the anatomies that they are made from."""
+        scans = [visit.scan(np.empty(0), np.eye(4)) for visit in _recipe(request, seed, quick=quick).visits()]
+        return pd.DataFrame(
+            [(scan.subject, scan.session, scan.age, scan.sex, scan.diagnosis, scan.head_size) for scan in scans],
+            columns=["subject", "session", "age", "sex", "diagnosis", "head_size"],
+        )
 
     def open_training(self, request: CohortRequest, home: Path, progress: Progress) -> PhantomCohort:
         """The 400 scans of training controls. They have no disease, so ``effect`` does not change them."""
@@ -74,8 +85,8 @@ class PhantomSource(CohortSource):
         Raises:
             UserError: as `open`, or the folder is not empty or cannot be written.
         """
-        recipe = replace(_recipe(request, seed, home, progress), longitudinal=longitudinal)
-        return make(out, recipe, home, progress)
+        recipe = replace(_recipe(request, seed), longitudinal=longitudinal)
+        return make(out, replace(recipe, anatomies=_anatomies(request, home, progress)), home, progress)
 
 
 def _anatomies(request: CohortRequest, home: Path | None, progress: Progress) -> tuple[str, ...]:
@@ -91,7 +102,8 @@ def _training(request: CohortRequest, anatomies: tuple[str, ...]) -> Recipe:
     return Recipe.training(request.grid, request.scanner or DEFAULT, anatomies)
 
 
-def _recipe(request: CohortRequest, seed: int, home: Path | None, progress: Progress) -> Recipe:
+def _recipe(request: CohortRequest, seed: int, *, quick: bool = False) -> Recipe:
+    """What is asked for, but for the anatomies, which take minutes to read."""
     refuse_others(request, PhantomSource.options)
     if request.per_group is not None and request.population in FIXED_SIZE:
         msg = (
@@ -99,9 +111,10 @@ def _recipe(request: CohortRequest, seed: int, home: Path | None, progress: Prog
         )
         raise UserError(msg)
     if request.population == "training":
-        return _training(request, _anatomies(request, home, progress))
+        return _training(request, ())
     default = Recipe()
-    recipe = replace(
+    size = QUICK if quick else default.per_group
+    return replace(
         default,
         population=request.population or default.population,
         effect=request.effect or default.effect,
@@ -109,7 +122,5 @@ def _recipe(request: CohortRequest, seed: int, home: Path | None, progress: Prog
         seed=seed,
         grid=request.grid,
         scanner=request.scanner or default.scanner,
-        per_group=default.per_group if request.per_group is None else request.per_group,
+        per_group=size if request.per_group is None else request.per_group,
     )
-    # Last: a wrong word is told before minutes of work.
-    return replace(recipe, anatomies=_anatomies(request, home, progress))

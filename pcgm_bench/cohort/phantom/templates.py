@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.cohort.phantom.anatomy_store import KeptAnatomy
 from pcgm_bench.cohort.phantom.anatomy_store import about_anatomy
 from pcgm_bench.cohort.phantom.anatomy_store import load_anatomy
 from pcgm_bench.cohort.phantom.population import CONTROL
@@ -50,13 +52,14 @@ def anatomies_for(recipe: Recipe) -> tuple[str, ...]:
 
 
 def anatomy_key(recipe: Recipe, who: Person, home: Path | None) -> str:
-    """Which anatomy a person has: drawn by their seed from those that can hold the cortex they would have in health.
+    """Which anatomy a person has: drawn by their seed from those that can hold the cortex they would have in health,
+    and that fit the grid at the size of their head.
 
     Raises:
-        UserError: there is none; names the anatomy that comes closest, the lobe and its bound.
+        UserError: there is none; names the anatomy that comes closest, and what is short.
     """
     healthy = planned_volumes(who.under({"diagnosis": CONTROL}), 0, 0.0, "null")
-    known = {key: about_anatomy(key, home) for key in anatomies_for(recipe)}
+    known = _that_fit({key: about_anatomy(key, home) for key in anatomies_for(recipe)}, who)
     need = {
         key: max((healthy[lobe] / (MARGIN * about.most[lobe] * who.icv), lobe) for lobe in LOBE_NAMES)
         for key, about in known.items()
@@ -76,3 +79,15 @@ def anatomy_key(recipe: Recipe, who: Person, home: Path | None) -> str:
         f"{lobe} lobe: give more label maps, of younger people"
     )
     raise UserError(msg)
+
+
+def _that_fit(known: Mapping[str, KeptAnatomy], who: Person) -> Mapping[str, KeptAnatomy]:
+    """Those that fit the grid at the size of a person's head; UserError if there is none."""
+    fit = {key: about for key, about in known.items() if who.icv <= about.largest_ml}
+    if not fit:
+        closest = max(known.values(), key=lambda about: about.largest_ml)
+        raise UserError(
+            f"sub-{who.subject}: none of {len(known)} anatomies fits the grid at a head of {who.icv:.0f} mL: "
+            f"{closest.file} comes closest, up to {closest.largest_ml:.0f} mL: give more label maps, of rounder heads"
+        )
+    return fit
