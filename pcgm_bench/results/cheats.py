@@ -104,11 +104,11 @@ class Cheats:
             )
         for method, by_cheat in self.beaten.items():
             said = [
-                f"{cheat} in {', '.join(headings.get(name, name) for name in columns) if columns else 'no column'}"
+                f"than {cheat} in {', '.join(headings.get(name, name) for name in columns) if columns else 'no column'}"
                 for cheat, columns in by_cheat.items()
             ]
             if said:
-                notes.append(f"{method} is significantly better than {'; '.join(said)}.")
+                notes.append(f"{method} is significantly better {'; '.join(said)}.")
         return notes
 
 

@@ -85,7 +85,8 @@ def _size(controls: pd.DataFrame, patients: pd.DataFrame) -> list[str]:
     least = detectable(len(controls), len(patients), len(LOBES))
     return [
         f"n = {len(controls)} + {len(patients)} is too small: only effects of d >= {least:.2f} could be seen "
-        "(80 % power); 'inconclusive' is the expected verdict, and # correct says little"
+        "between the groups (80 % power); most lobes stay inconclusive, a verdict is about the few cells that this n "
+        "can decide, and # correct says little"
     ]
 
 

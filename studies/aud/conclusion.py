@@ -32,7 +32,9 @@ def _asked(records: Sequence[Record], row: str) -> str:
     controls, patients = (round(record.estimate or 0) for record in select(records, metric=terms.N))
     what = f"{row} was to show {controls} controls as patients, and {patients} patients as controls"
     asked = [f"{r.region} {r.estimate:+.1f} %" for r in select(records, row=row, metric=terms.ASKED) if r.estimate]
-    by = f", and {', '.join(asked)} was asked" if asked else ", and nobody says by how much each lobe was to change"
+    by = ", and nobody says by how much each lobe was to change"
+    if asked:
+        by = f", and {', '.join(asked)} was asked of the controls on average, the reverse of the patients"
     return f"{what}{by}; right is {expected_words(records)}."
 
 
@@ -85,4 +87,7 @@ def _decidable(records: Sequence[Record], row: str) -> tuple[str, str]:
     cells = len(select(records, metric=terms.DECIDABLE, group=group, text="yes"))
     detectable = only(records, metric=terms.DETECTABLE)
     least = f"{detectable.estimate:.2f}" if detectable is not None and detectable.estimate is not None else "any"
-    return f"{controls} + {patients}", f"{cells} of {CELLS} cells and real differences of d >= {least}"
+    return (
+        f"{controls} + {patients}",
+        f"{cells} of {CELLS} cells (a lobe in a column) and real differences of d >= {least}",
+    )

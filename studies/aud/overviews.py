@@ -35,12 +35,12 @@ _NOTES = {
     ORACLE: "oracle: the true counterfactual of the phantom person; the ceiling of every column at this n.",
     COPY: "copy-input: the scan unchanged; its controls-made-from-patients are still patients: wrong sign.",
     RANDOM: "random-other: another person of the target group. Its groups are right by construction, so the "
-    "paper rule cannot refuse it; it still fails, because it is not the same person (error to the oracle).",
+    "paper rule cannot refuse it; it still fails, because it is not the same person.",
 }
 _VOLUMES = "(volumes): the causal model alone. It sets the column 4 and 5 means equal by construction."
 _FIT_PERMUTED = (
     "(volumes, labels permuted): the causal model saw permuted labels, the rule sees the true ones. Its "
-    "counterfactuals hardly move, so column 1 shows the real difference reversed: significant, with the wrong sign."
+    "counterfactuals hardly move, so column 1 shows the real difference with the wrong sign, at this n or a larger one."
 )
 _ALL_PERMUTED = "labels permuted before everything: nothing may be found anywhere, the real column included."
 
@@ -72,6 +72,8 @@ def paper_overview(records: Sequence[Record]) -> Table:
         "look at signs; 'wrong signs' counts significant cells where the groups differ the wrong way round.",
         f"Correct is {wanted}.",
         *(f"{name}: {c.title}." for name, c in COLUMNS.items()),
+        "CF: counterfactual, as the row makes it: CF controls are the patients shown as controls, CF AUD the controls "
+        "shown as patients. d: difference of two means, in standard deviations.",
         size_line(records),
         *_missing_notes(records),
         *flag_notes(flagged.above),

@@ -40,7 +40,8 @@ def groups_part(evidence: RowEvidence) -> VerdictPart | None:
     if open_cells:
         column, lobe = min(open_cells, key=lambda cell: -evidence.power.chance[cell])
         chance = evidence.power.chance[column, lobe]
-        reason = f"{_said(evidence, (column, lobe))}: not shown, though the truth would be in {chance:.0%}"
+        share = "more than 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"
+        reason = f"{_said(evidence, (column, lobe))}: not shown, as the truth would be in {share} of simulated cohorts"
         return VerdictPart(GROUPS, Outcome.CANNOT_DECIDE, reason, lobe, column)
     return VerdictPart(GROUPS, Outcome.PASS, f"right in all {len(cells)} of {everything} cells that this n can decide")
 
@@ -52,7 +53,7 @@ def _judged(evidence: RowEvidence, cell: Cell) -> str:
 
 def _said(evidence: RowEvidence, cell: Cell) -> str:
     effect = evidence.groups.effects[cell[0]][cell[1]]
-    return f"column {cell[0]}, {cell[1]}: d = {interval(effect.d, effect.low, effect.high, '+.2f')}"
+    return f"column {cell[0]}, {cell[1]}: d = {interval(effect.d, effect.low, effect.high, '+z.2f')}"
 
 
 def _wrong_cell(evidence: RowEvidence) -> VerdictPart | None:
@@ -87,7 +88,7 @@ def _not_of_the_groups(evidence: RowEvidence) -> VerdictPart | None:
         effect, beyond = evidence.groups.effects[column][lobe], evidence.groups.beyond_real[column][lobe]
         if effect.verdict == equivalence.DIFFERENT and beyond * len(cells) <= FAIL_LEVEL:
             real = evidence.groups.effects["real"][lobe]
-            shown = interval(real.d, real.low, real.high, "+.2f")
+            shown = interval(real.d, real.low, real.high, "+z.2f")
             reason = f"{_said(evidence, (column, lobe))}; the real groups show {shown}"
             return VerdictPart(GROUPS, Outcome.FAIL, reason, lobe, column)
     return None
