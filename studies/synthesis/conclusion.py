@@ -14,6 +14,7 @@ from pcgm_bench.results.sentences import listed
 from pcgm_bench.results.sentences import with_interval
 from pcgm_bench.studies.synthesis.records import COPIES
 from pcgm_bench.studies.synthesis.records import IMAGES
+from pcgm_bench.studies.synthesis.records import PRIVACY
 from pcgm_bench.studies.synthesis.records import PRIVACY_DETAILS
 
 MOST_NAMED = 4
@@ -38,14 +39,21 @@ def conclusion(records: Sequence[Record]) -> Conclusion | None:
 
 
 def _pairs(records: Sequence[Record], row: str, floor: str) -> list[tuple[Record, Record]]:
-    """The row's and the floor's value of every measure of the sound rule that has an interval in both."""
-    shown = [r for r in select(records, row=row, rule="sound") if r.contrast and r.metric not in PRIVACY_DETAILS]
+    """The row's and the floor's value of every measure of the sound rule that has an interval in both.
+
+    Without privacy: the floor's images are copies of the scans learnt from.
+    """
+    shown = [r for r in select(records, row=row, rule="sound") if r.contrast and not _is_of_privacy(r)]
     pairs = []
     for mine in shown:
         other = only(records, row=floor, metric=mine.metric, contrast=mine.contrast)
         if other is not None and mine.direction and None not in (mine.low, mine.high, other.low, other.high):
             pairs.append((mine, other))
     return pairs
+
+
+def _is_of_privacy(record: Record) -> bool:
+    return record.metric in PRIVACY_DETAILS or record.column.startswith(f"{PRIVACY}:")
 
 
 def _is_worse(mine: Record, floor: Record) -> bool:
@@ -79,13 +87,11 @@ def _shown(worse: Sequence[Record], pairs: Sequence[tuple[Record, Record]], floo
 
 
 def _follows(records: Sequence[Record], row: str, worse: Sequence[Record]) -> str:
-    copies = select(records, row=row, metric=COPIES)
-    known = [record for record in copies if record.estimate is not None]
-    private = (
-        f"{with_interval(known[0])} of them are as near to a training scan as a second scan of that person would be"
-        if known
-        else "whether they are copies of training scans cannot be said here"
-    )
+    copies = [record for record in select(records, row=row, metric=COPIES) if record.estimate is not None]
+    private = "whether they are copies of training scans cannot be said here"
+    if copies:
+        most = with_interval(max(copies, key=lambda record: record.estimate or 0.0))
+        private = f"{most} of them are as near to a training scan as a second scan of that person would be"
     if worse:
         return f"as a set they can be told from real scans; {private}."
     return (

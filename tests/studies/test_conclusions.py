@@ -142,6 +142,17 @@ def test_synthesis_does_not_call_likeness_reality() -> None:
     assert "0.02 [0.01, 0.03] of them are as near" in said.follows
 
 
+def test_synthesis_does_not_hold_privacy_against_a_floor_of_copies() -> None:
+    space = "privacy: privacy (uncnn)"
+    mine = of("privacy", 0.9, 0.05, contrast="privacy (uncnn)", direction="nearest", target=0.5, column=space)
+    floor = replace(mine, row="other-half", kind=RowKind.FLOOR, estimate=1.0, low=0.95, high=1.0)
+    copies = [of("privacy: copies", share, 0.01, contrast=name) for name, share in (("one", 0.02), ("two", 0.3))]
+    said = synthesis([*drawn(0.5, 0.9), mine, floor, *copies])
+    assert said is not None
+    assert said.shown.startswith("by none of 2 measures")
+    assert "0.30 [0.29, 0.31] of them are as near" in said.follows, "the feature space that sees most copies"
+
+
 @pytest.mark.parametrize("study", [recovery, aging, synthesis])
 def test_without_a_method_there_is_nothing_to_conclude(study: Callable[[list[Record]], Conclusion | None]) -> None:
     everything = [*recovered("pass", "right"), *aged("better", 0.3), *drawn(1.0, 0.9)]
