@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Metric
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import Segmentation
+from pcgm_bench.contracts import settings_of
 from pcgm_bench.contracts import silent
 from pcgm_bench.runner.one_off import Person
 from pcgm_bench.runner.one_off import changed_image
@@ -55,6 +57,7 @@ def run(
     device: str = "cpu",
     threads: int = 1,
     workers: int = 1,
+    settings: Mapping[str, str] | None = None,
     home: Place = None,
     progress: Progress = silent,
 ) -> RunResult:
@@ -83,6 +86,7 @@ def run(
         device: ``cpu`` or ``cuda``.
         threads: of a tensor operation; part of the run's key.
         workers: processes that make images side by side; no number depends on it.
+        settings: of the method, as text: ``{"cmg": "proportional"}``; `list_methods` names them.
         home: where everything is kept; None: ``PCGM_BENCH_HOME``, else ``~/.cache/pcgm-bench``.
         progress: told (what, done, total).
 
@@ -118,6 +122,7 @@ def run(
         features=tuple(features),
         expect=expect,
         keep_poor_scans=keep_poor_scans,
+        settings=dict(settings or {}),
     )
     return run_request(request, progress, workers)
 
@@ -240,6 +245,7 @@ def counterfactual(
     maps: Sequence[str] = (),
     seed: int = 0,
     device: str = "cpu",
+    settings: Mapping[str, str] | None = None,
     home: Place = None,
     progress: Progress = silent,
 ) -> nib.Nifti1Image:
@@ -256,6 +262,7 @@ def counterfactual(
         maps: as in `run`.
         seed: of everything random.
         device: ``cpu`` or ``cuda``.
+        settings: as in `run`.
         home: as in `run`.
         progress: as in `run`.
 
@@ -263,7 +270,9 @@ def counterfactual(
         The image, on the grid of the scan.
     """
     people = CohortRequest(cohort, tuple(maps))
-    request = MethodRequest(method=method, home=_home(home), cohort=people, seed=seed, device=device)
+    request = MethodRequest(
+        method=method, home=_home(home), cohort=people, seed=seed, device=device, settings=dict(settings or {})
+    )
     return changed_image(request, Path(scan), do, Person(age, sex, diagnosis), progress)
 
 
@@ -281,7 +290,10 @@ def leaderboard(home: Place = None, study: str | None = None) -> pd.DataFrame:
     for result in from_home(_home(home), study).results:
         label = result.label
         frame = pd.DataFrame(
-            [[r.row, r.kind.value, r.column, r.estimate, r.low, r.high, r.n, r.target, r.rule] for r in result.records],
+            [
+                [label.shown(r.row), r.kind.value, r.column, r.estimate, r.low, r.high, r.n, r.target, r.rule]
+                for r in result.records
+            ],
             columns=["row", "kind", "column", "estimate", "low", "high", "n", "target", "rule"],
         )
         frames.append(frame.assign(study=label.study, cohort=label.cohort, seed=label.seed, run=label.key))
@@ -289,15 +301,17 @@ def leaderboard(home: Place = None, study: str | None = None) -> pd.DataFrame:
 
 
 def list_methods() -> pd.DataFrame:
-    """Every installed method: name, title, jobs, whether it is a control, package; or what is wrong with it."""
+    """Every installed method: name, title, jobs, settings, whether it is a control, package; or what is wrong."""
     rows = []
     for plugin in registry.plugins("methods"):
         if problem := plugin.problem():
-            rows.append([plugin.name, "", "", False, plugin.origin, problem])
+            rows.append([plugin.name, "", "", "", False, plugin.origin, problem])
             continue
-        card = plugin.load().card
-        rows.append([plugin.name, card.title, ", ".join(sorted(card.jobs)), card.is_control, plugin.origin, ""])
-    return pd.DataFrame(rows, columns=["name", "title", "jobs", "is_control", "package", "problem"])
+        loaded = plugin.load()
+        card, settings = loaded.card, [str(setting) for setting in settings_of(loaded.settings_type)]
+        jobs = ", ".join(sorted(card.jobs))
+        rows.append([plugin.name, card.title, jobs, "; ".join(settings), card.is_control, plugin.origin, ""])
+    return pd.DataFrame(rows, columns=["name", "title", "jobs", "settings", "is_control", "package", "problem"])
 
 
 def _home(home: Place) -> Path:

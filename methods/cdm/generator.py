@@ -57,7 +57,7 @@ class CDM(TrainedMGD):
         needs_weights=True,
         trained_on="the 400 training controls of the phantom cohort; for diagnosis, the study's own folds",
     )
-    config: ClassVar[MGDConfig] = CONFIG
+    config: MGDConfig = CONFIG
     weights_of: ClassVar[str] = "pcgm"
     adapts_slowly: ClassVar[bool] = True
     trained_networks: ClassVar[tuple[str, ...]] = ("encoder", "decoder", "unet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from pcgm_bench.methods.pcgm.mgd.controlnet import control_mask
 from pcgm_bench.methods.pcgm.mgd.phantom import PHANTOM
 from pcgm_bench.methods.pcgm.mgd.trained import TrainedMGD
 from pcgm_bench.methods.pcgm.pgm.model import PGM
+from pcgm_bench.methods.pcgm.settings import PCGMSettings
 from pcgm_bench.training.people import conditions_under
 
 
@@ -29,9 +31,18 @@ class PCGM(CausalMasks, TrainedMGD):
 
     card: ClassVar[Card] = CARD
     weights_folder: ClassVar[Path | None] = Path(__file__).parent / "weights"
-    config: ClassVar[MGDConfig] = PHANTOM
+    config: MGDConfig = PHANTOM
     trained_networks: ClassVar[tuple[str, ...]] = ("encoder", "decoder", "unet", "controlnet")
-    allocation: str = "ranked"
+    settings_type: ClassVar[type[Any]] = PCGMSettings
+    training_settings: ClassVar[frozenset[str]] = frozenset({"config"})
+    settings: PCGMSettings = PCGMSettings()
+    allocation: str = settings.cmg
+
+    def configure(self, settings: PCGMSettings) -> None:
+        """Take the configuration, the kind of PGM, the rule of the CMG, and ablations of the MGD."""
+        self.settings = settings
+        self.allocation, self.kind = settings.cmg, settings.pgm
+        self.config = settings.configured(self.config)
 
     def counterfactual(self, scan: Scan, do: Intervention, seed: int) -> np.ndarray:
         """The image of this person under ``do``, ``(X, Y, Z)``: PGM, CMG, then MGD from the scan's own inversion.
@@ -40,11 +51,20 @@ class PCGM(CausalMasks, TrainedMGD):
             UserError: no weights, another grid than the configuration's, or as `counterfactual_volumes`.
         """
         self.check_grid(scan)
-        mask = self.counterfactual_mask(scan, do, seed).fractions
         _, rest = self.split(scan, do)
         old, new = conditions_under(scan, rest, self.config.metadata)
-        image = self.networks.counterfactual(scan.image, old, mask_of(scan), new, control_mask(mask), seed)
-        return np.maximum(image, 0)
+        if not self.settings.metadata:
+            old = new = np.full_like(old, np.nan)
+        old_mask, new_mask = self._masks(scan, do, seed)
+        return np.maximum(self.networks.counterfactual(scan.image, old, old_mask, new, new_mask, seed), 0)
+
+    def _masks(self, scan: Scan, do: Intervention, seed: int) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+        """Factual and counterfactual channels of the ControlNet; none where it is off."""
+        counterfactual = self.counterfactual_mask(scan, do, seed).fractions
+        if not self.settings.controlnet:
+            return None, None
+        factual = mask_of(scan)
+        return factual, factual if self.settings.mask == "factual" else control_mask(counterfactual)
 
     def save(self, folder: Path) -> None:
         """Write the MGD, whom it was trained on, and the PGM, where there are any."""

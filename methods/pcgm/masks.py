@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
@@ -59,6 +60,13 @@ class CausalMasks(Generator):
         table = volume_table(cohort)
         self.pgm = PGM.fit(table, context.seed, lobes=leaves_of(table), kind=self.kind)
         self.to(context.device)
+
+    def notes(self) -> Mapping[str, str]:
+        """Which causal model the fold's people chose, and why."""
+        if self.pgm is None:
+            return {}
+        again = "; intervals refit the linear model" if self.pgm.about["steps"] else ""
+        return {"PGM": f"{self.pgm.about['choice']}{again}"}
 
     def refit_volumes(
         self, train: pd.DataFrame, asked: pd.DataFrame, interventions: Sequence[Intervention], seed: int

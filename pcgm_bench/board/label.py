@@ -26,6 +26,7 @@ class RunLabel(BaseModel):
         quick: whether it is the small version of the study.
         device: kind of device.
         threads: of a tensor operation.
+        settings: name -> text of the method's settings that are not at their defaults.
         package: version of pcgm-bench.
         torch: version of PyTorch; empty where nobody wrote it down.
         instructions: the processor's instruction set, as PyTorch uses it (``AVX512``); likewise.
@@ -46,9 +47,16 @@ class RunLabel(BaseModel):
     quick: bool
     device: str
     threads: int
+    settings: dict[str, str] = {}
     package: str
     torch: str = ""
     instructions: str = ""
+
+    def shown(self, row: str) -> str:
+        """A row's name, with the settings of the method where the method made it: ``pcgm (cmg=proportional)``."""
+        words = ", ".join(f"{name}={value}" for name, value in self.settings.items())
+        is_own = row == self.method or self.generators.get(row, "") == self.generators.get(self.method)
+        return f"{row} ({words})" if words and is_own else row
 
 
 def label_of(identity: Identity, manifest: Manifest) -> RunLabel:
@@ -68,6 +76,7 @@ def label_of(identity: Identity, manifest: Manifest) -> RunLabel:
         quick=identity.quick,
         device=identity.device,
         threads=identity.threads,
+        settings=identity.settings,
         package=versions.get("pcgm-bench", ""),
         torch=versions.get("torch", ""),
         instructions=manifest.instructions,

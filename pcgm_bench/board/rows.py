@@ -97,10 +97,10 @@ def grid_of(results: Sequence[Result]) -> Grid:
     """Rows and columns of results that may stand in one table.
 
     A control that several runs bring with equal values is one row; on another instruction set, values are equal up to
-    `ANOTHER_PROCESSOR`. A row that came out differently in two runs (an edited method, another device) is two rows,
-    named by their runs.
+    `ANOTHER_PROCESSOR`. A method with other settings is a row of its own. A row that came out differently in two runs
+    (an edited method, another device) is two rows, named by their runs.
     """
-    variants: dict[str, list[Variant]] = {}
+    variants: dict[tuple[str, str], list[Variant]] = {}
     missing: dict[str, str] = {}
     kinds: dict[str, RowKind] = {}
     grid = Grid()
@@ -113,14 +113,15 @@ def grid_of(results: Sequence[Result]) -> Grid:
             rows.setdefault(record.row, {})[key] = record
         for name, cells in rows.items():
             if name not in result.missing or any(record.estimate is not None for record in cells.values()):
-                _merge(variants.setdefault(name, []), result.label, cells)
+                _merge(variants.setdefault((name, result.label.shown(name)), []), result.label, cells)
         missing |= result.missing
         kinds |= result.kinds
-    for name, several in variants.items():
+    for (name, shown), several in variants.items():
         for variant in several:
-            _add(grid, name, variant, is_only=len(several) == 1)
+            _add(grid, name, shown, variant, is_only=len(several) == 1)
+    measured = {name for name, _ in variants}
     methods = {result.label.method for result in results}
-    for name in (name for name in missing if name not in variants):
+    for name in (name for name in missing if name not in measured):
         grid.cells[name] = {}
         grid.missing[name] = missing[name]
         # A method that its own run skipped is missing as a method, not as a control.
@@ -128,9 +129,9 @@ def grid_of(results: Sequence[Result]) -> Grid:
     return grid
 
 
-def _add(grid: Grid, name: str, variant: Variant, is_only: bool) -> None:
+def _add(grid: Grid, name: str, shown: str, variant: Variant, is_only: bool) -> None:
     run = variant.labels[0]
-    label = name if is_only else f"{name} [{run.key[:4]}]"
+    label = shown if is_only else f"{shown} [{run.key[:4]}]"
     grid.cells[label] = {key: _renamed(record, label) for key, record in variant.cells.items()}
     grid.kinds[label] = next(iter(variant.cells.values())).kind
     grid.runs[label] = [run.key for run in variant.labels]

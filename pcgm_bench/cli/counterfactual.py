@@ -25,6 +25,8 @@ def counterfactual(
     seed: options.Seed = 0,
     segmenter: options.SegmenterName = "unet",
     weights: options.Weights = None,
+    settings: options.Settings = None,
+    config: options.Config = None,
     home: options.Home = None,
     device: options.Device = "cpu",
     threads: options.Threads = 1,
@@ -49,6 +51,7 @@ def counterfactual(
             segmenter=segmenter,
             device=options.device_name(device),
             threads=threads,
+            settings=options.settings(settings, config),
         )
         path = change(request, scan, asked, person, out, progress)
     print(path)

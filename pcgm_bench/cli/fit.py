@@ -20,6 +20,8 @@ def fit(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the weights instead of the home folder.")
     ] = None,
+    settings: options.Settings = None,
+    config: options.Config = None,
     home: options.Home = None,
     device: options.Device = "cpu",
     threads: options.Threads = 1,
@@ -43,6 +45,7 @@ def fit(
             segmenter=segmenter,
             device=options.device_name(device),
             threads=threads,
+            settings=options.settings(settings, config),
         )
         folder = fit_it(request, out, progress, processes)
     print(folder)

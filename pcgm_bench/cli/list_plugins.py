@@ -13,10 +13,12 @@ from pcgm_bench.cli import options
 def list_plugins(
     kind: Annotated[str, typer.Argument(help="methods, studies, metrics, features, cohorts or segmenters")],
     check: Annotated[bool, typer.Option("--check", help="Import each, and say which are broken.")] = False,
+    settings: Annotated[bool, typer.Option("--settings", help="Of methods: what --set can set.")] = False,
 ) -> None:
     """List methods, studies, metrics, feature spaces, cohorts or segmenters, and the package each comes from."""
     from pcgm_bench import registry
     from pcgm_bench.cli.pipe import reader_may_leave
+    from pcgm_bench.contracts import settings_of
 
     if kind not in registry.KINDS:
         raise options.user_error(f"list {kind}: no such kind{registry.suggestion(kind, registry.KINDS)}")
@@ -28,6 +30,8 @@ def list_plugins(
             problem = plugin.problem() if check else plugin.fault
             broken += bool(problem)
             print(f"{plugin.name:{width}}  {plugin.origin}" + (f"  BROKEN: {problem}" if problem else ""))
+            if settings and kind == "methods" and not problem:
+                print(*(f"    {line}\n" for line in settings_of(plugin.load().settings_type)), sep="", end="")
     if not plugins:
         print(f"no {kind} yet", file=sys.stderr)
     if broken and check:

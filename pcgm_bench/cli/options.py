@@ -82,6 +82,20 @@ KeepPoorScans = Annotated[
     ),
 ]
 Weights = Annotated[Path | None, typer.Option("--weights", help="Folder of weights instead of those found.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="A setting of the method: cmg=proportional, guidance=1. Repeat for more; `pcgm-bench list methods "
+        "--settings` names them.",
+    ),
+]
+Config = Annotated[
+    str | None,
+    typer.Option(
+        "--config", help="Configuration of the method: the same as --set config=NAME.", show_default="its own"
+    ),
+]
 CohortName = Annotated[str, typer.Option("--cohort", help="phantom, or a BIDS folder of T1w scans.")]
 Real = Annotated[
     str, typer.Option("--real", help="The real scans that the images are made from: phantom, or a BIDS folder.")
@@ -153,6 +167,16 @@ def assignments(texts: Sequence[str], option: str) -> dict[str, str]:
             raise user_error(f"{option} {text}: {name} is given twice; give it once")
         found[name] = value
     return found
+
+
+def settings(texts: Sequence[str] | None, config: str | None) -> dict[str, str]:
+    """``["cmg=proportional"]`` as settings by name, with ``--config`` among them.
+
+    Raises:
+        UserError: as `assignments`, or the configuration is given twice.
+    """
+    given = [*(texts or ()), *([f"config={config}"] if config else [])]
+    return assignments(given, "--set")
 
 
 def intervention(texts: Sequence[str]) -> dict[str, Any]:

@@ -30,6 +30,8 @@ def run(
     metrics: options.AddedMetrics = None,
     features: options.AddedFeatures = None,
     weights: options.Weights = None,
+    settings: options.Settings = None,
+    config: options.Config = None,
     home: options.Home = None,
     device: options.Device = "cpu",
     threads: options.Threads = 1,
@@ -79,6 +81,7 @@ def run(
         features=options.added(features),
         expect=expect,
         keep_poor_scans=keep_poor_scans,
+        settings=options.settings(settings, config),
     )
     cluster = Cluster(executor, shard, jobs, partition, gpus_per_task, constraint, minutes, memory)
     carry_out(request, workers, cluster, quiet=quiet)

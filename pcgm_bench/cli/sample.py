@@ -17,6 +17,8 @@ def sample(
     grid: options.GridName = "3mm",
     seed: options.Seed = 0,
     weights: options.Weights = None,
+    settings: options.Settings = None,
+    config: options.Config = None,
     home: options.Home = None,
     device: options.Device = "cpu",
     threads: options.Threads = 1,
@@ -37,6 +39,7 @@ def sample(
             weights=weights,
             device=options.device_name(device),
             threads=threads,
+            settings=options.settings(settings, config),
         )
         paths = sample_it(request, n, out, progress)
     for path in paths:

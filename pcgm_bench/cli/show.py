@@ -46,6 +46,6 @@ def show(
             rows.append([folder.root.name, None, None, None, None, None, str(error)])
             continue
         quick = "yes" if run_of.quick else "no"
-        rows.append([run_of.key, run_of.method, run_of.study, run_of.cohort, run_of.seed, quick, state])
+        rows.append([run_of.key, run_of.method_with_settings, run_of.study, run_of.cohort, run_of.seed, quick, state])
     names = ("run", "method", "study", "cohort", "seed", "quick", "state")
     console().print(Table("runs", f"Runs in {place / 'runs'}", [Column(name) for name in names], rows).rich())

@@ -79,6 +79,9 @@ from pcgm_bench.contracts.segmenter import OWN_SCORE
 from pcgm_bench.contracts.segmenter import FeatureExtractor
 from pcgm_bench.contracts.segmenter import Segmenter
 from pcgm_bench.contracts.segmenter import SegmenterOptions
+from pcgm_bench.contracts.settings import NoSettings
+from pcgm_bench.contracts.settings import Setting
+from pcgm_bench.contracts.settings import settings_of
 from pcgm_bench.contracts.study import ChainEstimate
 from pcgm_bench.contracts.study import Evidence
 from pcgm_bench.contracts.study import Fold
@@ -128,6 +131,7 @@ __all__ = [
     "Metric",
     "MetricRecord",
     "MetricUse",
+    "NoSettings",
     "PeopleMetric",
     "Plot",
     "PluginError",
@@ -147,6 +151,7 @@ __all__ = [
     "Segmentation",
     "Segmenter",
     "SegmenterOptions",
+    "Setting",
     "Study",
     "Table",
     "TrainingMetric",
@@ -163,5 +168,6 @@ __all__ = [
     "Visits",
     "VolumeMetric",
     "VolumeTables",
+    "settings_of",
     "silent",
 ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +22,7 @@ from pcgm_bench.contracts.scan import Intervention
 from pcgm_bench.contracts.scan import Progress
 from pcgm_bench.contracts.scan import Scan
 from pcgm_bench.contracts.scan import silent
+from pcgm_bench.contracts.settings import NoSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,8 +113,8 @@ class Card:
 class Generator(ABC):
     """A system that draws brains, or changes one. Same inputs and seed, same output, to the bit.
 
-    The harness makes one without arguments, then calls `load` (where it has weights) and `to`. What a method does
-    not override it cannot do; the card must say the same.
+    The harness makes one without arguments, then calls `configure`, `load` (where it has weights) and `to`. What a
+    method does not override it cannot do; the card must say the same.
 
     Attributes:
         card: identity.
@@ -119,6 +122,8 @@ class Generator(ABC):
         weights_of: a registered method whose weights it takes where it has none of its own; empty: none.
         adapts_slowly: `adapt`, or the first intervention after it, takes minutes: then one process makes a whole fold.
         refit_replicates: how many bootstrap replicates can afford to fit it anew; 0: it is not fitted anew.
+        settings_type: frozen dataclass of what a user may set; see `pcgm_bench.contracts.settings`.
+        training_settings: names of the settings that training depends on: other values need other weights.
     """
 
     card: ClassVar[Card]
@@ -126,6 +131,15 @@ class Generator(ABC):
     weights_of: ClassVar[str] = ""
     adapts_slowly: ClassVar[bool] = False
     refit_replicates: ClassVar[int] = 0
+    settings_type: ClassVar[type[Any]] = NoSettings
+    training_settings: ClassVar[frozenset[str]] = frozenset()
+
+    def configure(self, settings: Any) -> None:  # noqa: B027 (most have nothing to set)
+        """Take an instance of ``settings_type``; called once, before anything else."""
+
+    def notes(self) -> Mapping[str, str]:
+        """What the last `adapt` found and a reader of the tables should know: what -> in words."""
+        return {}
 
     def fit(self, cohort: Cohort, context: Context) -> None:  # noqa: B027 (nothing to train is a choice)
         """Train on the training cohort, once. Goes on from ``context.work``; may take hours."""

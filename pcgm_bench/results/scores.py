@@ -51,6 +51,7 @@ class Scores(BaseModel):
         left_out: images of the oracle whose truth is not known.
         poor_scans: real scan below the quality bars -> why.
         poor_scans_kept: whether they stayed in; else they were left out.
+        method: what the method was run with, and what it says of itself: what -> in words.
         warnings: what not to believe, one line each.
         metrics: name in the records -> identity of the metric: what must be equal for two values to be compared.
         records: of the study, in the order of its protocol.
@@ -68,6 +69,7 @@ class Scores(BaseModel):
     left_out: list[LeftOutImage] = []
     poor_scans: dict[str, str] = {}
     poor_scans_kept: bool = False
+    method: dict[str, str] = {}
     warnings: list[str] = []
     metrics: dict[str, str] = {}
     records: list[Record] = []

@@ -8,13 +8,18 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pcgm_bench import registry
 from pcgm_bench.contracts import Card
 from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Job
 from pcgm_bench.contracts import UserError
+from pcgm_bench.contracts.settings import changed_settings
+from pcgm_bench.contracts.settings import read_settings
+from pcgm_bench.contracts.settings import texts_of
 from pcgm_bench.plugin_guard import WrongReturn
 from pcgm_bench.runner.calling import calling
 from pcgm_bench.runner.plugin_code import plugin_code
@@ -32,8 +37,10 @@ class GeneratorSpec:
         name: registered, or of the row of an image folder.
         card: identity.
         origin: package and version; of an image folder, its path.
-        digest: version, hash of the code that its class imports, and hash of its weights.
-        build: makes it, without weights.
+        digest: version, hash of the code that its class imports, hash of its weights, and changed settings.
+        build: makes it, configured, without weights.
+        settings: name -> text of all its settings; none of an image folder.
+        changed: those that are not at their defaults.
         weights: its folder of weights; None where it needs none.
         adapts_slowly: see `Generator`.
         refit_replicates: likewise.
@@ -51,6 +58,8 @@ class GeneratorSpec:
     refit_replicates: int = 0
     dependencies: Mapping[str, str] = field(default_factory=dict)
     plugin: registry.Plugin | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    changed: Mapping[str, str] = field(default_factory=dict)
 
     def open(self, device: str) -> Generator:
         """The generator, ready to work; raises PluginError where it cannot be made or loaded."""
@@ -74,7 +83,9 @@ class GeneratorSpec:
             raise UserError(f"{self.name}: {doing}: {error}") from error
 
 
-def find_generator(name: str, home: Path, weights: Path | None = None, of: str = "") -> GeneratorSpec:
+def find_generator(
+    name: str, home: Path, weights: Path | None = None, of: str = "", settings: Mapping[str, str] | None = None
+) -> GeneratorSpec:
     """A registered generator.
 
     Args:
@@ -82,33 +93,58 @@ def find_generator(name: str, home: Path, weights: Path | None = None, of: str =
         home: where trained weights are kept.
         weights: a folder of weights instead of the installed ones.
         of: the package that names it in its code, see `registry.find`; empty for a user.
+        settings: name -> text, as the user gave them.
 
     Raises:
-        UserError: unknown name, or weights that are not there, incomplete or damaged.
+        UserError: unknown name or setting, a value that is not allowed, or weights that are not there, incomplete or
+            damaged.
         PluginError: it cannot be imported.
     """
     plugin = registry.find("methods", name, of)
     cls: type[Generator] = plugin.load()
-    folder = find_weights(cls, plugin, home, weights)
+    given = read_settings(cls.settings_type, settings or {}, name)
+    changed = changed_settings(given)
+    folder = find_weights(cls, plugin, home, weights, weights_label(cls, changed))
     if folder is None and cls.card.needs_weights:
-        raise UserError(f"{name} has no weights yet; train them with `pcgm-bench fit --method {name}`")
+        options = "".join(f" --set {key}={changed[key]}" for key in sorted(cls.training_settings & set(changed)))
+        raise UserError(f"{name} has no weights yet; train them with `pcgm-bench fit --method {name}{options}`")
     content = read_note(folder).digest if folder else ""
+    code = [cls.card.version, plugin.origin.split()[0], plugin_code(plugin, cls), content]
     return GeneratorSpec(
         name=name,
         card=cls.card,
         origin=plugin.origin,
-        digest=digest([cls.card.version, plugin.origin.split()[0], plugin_code(plugin, cls), content])[:24],
-        build=cls,
+        digest=digest([*code, changed] if changed else code)[:24],
+        build=partial(configured, cls, given),
         weights=folder,
         adapts_slowly=cls.adapts_slowly,
         refit_replicates=cls.refit_replicates,
         dependencies=plugin_dependencies(plugin, cls),
         plugin=plugin,
+        settings=texts_of(given),
+        changed=changed,
     )
 
 
-def find_weights(cls: type[Generator], plugin: registry.Plugin, home: Path, asked: Path | None = None) -> Path | None:
+def configured(cls: type[Generator], settings: Any) -> Generator:
+    """A generator with these settings."""
+    generator = cls()
+    generator.configure(settings)
+    return generator
+
+
+def weights_label(cls: type[Generator], changed: Mapping[str, str]) -> str:
+    """What the weights for these settings are called besides the method's name: ``-paper``; empty by default."""
+    return "".join(f"-{changed[name]}" for name in sorted(cls.training_settings & set(changed)))
+
+
+def find_weights(
+    cls: type[Generator], plugin: registry.Plugin, home: Path, asked: Path | None = None, label: str = ""
+) -> Path | None:
     """The folder of a method's weights: asked for, else made by ``fit``, else shipped with its code, else another's.
+
+    Those of other training settings (``label``) are ``weights/pcgm-paper`` at home, and lie in ``weights-paper`` beside
+    the others in a package.
 
     Raises:
         UserError: the folder asked for is not there.
@@ -117,13 +153,15 @@ def find_weights(cls: type[Generator], plugin: registry.Plugin, home: Path, aske
         if not asked.is_dir():
             raise UserError(f"{asked}: no such folder of weights; leave --weights out to use those that are installed")
         return asked
-    trained = home / "weights" / plugin.name
-    for folder in (trained, cls.weights_folder):
+    trained, shipped = home / "weights" / f"{plugin.name}{label}", cls.weights_folder
+    if shipped is not None and label:
+        shipped = shipped.with_name(f"{shipped.name}{label}")
+    for folder in (trained, shipped):
         if folder is not None and folder.is_dir():
             return folder
     if cls.weights_of:
         other = registry.find("methods", cls.weights_of, plugin.distribution)
-        return find_weights(other.load(), other, home)
+        return find_weights(other.load(), other, home, label=label)
     return None
 
 

@@ -20,8 +20,12 @@ from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import UserError
 from pcgm_bench.contracts import silent
+from pcgm_bench.contracts.settings import changed_settings
+from pcgm_bench.contracts.settings import read_settings
 from pcgm_bench.plugin_guard import guarded
+from pcgm_bench.runner.generators import configured
 from pcgm_bench.runner.generators import find_generator
+from pcgm_bench.runner.generators import weights_label
 from pcgm_bench.runner.generators import who_can
 from pcgm_bench.runner.plugin_code import plugin_code
 from pcgm_bench.runner.request import MethodRequest
@@ -61,7 +65,7 @@ def fit(request: MethodRequest, out: Path | None = None, progress: Progress = si
 
     Args:
         request: the method and the people: an embedded cohort's training population, or a folder of scans.
-        out: folder for the weights; ``<home>/weights/<method>`` without.
+        out: folder for the weights; ``<home>/weights/<method>`` without, ``<method>-paper`` for another configuration.
         progress: told (what, done, total).
         processes: side by side, one a GPU, for a method that can share its batch.
 
@@ -69,18 +73,25 @@ def fit(request: MethodRequest, out: Path | None = None, progress: Progress = si
         The folder of weights. Training keeps checkpoints beside it: the same call goes on from there.
 
     Raises:
-        UserError: the method has nothing to train, or the folder cannot be written to.
+        UserError: the method has nothing to train, a setting is unknown or training does not depend on it, or the
+            folder cannot be written to.
         PluginError: the method fails.
     """
     plugin = registry.find("methods", request.method)
     cls = plugin.load()
     if not cls.card.needs_weights:
         raise UserError(f"{request.method} has nothing to train: it runs as it is")
-    folder = out or request.home / "weights" / plugin.name
+    settings = read_settings(cls.settings_type, request.settings, request.method)
+    changed = changed_settings(settings)
+    if idle := sorted(set(changed) - cls.training_settings):
+        depends = ", ".join(sorted(cls.training_settings)) or "none"
+        what = f"training {request.method} does not depend on it (it depends on: {depends})"
+        raise UserError(f"--set {idle[0]}={changed[idle[0]]}: {what}; give it where images are made")
+    folder = out or request.home / "weights" / f"{plugin.name}{weights_label(cls, changed)}"
     work = folder.parent / f".{folder.name}-training"
     with pinned_threads(request.threads), locked(folder.parent / f".{folder.name}.lock"):
         with guarded(plugin, "making it"):
-            generator = cls()
+            generator = configured(cls, settings)
             generator.to(request.device)
         people = open_training(request.cohort, request.home, progress)
         segmented = segment_cohort(people, ruler_of(request, people), progress)
@@ -119,7 +130,7 @@ def sample(request: MethodRequest, n: int, out: Path, progress: Progress = silen
     frame = named_grid(request.cohort.grid)
     pattern = Scan("sample", "", np.zeros(frame.shape, np.float32), frame.affine, float("nan"), "", "")
     with pinned_threads(request.threads):
-        spec = find_generator(request.method, request.home, request.weights)
+        spec = find_generator(request.method, request.home, request.weights, settings=request.settings)
         if Job.SAMPLE not in spec.card.jobs:
             raise UserError(f"{request.method} does not draw new brains; {who_can(Job.SAMPLE)}")
         if spec.card.is_control:
@@ -179,7 +190,7 @@ def changed_image(
         PluginError: the method fails.
     """
     with pinned_threads(request.threads):
-        spec = find_generator(request.method, request.home, request.weights)
+        spec = find_generator(request.method, request.home, request.weights, settings=request.settings)
         if Job.COUNTERFACTUAL not in spec.card.jobs or spec.card.needs_truth:
             raise UserError(f"{request.method} cannot change a scan; {who_can(Job.COUNTERFACTUAL)}")
         scan, back = bids.load_scan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -40,6 +41,7 @@ class MethodRequest:
         weights: folder of weights instead of the installed ones.
         device: ``cpu`` or ``cuda``.
         threads: see `THREADS`.
+        settings: name -> text, of what the method lets a user set; see `pcgm_bench.contracts.settings`.
     """
 
     method: str
@@ -51,6 +53,7 @@ class MethodRequest:
     weights: Path | None = None
     device: str = "cpu"
     threads: int = THREADS
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -175,7 +175,7 @@ def _spec(row: Row, request: RunRequest, study: registry.Plugin, known: Mapping[
         return find_generator(row.generator, request.home, of=study.distribution)
     if request.image_folder is not None:
         return image_folder_spec(request.image_folder, request.method)
-    return find_generator(request.method, request.home, request.weights)
+    return find_generator(request.method, request.home, request.weights, settings=request.settings)
 
 
 def _cannot(card: Card, study: Study, row: Row) -> str:

@@ -22,6 +22,7 @@ from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
 from pcgm_bench.plugin_guard import WrongReturn
+from pcgm_bench.runner.fold_notes import write_fold_notes
 from pcgm_bench.runner.fold_plan import REGIONS
 from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.generators import GeneratorSpec
@@ -63,9 +64,10 @@ class RowWork:
         return any(not self.folder.is_done(request) for fold in self.folds for request in fold.requests)
 
     def adapt(self, generator: Generator, fold: FoldPlan, number: int) -> None:
-        """Let the generator learn from a fold; raises PluginError."""
+        """Let the generator learn from a fold, and keep what it says of that; raises PluginError."""
         with self.spec.guarded(f"adapting to fold {number + 1}"):
             generator.adapt(self.cohort.subset(fold.train), self.context)
+            write_fold_notes(self.folder.root, number, generator.notes())
 
     @contextlib.contextmanager
     def making(self, what: str) -> Iterator[None]:

@@ -77,6 +77,7 @@ def identity_of(setup: Setup, cohort: Cohort, ruler: Ruler) -> Identity:
         device=request.device.partition(":")[0],
         threads=request.threads,
         keep_poor_scans=request.keep_poor_scans,
+        settings=dict(method.changed),
     )
 
 

@@ -32,6 +32,7 @@ from pcgm_bench.runner.examples import Example
 from pcgm_bench.runner.examples import examples
 from pcgm_bench.runner.executors.interface import Step
 from pcgm_bench.runner.executors.local import local_helpers
+from pcgm_bench.runner.fold_notes import said_of_method
 from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.fold_plan import plan_folds
 from pcgm_bench.runner.image_metrics import not_possible
@@ -236,6 +237,7 @@ class _Work:
             left_out=list(left.images),
             poor_scans={scan.key: scan.reason for scan in poor},
             poor_scans_kept=setup.request.keep_poor_scans,
+            method=said_of_method(people.setup.method, self.places.get(setup.request.method), len(folds)),
             warnings=[*people.cohort.notes, *remarks, *left.remarks, *said],
             metrics={name: use.identity for name, use in evidence.uses.items()},
             records=records,

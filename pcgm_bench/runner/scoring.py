@@ -26,6 +26,7 @@ from pcgm_bench.results.scores import write_scores
 from pcgm_bench.results.select import select
 from pcgm_bench.runner import evidence as evidence_room
 from pcgm_bench.runner.calling import calling
+from pcgm_bench.runner.fold_notes import method_table
 from pcgm_bench.runner.metric_uses import OpenMetric
 from pcgm_bench.runner.plugin_code import check_unchanged
 from pcgm_bench.runner.plugin_code import plugin_code
@@ -206,7 +207,7 @@ def write_tables(folder: RunFolder, study: Study, scores: Scores) -> list[Table]
 
 
 def study_tables(study: Study | ReadingStudy, scores: Scores) -> list[Table]:
-    """The study's tables, one of added metrics, what was skipped or left out and why, and which scans are poor."""
+    """The study's tables, one of added metrics, the method, what was skipped or left out and why, and poor scans."""
     added = select(scores.records, group=ADDED)
     tables = list(study.tables([record for record in scores.records if record.group != ADDED]))
     if added:
@@ -214,6 +215,8 @@ def study_tables(study: Study | ReadingStudy, scores: Scores) -> list[Table]:
         headings = {record.column: record.column.removeprefix("added: ") for record in added}
         show = with_interval(".4g")
         tables.append(pivot(added, name="added-metrics", title=title, across="column", show=show, headings=headings))
+    if scores.method:
+        tables.append(method_table(scores.method))
     if scores.skipped:
         order = {row.name: place for place, row in enumerate(scores.rows)}
         names = sorted(scores.skipped, key=lambda name: (order.get(name, len(order)), name))

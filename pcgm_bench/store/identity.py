@@ -35,6 +35,7 @@ class Identity(BaseModel):
         device: kind of device (``cpu``, ``cuda``): the same seed gives other bits on another kind.
         keep_poor_scans: whether real scans below the quality bars stay in.
         threads: threads a tensor operation uses: summation order depends on it.
+        settings: name -> text of the generator's settings that are not at their defaults.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +53,13 @@ class Identity(BaseModel):
     device: str
     threads: int
     keep_poor_scans: bool = False
+    settings: dict[str, str] = {}
+
+    @property
+    def method_with_settings(self) -> str:
+        """``pcgm (cmg=proportional)``."""
+        words = ", ".join(f"{name}={value}" for name, value in self.settings.items())
+        return f"{self.method} ({words})" if words else self.method
 
     @property
     def key(self) -> str:

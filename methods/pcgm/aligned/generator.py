@@ -31,7 +31,7 @@ class PCGMAligned(CausalMasks, TrainedMGD):
 
     card: ClassVar[Card] = CARD
     weights_folder: ClassVar[Path | None] = Path(__file__).parent / "weights"
-    config: ClassVar[MGDConfig] = ALIGNED
+    config: MGDConfig = ALIGNED
     trained_networks: ClassVar[tuple[str, ...]] = ()
 
     def train(self, cohort: Cohort, context: Context, work: Path) -> MGD:

@@ -24,7 +24,7 @@ class TrainedMGD(TrainedGenerator[MGD]):
         trained_networks: those that `fit` trains.
     """
 
-    config: ClassVar[MGDConfig]
+    config: MGDConfig
     trained_networks: ClassVar[tuple[str, ...]]
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -112,7 +111,7 @@ SCHEDULE = dict.fromkeys(("encoder", "decoder", "unet", "controlnet"), QUICK)
 class TinyPCGM(PCGM):
     """PCGM on an 8 x 16 x 8 grid with two steps of everything."""
 
-    config: ClassVar[MGDConfig] = replace(
+    config: MGDConfig = replace(
         TINY,
         sampler=SamplerConfig(steps=2, strength=1.0, n_fixed_point=1),
         decoder_sampler=DecoderSamplerConfig(steps=2, n_fixed_point=1),
