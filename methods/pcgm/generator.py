@@ -40,8 +40,8 @@ class PCGM(CausalMasks, TrainedMGD):
 
     def configure(self, settings: PCGMSettings) -> None:
         """Take the configuration, the kind of PGM, the rule of the CMG, and ablations of the MGD."""
+        super().configure(settings)
         self.settings = settings
-        self.allocation, self.kind = settings.cmg, settings.pgm
         self.config = settings.configured(self.config)
 
     def counterfactual(self, scan: Scan, do: Intervention, seed: int) -> np.ndarray:

@@ -22,6 +22,7 @@ from pcgm_bench.methods.pcgm.cmg.change import VENTRICLE_CLIP
 from pcgm_bench.methods.pcgm.cmg.change import VENTRICLES
 from pcgm_bench.methods.pcgm.cmg.fractional import FractionalMask
 from pcgm_bench.methods.pcgm.cmg.fractional import counterfactual_fractions
+from pcgm_bench.methods.pcgm.mask_settings import MaskSettings
 from pcgm_bench.methods.pcgm.pgm.linear import linear_counterfactuals
 from pcgm_bench.methods.pcgm.pgm.model import PGM
 from pcgm_bench.methods.pcgm.pgm.table import leaves_of
@@ -38,18 +39,22 @@ class CausalMasks(Generator):
 
     Attributes:
         limit: largest change of a lobe, as a share of its volume.
-        allocation: how the CMG divides a change among voxels, see `counterfactual_fractions`; here the rule that is
-            nearer to the phantom's truth, so that a cheat is as good as it can be.
+        allocation: how the CMG divides a change among voxels, see `counterfactual_fractions`.
         kind: of the PGM, see `PGM.fit`.
         pgm: fitted on a training fold; None before `adapt`.
     """
 
     limit: ClassVar[float] = CLIP
-    allocation: str = "proportional"
-    kind: str = "auto"
+    settings_type: ClassVar[type[Any]] = MaskSettings
+    allocation: str = MaskSettings().cmg
+    kind: str = MaskSettings().pgm
     refit_replicates: ClassVar[int] = 1000
     """Bootstrap replicates in which a study may refit the PGM."""
     pgm: PGM | None = None
+
+    def configure(self, settings: Any) -> None:
+        """Take the kind of PGM and the rule of the CMG."""
+        self.allocation, self.kind = settings.cmg, settings.pgm
 
     def adapt(self, cohort: Cohort, context: Context) -> None:
         """Fit the PGM on the fold's people.

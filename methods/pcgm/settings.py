@@ -11,6 +11,8 @@ from pydantic import AfterValidator
 from pydantic import Field
 
 from pcgm_bench.contracts import UserError
+from pcgm_bench.methods.pcgm.mask_settings import Model
+from pcgm_bench.methods.pcgm.mask_settings import Rule
 from pcgm_bench.methods.pcgm.mgd.config import MGDConfig
 from pcgm_bench.methods.pcgm.mgd.paper import get_config
 
@@ -32,14 +34,8 @@ class PCGMSettings:
     config: Annotated[
         str, AfterValidator(_known), Field(description="sizes of networks and images; each has weights of its own")
     ] = OWN
-    pgm: Annotated[
-        Literal["auto", "flow", "linear"],
-        Field(description="the causal model; auto takes the likelier one on held-out people"),
-    ] = "auto"
-    cmg: Annotated[
-        Literal["ranked", "proportional"],
-        Field(description="which border voxels change: the likeliest first, or each a share"),
-    ] = "ranked"
+    pgm: Model = "auto"
+    cmg: Rule = "ranked"
     mask: Annotated[
         Literal["counterfactual", "factual"], Field(description="what the ControlNet is shown; factual: an ablation")
     ] = "counterfactual"

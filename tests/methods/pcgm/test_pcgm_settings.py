@@ -123,7 +123,10 @@ def test_the_mask_rule_reaches_the_mask(monkeypatch: pytest.MonkeyPatch) -> None
     moved = {rule: np.abs(mask - before)[0] for rule, mask in masks.items()}
     assert moved["ranked"].sum() == pytest.approx(moved["proportional"].sum(), rel=1e-3)
     assert (moved["ranked"] > 1e-6).sum() < 0.7 * (moved["proportional"] > 1e-6).sum()
-    assert TissueEdit().allocation == "proportional"
+    edit = TissueEdit()
+    assert edit.allocation == "proportional"
+    edit.configure(read_settings(TissueEdit.settings_type, {"cmg": "ranked", "pgm": "linear"}, "tissue-edit"))
+    assert (edit.allocation, edit.kind) == ("ranked", "linear")
 
 
 def test_guidance_is_one_weight_for_all_lobes_and_sampling_needs_no_other_weights() -> None:
