@@ -21,6 +21,7 @@ from pcgm_bench.contracts.settings import changed_settings
 from pcgm_bench.contracts.settings import read_settings
 from pcgm_bench.contracts.settings import settings_of
 from pcgm_bench.contracts.settings import texts_of
+from pcgm_bench.runner.generators import find_generator
 from pcgm_bench.runner.one_off import fit
 from pcgm_bench.runner.one_off import named_grid
 from pcgm_bench.runner.one_off import sample
@@ -86,6 +87,11 @@ def test_a_setting_is_part_of_the_run_and_said_beside_its_numbers(home: Path, tu
     assert said["means, fold 1"].endswith("of controls")
     table = next(table for table in other.tables if table.name == "method")
     assert ["settings", said["settings"]] in table.rows
+
+
+def test_a_setting_is_part_of_what_images_are_made_from(home: Path, tuned: None) -> None:
+    plain, same, other = (find_generator("tuned", home, settings=given) for given in ({}, {"gain": "1"}, {"gain": "2"}))
+    assert plain.digest == same.digest != other.digest
 
 
 def test_an_unknown_setting_ends_a_run_before_any_work(home: Path, tuned: None, toys: list[str]) -> None:
