@@ -16,4 +16,5 @@ ALIGNED = dataclasses.replace(
     sampler=SamplerConfig(
         steps=20, strength=0.3, n_fixed_point=0, carry_defects=True, guidance=1.0, unconditional="old"
     ),
+    decoder_sampler=dataclasses.replace(PHANTOM.decoder_sampler, carry_defects=True),
 )

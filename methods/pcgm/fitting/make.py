@@ -57,6 +57,7 @@ class Plan:
         work: checkpoints and loss logs.
         start: `pcgm`'s weights to start from; None: random ones.
         minutes: of all trainings together, over all restarts.
+        aligned: of `pcgm-aligned`'s, in place of its share: it can go on when the others are done.
         seed: of batches and noise.
         threads: of a tensor operation.
     """
@@ -67,10 +68,13 @@ class Plan:
     minutes: float
     seed: int
     threads: int
+    aligned: float | None = None
 
     def settings(self) -> dict[str, Settings]:
         """Of every training."""
         minutes = divide_minutes(self.minutes, SHARES)
+        if self.aligned is not None:
+            minutes["aligned"] = self.aligned
         return {
             name: replace(settings, minutes=minutes[name], seed=self.seed, threads=self.threads)
             for name, settings in SETTINGS.items()
@@ -142,13 +146,24 @@ def main() -> None:
     )
     parser.add_argument("--start", type=Path, default=None, help="weights of pcgm to start from")
     parser.add_argument("--minutes", type=float, default=60.0, help="of training on two cores; the material takes 5")
+    parser.add_argument(
+        "--aligned-minutes", type=float, default=None, help="of the last training, to go on with it; default: its share"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of batches and noise")
     parser.add_argument("--threads", type=int, default=2, help="threads of a tensor operation")
     options = parser.parse_args()
     material = options.work / "material"
     material.mkdir(parents=True, exist_ok=True)
     bank = make_material(material, planned(options.pairs, options.scans), options.threads, show)
-    plan = Plan(options.out, options.work, options.start, options.minutes, options.seed, options.threads)
+    plan = Plan(
+        options.out,
+        options.work,
+        options.start,
+        options.minutes,
+        options.seed,
+        options.threads,
+        options.aligned_minutes,
+    )
     train_all(plan, bank)
 
 

@@ -38,7 +38,7 @@ WIDE = replace(
     name="tiny-aligned",
     control=replace(TINY.control, mask_channels=16),
     sampler=replace(ALIGNED.sampler, steps=4, strength=0.5),
-    decoder_sampler=replace(TINY.decoder_sampler, steps=2, n_fixed_point=40),
+    decoder_sampler=replace(TINY.decoder_sampler, steps=2, n_fixed_point=0, carry_defects=True),
 )
 LOBE = CHANNELS.index("frontal")
 
@@ -159,6 +159,8 @@ def test_the_null_intervention_is_exact() -> None:
     inverted = mgd.invert(z, condition, told(mask, mask))
     null = mgd.regenerate(inverted, condition, told(mask, mask), condition, told(mask, mask))
     torch.testing.assert_close(null, z, atol=1e-4, rtol=1e-4)
+    image = mgd.counterfactual(scan.image, condition, told(mask, mask), condition, told(mask, mask), 0)
+    np.testing.assert_allclose(image, scan.image, atol=1e-3)
     other = mgd.regenerate(inverted, condition, told(mask, mask[::-1].copy()), condition, told(mask, mask))
     assert float((other - z).abs().max()) > 1e-3
 
@@ -166,6 +168,13 @@ def test_the_null_intervention_is_exact() -> None:
 def test_a_cohort_cannot_train_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"fitting\.make"):
         PCGMAligned().fit(tiny_people(), Context(work=tmp_path))
+
+
+def test_the_last_training_can_be_given_minutes_of_its_own(tmp_path: Path) -> None:
+    plan = make.Plan(tmp_path, tmp_path, None, 56.0, 0, 1)
+    longer = replace(plan, aligned=40.0)
+    assert plan.settings()["aligned"].minutes == pytest.approx(27)
+    assert longer.settings() == {**plan.settings(), "aligned": replace(plan.settings()["aligned"], minutes=40.0)}
 
 
 def test_all_five_trainings_leave_weights_that_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
