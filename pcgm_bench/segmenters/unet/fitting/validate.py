@@ -111,7 +111,7 @@ def report(measured: np.ndarray, true: np.ndarray) -> pd.DataFrame:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=11, help="of the unseen people (0-2 are for reporting)")
+    parser.add_argument("--seed", type=int, default=11, help="of the unseen people (40-44 are for reporting)")
     parser.add_argument("--people", type=int, default=40)
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the segmenter's files")
     parser.add_argument("--home", type=Path, default=None, help="keeps the phantom's template")
