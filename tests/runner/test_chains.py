@@ -267,7 +267,7 @@ def test_what_is_asked_again(home: Path, regions: list[str]) -> None:
         assert len({row for row, _ in chains}) == nulls + trips
     cohort = segmented(home)
     mine = for_row(plan_study(cohort, STUDY, 0, False), "basis", PCGM.card, STUDY)
-    assert sum(len(fold.chains) for fold in mine) == 8 + 12  # no ventricles
+    assert sum(len(fold.chains) for fold in mine) == 8 + 14
     assert all(chain[0] in fold.tasks for fold in mine for chain in fold.chains)
 
 
