@@ -18,7 +18,6 @@ from pcgm_bench.methods.pcgm.mgd.config import MGDConfig
 from pcgm_bench.methods.pcgm.mgd.controlnet import control_mask
 from pcgm_bench.methods.pcgm.mgd.phantom import PHANTOM
 from pcgm_bench.methods.pcgm.mgd.trained import TrainedMGD
-from pcgm_bench.methods.pcgm.pgm.model import PGM
 from pcgm_bench.methods.pcgm.settings import PCGMSettings
 from pcgm_bench.training.people import conditions_under
 
@@ -65,15 +64,3 @@ class PCGM(CausalMasks, TrainedMGD):
             return None, None
         factual = mask_of(scan)
         return factual, factual if self.settings.mask == "factual" else control_mask(counterfactual)
-
-    def save(self, folder: Path) -> None:
-        """Write the MGD, whom it was trained on, and the PGM, where there are any."""
-        super().save(folder)
-        if self.pgm is not None:
-            self.pgm.save(folder)
-
-    def load(self, folder: Path) -> None:
-        """Read what `save` wrote; the networks themselves when they are first needed."""
-        super().load(folder)
-        if (folder / "pgm.safetensors").exists():
-            self.pgm = PGM.load(folder)

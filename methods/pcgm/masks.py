@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from typing import ClassVar
 
@@ -65,6 +66,18 @@ class CausalMasks(Generator):
         table = volume_table(cohort)
         self.pgm = PGM.fit(table, context.seed, lobes=leaves_of(table), kind=self.kind)
         self.to(context.device)
+
+    def save(self, folder: Path) -> None:
+        """Write what the subclass writes, and the PGM, where there is one."""
+        super().save(folder)
+        if self.pgm is not None:
+            self.pgm.save(folder)
+
+    def load(self, folder: Path) -> None:
+        """Read what `save` wrote."""
+        super().load(folder)
+        if (folder / "pgm.safetensors").exists():
+            self.pgm = PGM.load(folder)
 
     def notes(self) -> Mapping[str, str]:
         """Which causal model the fold's people chose, and why."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 from pydantic import ConfigDict
 
+from pcgm_bench.contracts.settings import with_settings
 from pcgm_bench.store import Identity
 from pcgm_bench.store import Manifest
 
@@ -54,9 +55,8 @@ class RunLabel(BaseModel):
 
     def shown(self, row: str) -> str:
         """A row's name, with the settings of the method where the method made it: ``pcgm (cmg=proportional)``."""
-        words = ", ".join(f"{name}={value}" for name, value in self.settings.items())
         is_own = row == self.method or self.generators.get(row, "") == self.generators.get(self.method)
-        return f"{row} ({words})" if words and is_own else row
+        return with_settings(row, self.settings) if is_own else row
 
 
 def label_of(identity: Identity, manifest: Manifest) -> RunLabel:

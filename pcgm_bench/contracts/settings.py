@@ -93,6 +93,16 @@ def settings_of(kind: type[Any]) -> list[Setting]:
     ]
 
 
+def with_settings(method: str, changed: Mapping[str, str]) -> str:
+    """A method's name with the settings that are not at their defaults.
+
+    >>> with_settings("pcgm", {"cmg": "proportional"}), with_settings("pcgm", {})
+    ('pcgm (cmg=proportional)', 'pcgm')
+    """
+    words = ", ".join(f"{name}={value}" for name, value in changed.items())
+    return f"{method} ({words})" if words else method
+
+
 def text_of(value: object) -> str:
     """A value as a user writes it."""
     if value is None:

@@ -9,6 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic import ConfigDict
 
+from pcgm_bench.contracts.settings import with_settings
+
 KEY_LENGTH = 12
 SCHEMA = 2
 """Raised when ``run.json`` is laid out differently."""
@@ -58,8 +60,7 @@ class Identity(BaseModel):
     @property
     def method_with_settings(self) -> str:
         """``pcgm (cmg=proportional)``."""
-        words = ", ".join(f"{name}={value}" for name, value in self.settings.items())
-        return f"{self.method} ({words})" if words else self.method
+        return with_settings(self.method, self.settings)
 
     @property
     def key(self) -> str:

@@ -22,7 +22,6 @@ from pcgm_bench.methods.pcgm.mgd.config import MGDConfig
 from pcgm_bench.methods.pcgm.mgd.controlnet import control_mask
 from pcgm_bench.methods.pcgm.mgd.model import MGD
 from pcgm_bench.methods.pcgm.mgd.trained import TrainedMGD
-from pcgm_bench.methods.pcgm.pgm.model import PGM
 from pcgm_bench.training.people import conditions_under
 
 
@@ -63,11 +62,3 @@ class PCGMAligned(CausalMasks, TrainedMGD):
         """Write the networks, read now if they have not been needed yet, and the PGM, where there is one."""
         _ = self.networks
         super().save(folder)
-        if self.pgm is not None:
-            self.pgm.save(folder)
-
-    def load(self, folder: Path) -> None:
-        """Read what `save` wrote; the networks themselves when they are first needed."""
-        super().load(folder)
-        if (folder / "pgm.safetensors").exists():
-            self.pgm = PGM.load(folder)

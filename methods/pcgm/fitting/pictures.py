@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import torch
 
-from pcgm_bench.cohort.phantom.anatomy import Anatomy
 from pcgm_bench.cohort.phantom.render import render
 from pcgm_bench.cohort.phantom.scanners import SCANNERS
 from pcgm_bench.cohort.phantom.scanners import Scanner
@@ -58,12 +57,7 @@ def pictures(pair: Pair, look: str, seed: int, states: int = 2) -> list[np.ndarr
     if pair.image is not None:
         return [_real(pair, state, seed) for state in range(states)]
     scanner = random_scanner(seed) if look == RANDOM else SCANNERS[look]
-    return [render(_anatomy(pair, state), seed, seed + 1, scanner) for state in range(states)]
-
-
-def _anatomy(pair: Pair, state: int) -> Anatomy:
-    fractions = pair.fractions[state].astype(np.float32) / 255
-    return Anatomy(fractions, pair.labels[state], {}, pair.texture[state].astype(np.float32), {}, {})
+    return [render(pair.anatomy(state), seed, seed + 1, scanner) for state in range(states)]
 
 
 def _real(pair: Pair, state: int, seed: int) -> np.ndarray:

@@ -11,7 +11,6 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -73,10 +72,9 @@ def calibrate(out: Path, pairs: list[Pair], device: str) -> None:
             continue
         read, made = [], []
         for state in range(2):
-            fractions = pair.fractions[state].astype(np.float32) / 255
-            anatomy = Anatomy(fractions, pair.labels[state], {}, pair.texture[state].astype(np.float32), {}, {})
+            anatomy = pair.anatomy(state)
             reading = segmenter.segment(scan_of(anatomy, 5000 + k, 7000 + 2 * k + state))
-            volumes = {name: float(fractions[c].sum()) * 0.027 for c, name in enumerate(CHANNELS) if c}
+            volumes = {name: float(anatomy.fractions[c].sum()) * 0.027 for c, name in enumerate(CHANNELS) if c}
             read.append(volumes_with_head(dict(reading.volumes), reading.head_size))
             made.append(volumes_with_head(volumes, sum(volumes.values())))
         measured.append(read)

@@ -63,6 +63,11 @@ class Pair:
     outside: bool = False
     """Whether ``image`` shows what lies around the brain."""
 
+    def anatomy(self, state: int) -> Anatomy:
+        """One of the two brains, to be drawn; its volumes are left out."""
+        fractions = self.fractions[state].astype(np.float32) / 255
+        return Anatomy(fractions, self.labels[state], {}, self.texture[state].astype(np.float32), {}, {})
+
 
 @dataclass(frozen=True)
 class Job:
