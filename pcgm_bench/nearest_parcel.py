@@ -9,7 +9,10 @@ from pcgm_bench.anatomy import PARCELS
 
 
 def nearest_parcel(labels: np.ndarray) -> np.ndarray:
-    """FreeSurfer label of the nearest parcel ``(X, Y, Z)``; all 0 where the map names no parcel."""
+    """FreeSurfer label of the nearest parcel ``(X, Y, Z)``; all 0 where the map names no parcel.
+
+    Any number type; the result has the map's.
+    """
     cortex = np.isin(labels, list(PARCELS.values()))
     if not cortex.any():
         return np.zeros_like(labels)

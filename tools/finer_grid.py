@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn import functional
+from volume_columns import with_totals
 
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import LOBE_NAMES
@@ -98,8 +99,8 @@ def volumes(segmenter: UNetSegmenter, scan: Scan, anatomy: Anatomy) -> list[list
     read = segmenter.segment(scan)
     out = []
     for known, head in ((read.volumes, read.head_size), (anatomy.volumes, sum(anatomy.volumes.values()))):
-        cortex = sum(known[lobe] for lobe in LOBE_NAMES)
-        out.append([{**known, "cortex": cortex, "head_size": head}[name] for name in NAMES])
+        totals = with_totals(known, head)
+        out.append([totals[name] for name in NAMES])
     return out
 
 

@@ -18,12 +18,13 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy import ndimage as ndi
+from volume_columns import COLUMNS
+from volume_columns import title_of
+from volume_columns import with_totals
 
-from pcgm_bench.anatomy import LOBE_NAMES
-from pcgm_bench.cohort.align import BRIGHT
-from pcgm_bench.cohort.align import BRIGHT_QUANTILE
-from pcgm_bench.cohort.align import CEILING
 from pcgm_bench.cohort.align import area_average
+from pcgm_bench.cohort.align import bright_level
+from pcgm_bench.cohort.align import levelled
 from pcgm_bench.cohort.grid import grid
 from pcgm_bench.cohort.registration import bias_field
 from pcgm_bench.cohort.registration import register
@@ -37,7 +38,6 @@ from pcgm_bench.segmenters.unet.weight_files import WEIGHTS
 OWN = "own"
 HEAD_MASKS_MM = {"2 mm looser (with skull)": 2.0, "4 mm looser": 4.0, "tight (1.5 mm)": -1.5}
 STRIPPED_MASKS_MM = {"1 mm shaved off": -1.0, "2 mm shaved off": -2.0}
-COLUMNS = (*LOBE_NAMES, "cortex", "white_matter", "ventricles", "head_size")
 GRID = grid("3mm")
 
 
@@ -80,8 +80,8 @@ def images(path: Path, masks: Path | None, kept: Path | None) -> dict[str, np.nd
     spacing, out, bright = np.linalg.norm(scan.affine[:3, :3], axis=0), {}, 0.0
     for name, other in masks_of(mask, spacing, STRIPPED_MASKS_MM if masks is None else HEAD_MASKS_MM):
         image = area_average(_bright(np.where(other, data, 0)) / shading, to_native, GRID)
-        bright = bright or float(np.quantile(image[foreground(image)], BRIGHT_QUANTILE)) / BRIGHT
-        out[name] = np.clip(image / bright, 0, CEILING).astype(np.float32)
+        bright = bright or bright_level(image)
+        out[name] = levelled(image, bright)
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(kept, **out)  # type: ignore[arg-type]
@@ -93,8 +93,7 @@ def changes(segmenter: UNetSegmenter, name: str, under: Mapping[str, np.ndarray]
     logs = {}
     for mask, image in under.items():
         read = segmenter.segment(Scan(name, "", image, GRID.affine, 40.0, "F", "control"))
-        known = {**read.volumes, "head_size": read.head_size}
-        known["cortex"] = sum(read.volumes[lobe] for lobe in LOBE_NAMES)
+        known = with_totals(read.volumes, read.head_size)
         logs[mask] = 100 * np.log([known[column] for column in COLUMNS])
     print(f"{name}: {len(logs)} masks", flush=True)
     own = logs.pop(OWN)
@@ -103,7 +102,7 @@ def changes(segmenter: UNetSegmenter, name: str, under: Mapping[str, np.ndarray]
 
 def table(rows: pd.DataFrame) -> str:
     """Markdown: mean (s.d.) over scans of `changes`."""
-    names = [name.replace("_", " ").replace("cortex", "all cortex") for name in COLUMNS]
+    names = [title_of(name) for name in COLUMNS]
     lines = [f"| mask | {' | '.join(names)} | scans |", "|---" * (len(COLUMNS) + 2) + "|"]
     for mask, mine in rows.groupby("mask", sort=False):
         spread = [f" ({sd:.1f})" if len(mine) > 1 else "" for sd in mine[[*COLUMNS]].std()]

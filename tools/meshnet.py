@@ -22,6 +22,7 @@ import torch
 from nibabel.processing import conform
 from torch import Tensor
 from torch.nn import functional
+from volume_columns import cortex_of
 
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.anatomy import LOBE_OF
@@ -141,7 +142,7 @@ def segmenter_volumes(segmenter: UNetSegmenter, path: Path, home: Path) -> dict[
     aligned = align(path, "3mm", home)
     read = segmenter.segment(Scan(path.name, "", aligned.image, aligned.affine, 30.0, "F", "control")).volumes
     volumes = {name: read[name] / aligned.scale for name in (*LOBE_NAMES, "white_matter", "ventricles")}
-    return volumes | {"cortex": sum(volumes[lobe] for lobe in LOBE_NAMES)}
+    return volumes | {"cortex": cortex_of(volumes)}
 
 
 def table(rows: list[dict[str, float]]) -> str:

@@ -14,6 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from volume_columns import COLUMNS
+from volume_columns import title_of
+from volume_columns import with_totals
 
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.cohort import bids
@@ -35,7 +38,6 @@ LOBE_ML = {
 }  # fmt: skip
 """Medians (mL) of women at `LOBE_AGES`, both hemispheres."""
 WHITE_AGES, WHITE_ML, WHITE_MALE_RATIO = (20, 34, 48, 75), (444, 443, 437, 406), 491 / 437
-COLUMNS = (*LOBE_NAMES, "cortex", "white_matter", "ventricles", "head_size")
 
 
 def main() -> None:
@@ -51,8 +53,7 @@ def main() -> None:
         if not ADULT[0] <= visit["age"] <= ADULT[1]:
             raise UserError(f"sub-{visit['subject']} is {visit['age']:g}: norms are for {ADULT[0]:g} to {ADULT[1]:g}")
         read, scale = segmenter.segment(cohort[index]), cohort.scale(index)
-        known = {**read.volumes, "head_size": read.head_size}
-        known["cortex"] = sum(read.volumes[lobe] for lobe in LOBE_NAMES)
+        known = with_totals(read.volumes, read.head_size)
         norm = {f"norm {name}": value for name, value in norm_of(visit["age"], visit["sex"]).items()}
         rows.append({"sex": visit["sex"], "age": visit["age"], **norm} | {c: known[c] / scale for c in COLUMNS})
         print(f"sub-{visit['subject']}: cortex {known['cortex'] / scale:.0f} mL, quality {read.qc:.2f}", flush=True)
@@ -73,9 +74,7 @@ def norm_of(age: float, sex: str) -> dict[str, float]:
     }
     white = float(np.interp(age, WHITE_AGES, WHITE_ML)) * (WHITE_MALE_RATIO if male else 1.0)
     fluid = float(np.interp(age, VENTRICLE_AGES, VENTRICLE_ML)) * (VENTRICLE_MALE_RATIO if male else 1.0)
-    return lobes | {
-        "cortex": sum(lobes.values()), "white_matter": white, "ventricles": fluid, "head_size": ICV_ML[sex][0]
-    }  # fmt: skip
+    return with_totals(lobes | {"white_matter": white, "ventricles": fluid}, ICV_ML[sex][0])
 
 
 def table(rows: pd.DataFrame) -> str:
@@ -89,7 +88,7 @@ def table(rows: pd.DataFrame) -> str:
     lines = ["| volume | " + " | ".join(f"{title} | norm | % | at head size" for title, _ in groups) + " |"]
     lines.append("|---" * (1 + 4 * len(groups)) + "|")
     for column in COLUMNS:
-        cells = [column.replace("_", " ").replace("cortex", "all cortex")]
+        cells = [title_of(column)]
         for _, mine in groups:
             mean, norm = mine[column].mean(), mine[f"norm {column}"].mean()
             head = mine["head_size"].mean() / mine["norm head_size"].mean()

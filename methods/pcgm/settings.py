@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 from pydantic import Field
 
 from pcgm_bench.contracts import UserError
-from pcgm_bench.methods.pcgm.mask_settings import Model
+from pcgm_bench.methods.pcgm.mask_settings import MaskSettings
 from pcgm_bench.methods.pcgm.mask_settings import Rule
 from pcgm_bench.methods.pcgm.mgd.config import MGDConfig
 from pcgm_bench.methods.pcgm.mgd.paper import get_config
@@ -28,14 +28,13 @@ def _known(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class PCGMSettings:
-    """Settings of PCGM; `pcgm_bench.contracts.settings` reads them."""
+class PCGMSettings(MaskSettings):
+    """Settings of PCGM: those of its volumes and masks, the networks' and ablations; the mask rule is the paper's."""
 
+    cmg: Rule = "ranked"
     config: Annotated[
         str, AfterValidator(_known), Field(description="sizes of networks and images; each has weights of its own")
     ] = OWN
-    pgm: Model = "auto"
-    cmg: Rule = "ranked"
     mask: Annotated[
         Literal["counterfactual", "factual"], Field(description="what the ControlNet is shown; factual: an ablation")
     ] = "counterfactual"

@@ -16,6 +16,8 @@ import numpy as np
 from nibabel.spatialimages import SpatialImage
 from scipy import ndimage as ndi
 
+from pcgm_bench.block_means import block_means
+from pcgm_bench.cohort.crop import cropped
 from pcgm_bench.cohort.grid import Grid
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.grid import standard_grid
@@ -96,25 +98,26 @@ def _align(data: np.ndarray, affine: np.ndarray, target: Grid, name: str, even_o
     from pcgm_bench.cohort.registration import bias_field  # SimpleITK takes half a second to import
     from pcgm_bench.cohort.registration import register
 
-    brain, affine = _cropped(np.where(foreground(data), data, 0).astype(np.float32), affine)
+    brain, affine = cropped(np.where(foreground(data), data, 0).astype(np.float32), affine)
     shading = bias_field(brain, affine) if even_out else np.ones_like(brain)
     brain /= shading
     found = register(brain, affine, name)
     to_native = np.linalg.inv(affine) @ np.linalg.inv(found.matrix)
     image = area_average(brain, to_native, target)
-    bright = float(np.quantile(image[foreground(image)], BRIGHT_QUANTILE)) / BRIGHT
+    bright = bright_level(image)
     there = ndi.affine_transform(shading, to_native @ target.affine, output_shape=target.shape, order=1, mode="nearest")
-    image = np.clip(image / bright, 0, CEILING).astype(np.float32)
-    return Aligned(image, target.affine, found.matrix, found.scale, (bright * there).astype(np.float32), found.overlap)
+    gain = (bright * there).astype(np.float32)
+    return Aligned(levelled(image, bright), target.affine, found.matrix, found.scale, gain, found.overlap)
 
 
-def _cropped(data: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What is not black and four voxels around it; the affine follows."""
-    sides = [np.flatnonzero(data.any(tuple(other for other in range(3) if other != axis))) for axis in range(3)]
-    box = tuple(slice(max(0, side[0] - 4), side[-1] + 5) for side in sides)
-    moved = affine.copy()
-    moved[:3, 3] += affine[:3, :3] @ [part.start for part in box]
-    return np.ascontiguousarray(data[box]), moved
+def bright_level(image: np.ndarray) -> float:
+    """What an image on the grid, in native intensities, is divided by (`levelled`); background 0."""
+    return float(np.quantile(image[foreground(image)], BRIGHT_QUANTILE)) / BRIGHT
+
+
+def levelled(image: np.ndarray, bright: float) -> np.ndarray:
+    """An image over its `bright_level`, cut off at `CEILING`; float32."""
+    return np.clip(image / bright, 0, CEILING).astype(np.float32)
 
 
 def area_average(data: np.ndarray, to_voxels: np.ndarray, target: Grid) -> np.ndarray:
@@ -136,7 +139,7 @@ def area_average(data: np.ndarray, to_voxels: np.ndarray, target: Grid) -> np.nd
         slab[:3, 3] += fine[:3, 0] * i * step
         size = (step, target.shape[1] * step, target.shape[2] * step)
         values = ndi.affine_transform(data, to_voxels @ slab, output_shape=size, order=1, output=np.float32)
-        out[i] = values.reshape(step, target.shape[1], step, target.shape[2], step).mean((0, 2, 4))
+        out[i] = block_means(values, step)[0]
     return out
 
 

@@ -21,6 +21,7 @@ import SimpleITK as sitk  # noqa: N813
 from scipy import ndimage as ndi
 from scipy.spatial.transform import Rotation
 
+from pcgm_bench.block_means import block_means
 from pcgm_bench.cohort.volume import foreground
 from pcgm_bench.contracts import PoorScanError
 from pcgm_bench.contracts import UserError
@@ -77,11 +78,9 @@ def coarsen(data: np.ndarray, affine: np.ndarray, step: int) -> tuple[np.ndarray
     """Average blocks of ``step`` voxels a side, padding with 0; the affine follows."""
     short = [(0, -size % step) for size in data.shape]
     padded = np.pad(data, short)
-    x, y, z = (size // step for size in padded.shape)
-    blocks = padded.reshape(x, step, y, step, z, step).mean((1, 3, 5), dtype=np.float32)
     coarse = affine @ np.diag([step, step, step, 1.0])
     coarse[:3, 3] += affine[:3, :3] @ np.full(3, (step - 1) / 2)
-    return blocks, coarse
+    return block_means(padded, step), coarse
 
 
 def register(data: np.ndarray, affine: np.ndarray, name: str) -> Registration:

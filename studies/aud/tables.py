@@ -20,6 +20,7 @@ from pcgm_bench.results.where import where_tables
 from pcgm_bench.studies.aud import terms
 from pcgm_bench.studies.aud.comparisons import COLUMNS
 from pcgm_bench.studies.aud.flagged import Flagged
+from pcgm_bench.studies.aud.lobe_table import lobe_table
 from pcgm_bench.studies.aud.overviews import paper_overview
 from pcgm_bench.studies.aud.overviews import size_line
 from pcgm_bench.studies.aud.overviews import sound_overview
@@ -160,20 +161,11 @@ def recovery_table(records: Sequence[Record], row: str) -> Table:
 
 def oracle_table(records: Sequence[Record]) -> Table:
     """Every row's error to the oracle, lobe by lobe."""
-    errors = select(records, metric=terms.ORACLE_ERROR)
-    flagged = Flagged.of(errors, lambda cell: cell.region)
-    return pivot(
-        errors,
+    return lobe_table(
+        select(records, metric=terms.ORACLE_ERROR),
         name="oracle-error",
         title="Error to the oracle: rms over people, % of the lobe [95 %]",
-        across="region",
-        columns=LOBES,
-        show=with_interval(),
-        headings={lobe: flagged.heading(lobe) for lobe in LOBES},
-        notes=[
-            "Both volumes are measured by the same segmenter, so that sqrt(2) times its noise is the floor.",
-            *flag_notes(flagged.above),
-        ],
+        notes=["Both volumes are measured by the same segmenter, so that sqrt(2) times its noise is the floor."],
     )
 
 

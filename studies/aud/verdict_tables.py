@@ -7,14 +7,13 @@ from dataclasses import replace
 
 from pcgm_bench.contracts import Record
 from pcgm_bench.results.pivot import pivot
-from pcgm_bench.results.pivot import with_interval
 from pcgm_bench.results.select import select
 from pcgm_bench.studies.aud import terms
 from pcgm_bench.studies.aud.achieved import LEAST_RATIO
 from pcgm_bench.studies.aud.achieved import MEASURABLE
 from pcgm_bench.studies.aud.achieved import MOST_RATIO
 from pcgm_bench.studies.aud.achieved import STAY
-from pcgm_bench.studies.aud.flagged import Flagged
+from pcgm_bench.studies.aud.lobe_table import lobe_table
 from pcgm_bench.studies.aud.sample import LOBES
 from pcgm_bench.studies.aud.truth_power import TOGETHER
 from pcgm_bench.tables import Cell
@@ -56,16 +55,10 @@ def _sentence(reason: str) -> str:
 
 def achieved_table(records: Sequence[Record]) -> Table:
     """Every row's achieved over asked, lobe by lobe."""
-    ratios = select(records, metric=terms.ACHIEVED)
-    flagged = Flagged.of(ratios, lambda cell: cell.region)
-    return pivot(
-        ratios,
+    return lobe_table(
+        select(records, metric=terms.ACHIEVED),
         name="achieved",
         title="Achieved over asked: the change that the images show over the change that was asked for [95 %]",
-        across="region",
-        columns=LOBES,
-        show=with_interval(),
-        headings={lobe: flagged.heading(lobe) for lobe in LOBES},
         notes=[
             f"Target 1; to pass, the whole interval lies between {LEAST_RATIO:g} and {MOST_RATIO:g}. A lobe that is "
             f"asked to change by less than {MEASURABLE:g} % has no ratio; it may be off by {STAY:g} %.",

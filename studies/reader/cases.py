@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from pcgm_bench.block_means import block_means
 from pcgm_bench.cohort.volume import foreground
 from pcgm_bench.contracts import ReaderCase
 from pcgm_bench.contracts import UserError
@@ -129,5 +130,4 @@ def coarse(levels: np.ndarray, space: Space) -> np.ndarray:
     step = np.maximum(1, np.round(COARSE_MM / space.spacing)).astype(int)
     size = np.array(levels.shape) // step
     cut = levels[tuple(slice(0, n * s) for n, s in zip(size, step, strict=True))]
-    blocks = cut.reshape(size[0], step[0], size[1], step[1], size[2], step[2])
-    return blocks.mean(axis=(1, 3, 5), dtype=np.float32).ravel()
+    return block_means(cut, step.tolist()).ravel()

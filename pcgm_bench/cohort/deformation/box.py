@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pcgm_bench.block_means import block_means
+from pcgm_bench.cohort.crop import slices_around
+
 FINE_MM = 1.0
 """Size of the fine voxels: a head's cortex is 2 to 4 of them thick."""
 
@@ -52,9 +55,7 @@ class Box:
 
     def averaged(self, fine: np.ndarray) -> np.ndarray:
         """Means of the fine voxels ``(..., X, Y, Z)`` of every grid voxel."""
-        x, y, z = self.size
-        blocks = fine.reshape(*fine.shape[:-3], x, self.step, y, self.step, z, self.step)
-        return blocks.mean((-5, -3, -1), dtype=np.float32)
+        return block_means(fine, self.step)
 
     def repeated(self, coarse: np.ndarray) -> np.ndarray:
         """Every grid voxel's value ``(..., X, Y, Z)`` in each of its fine voxels."""
@@ -72,10 +73,6 @@ def box_around(mask: np.ndarray, affine: np.ndarray, margin_mm: float) -> Box:
         margin_mm: on every side.
     """
     spacing = float(affine[0, 0])
-    margin = int(np.ceil(margin_mm / spacing))
-    sides = [np.flatnonzero(mask.any(tuple(other for other in range(3) if other != axis))) for axis in range(3)]
-    starts = [max(0, int(side[0]) - margin) for side in sides]
-    stops = [min(full, int(side[-1]) + 1 + margin) for side, full in zip(sides, mask.shape, strict=True)]
-    x, y, z = starts
-    width, depth, height = (stop - start for start, stop in zip(starts, stops, strict=True))
-    return Box((x, y, z), (width, depth, height), max(1, round(spacing / FINE_MM)), affine)
+    x, y, z = slices_around(mask, int(np.ceil(margin_mm / spacing)))
+    size = (x.stop - x.start, y.stop - y.start, z.stop - z.start)
+    return Box((x.start, y.start, z.start), size, max(1, round(spacing / FINE_MM)), affine)

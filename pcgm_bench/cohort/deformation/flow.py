@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import torch
-from monai.networks.blocks import DVF2DDF
-from monai.networks.blocks import Warp
+
+from pcgm_bench.cohort import velocity_field
 
 SQUARINGS = 5
-"""Steps of scaling and squaring (Arsigny et al. 2006, doi 10.1007/11866565_113): a velocity of 3 voxels is cut into
-32 moves of a tenth of a voxel."""
+"""Steps of scaling and squaring (`velocity_field`): a velocity of 3 voxels is cut into 32 moves of a tenth of
+a voxel."""
 
 
 def exponential(velocity: np.ndarray) -> np.ndarray:
@@ -23,23 +21,18 @@ def exponential(velocity: np.ndarray) -> np.ndarray:
     Returns:
         ``(3, X, Y, Z)`` float32 in voxels: what stands at ``x + displacement(x)`` is brought to ``x``.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*native grid_sample")  # MONAI's own build is not needed
-        integrate = DVF2DDF(num_steps=SQUARINGS, mode="bilinear", padding_mode="border")
     with torch.inference_mode():
-        given = torch.from_numpy(np.ascontiguousarray(velocity, np.float32))[None]
-        return np.asarray(integrate(given)[0].numpy())
+        return np.asarray(velocity_field.exponential(_batch(velocity), SQUARINGS)[0].numpy())
 
 
 def pulled(images: np.ndarray, displacement: np.ndarray) -> np.ndarray:
     """Images ``(n, X, Y, Z)`` read by linear interpolation at ``x + displacement(x)``; the same shape, float32."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*native grid_sample")
-        read = Warp(mode="bilinear", padding_mode="border")
     with torch.inference_mode():
-        given = torch.from_numpy(np.ascontiguousarray(images, np.float32))[None]
-        moved = read(given, torch.from_numpy(np.ascontiguousarray(displacement, np.float32))[None])
-    return np.asarray(moved[0].numpy())
+        return np.asarray(velocity_field.read_at(_batch(images), _batch(displacement))[0].numpy())
+
+
+def _batch(volumes: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(volumes, np.float32))[None]
 
 
 def jacobian(displacement: np.ndarray) -> np.ndarray:

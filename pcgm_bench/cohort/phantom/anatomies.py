@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from scipy import ndimage as ndi
 
+from pcgm_bench.cohort.crop import cropped
 from pcgm_bench.cohort.phantom.label_maps import Tissues
 from pcgm_bench.cohort.phantom.label_maps import tissues_of
 from pcgm_bench.cohort.phantom.template_fields import CORNER
@@ -22,6 +23,7 @@ from pcgm_bench.cohort.phantom.template_registration import tissues_of_template
 from pcgm_bench.cohort.phantom.template_registration import velocity_between
 from pcgm_bench.cohort.phantom.velocity import KNOT_MM
 from pcgm_bench.cohort.phantom.velocity import displacement_of
+from pcgm_bench.nearest_parcel import nearest_parcel
 
 CENTRE = np.array([0.0, -17.0, 5.0])
 ROOM = 0.92
@@ -95,13 +97,10 @@ def _to_box(tissues: Tissues, name: str) -> np.ndarray:
         + 0.8 * (tissues.deep | tissues.below)
         + 1.0 * tissues.white
     ).astype(np.float32)
-    sides = [np.flatnonzero(picture.any(tuple(k for k in range(3) if k != axis))) for axis in range(3)]
-    box = tuple(slice(max(0, side[0] - 4), side[-1] + 5) for side in sides)
-    affine = tissues.affine.copy()
-    affine[:3, 3] += affine[:3, :3] @ [part.start for part in box]
-    found = register(picture[box], affine, name).matrix
+    picture, affine = cropped(picture, tissues.affine)
+    found = register(picture, affine, name).matrix
     left, stretch, right = np.linalg.svd(found[:3, :3])
-    centre = affine @ [*ndi.center_of_mass(picture[box]), 1.0]
+    centre = affine @ [*ndi.center_of_mass(picture), 1.0]
     there = np.array(TEMPLATE_CENTRE) + ((found @ centre)[:3] - TEMPLATE_CENTRE) / TEMPLATE_SCALE
     out = np.eye(4)
     out[:3, :3] = left @ right * np.prod(stretch) ** (1 / 3) / TEMPLATE_SCALE
@@ -145,9 +144,7 @@ def _carried_over(masks: Masks, built_in: Template, velocity: np.ndarray) -> Mas
     masks = replace(masks, texture=texture)
     if masks.parcel.any():
         return masks
-    known = built_in.parcel[0] > 0
-    nearest = ndi.distance_transform_edt(~known, return_distances=False, return_indices=True)
     parcel = np.zeros(SHAPE, np.int16)
-    parcel[tuple(voxels.T)] = built_in.parcel[0][tuple(nearest)][at]
+    parcel[tuple(voxels.T)] = nearest_parcel(built_in.parcel[0])[at]
     cortex = masks.tissue & ~masks.white & ~masks.below & ~masks.deep
     return replace(masks, parcel=np.where(cortex, parcel, 0).astype(np.int16))

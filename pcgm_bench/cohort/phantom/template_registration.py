@@ -11,15 +11,16 @@ import warnings
 import numpy as np
 import torch
 from monai.losses import BendingEnergyLoss
-from monai.networks.blocks import Warp
 from torch import Tensor
 from torch.nn import functional
 
+from pcgm_bench.block_means import block_means
 from pcgm_bench.cohort.phantom.template_fields import FIELDS
 from pcgm_bench.cohort.phantom.template_fields import Masks
 from pcgm_bench.cohort.phantom.template_fields import Template
 from pcgm_bench.cohort.phantom.velocity import KNOT_MM
 from pcgm_bench.cohort.phantom.velocity import displacement_of
+from pcgm_bench.cohort.velocity_field import read_at
 
 CELL_MM = 3.0
 """Voxels at which tissues are compared."""
@@ -56,9 +57,7 @@ def tissues_of_template(template: Template) -> np.ndarray:
 
 
 def _blocks(volume: np.ndarray) -> np.ndarray:
-    step = round(CELL_MM)
-    x, y, z = (n // step for n in volume.shape)
-    return np.asarray(volume, np.float32).reshape(x, step, y, step, z, step).mean((1, 3, 5), dtype=np.float32)
+    return block_means(np.asarray(volume, np.float32), round(CELL_MM))
 
 
 def velocity_between(template: np.ndarray, brain: np.ndarray) -> np.ndarray:
@@ -75,7 +74,7 @@ def velocity_between(template: np.ndarray, brain: np.ndarray) -> np.ndarray:
     moving, fixed = (torch.from_numpy(t)[None] for t in (template, brain))
     knots = [round(n * CELL_MM / KNOT_MM) for n in brain.shape[1:]]
     velocity = torch.zeros(1, 3, *knots, requires_grad=True)
-    with warnings.catch_warnings():  # MONAI's, at every call: how it indexes, and that it has no compiled extension
+    with warnings.catch_warnings():  # MONAI's, at every call: how it indexes
         warnings.simplefilter("ignore")
         _fit(velocity, moving, fixed, weights)
     return velocity.detach()[0].numpy()
@@ -84,11 +83,11 @@ def velocity_between(template: np.ndarray, brain: np.ndarray) -> np.ndarray:
 def _fit(velocity: Tensor, moving: Tensor, fixed: Tensor, weights: Tensor) -> None:
     """Adam on the velocity, from coarse to fine."""
     optimiser = torch.optim.Adam([velocity], lr=RATE)
-    bending, warp = BendingEnergyLoss(), Warp(padding_mode="border")
+    bending = BendingEnergyLoss()
     for side, steps in BLURS:
         there, here = (_blurred(t, side) for t in (moving, fixed))
         for _ in range(steps):
-            moved = warp(there, _fine(displacement_of(velocity)) / CELL_MM)
+            moved = read_at(there, _fine(displacement_of(velocity)) / CELL_MM)
             loss = (weights * (moved - here) ** 2).mean() * 100 + BENDING * bending(velocity)
             optimiser.zero_grad()
             loss.backward()

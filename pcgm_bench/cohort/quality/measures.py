@@ -15,6 +15,7 @@ from typing import Self
 import numpy as np
 from scipy import ndimage as ndi
 
+from pcgm_bench.block_means import block_means
 from pcgm_bench.cohort.grid import SPACING_MM
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.grid import standard_grid
@@ -141,9 +142,7 @@ def _blocks(image: np.ndarray, spacing: float) -> np.ndarray:
         for axis in range(3):
             image = image.repeat(round(spacing), axis)
         spacing = 1.0
-    step = round(LOOK_MM / spacing)
-    size = image.shape
-    return image.reshape(size[0] // step, step, size[1] // step, step, size[2] // step, step).mean((1, 3, 5))
+    return block_means(image, round(LOOK_MM / spacing))
 
 
 @cache

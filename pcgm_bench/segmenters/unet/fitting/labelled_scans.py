@@ -34,6 +34,7 @@ from pcgm_bench.cohort.volume import read_volume
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import UserError
+from pcgm_bench.nearest_parcel import nearest_parcel
 
 SCAN, LABELS, HEAD = "_T1w.nii.gz", "_dseg.nii.gz", "_head.nii.gz"
 """Ends of the names of a skull-stripped scan, its label map (FreeSurfer's numbers), and, where there is one, the same
@@ -103,7 +104,7 @@ def read_labelled(path: Path, home: Path) -> LabelledScan:
     mask = ndi.binary_fill_holes(foreground(np.asarray(source.dataobj, np.float32))).astype(np.float32)
     inside = area_average(mask, np.linalg.inv(source.affine) @ to_native, grid)
     cells = np.clip(np.floor(place - CORNER).astype(int), 0, np.array(SHAPE) - 1)
-    lobe = _nearest_lobe(built_in.parcel[0])[tuple(cells.T)].reshape(grid.shape)
+    lobe = lobe_of_label(nearest_parcel(built_in.parcel[0].astype(np.int16)))[tuple(cells.T)].reshape(grid.shape)
     fractions = _fractions(tissues, np.linalg.inv(tissues.affine) @ to_native, inside, lobe)
     there = np.where(inside > LEAST_INSIDE, place.T.reshape(3, *grid.shape), np.nan)
     skull = _beside(path, HEAD)
@@ -131,12 +132,6 @@ def states(scan: LabelledScan, index: int) -> tuple[np.ndarray, np.ndarray]:
     changed = moved(shown, source, [(mover(shown, source, region), factor)])
     fractions = np.stack([scan.fractions, changed.segmentation.fractions])
     return fractions, np.stack([scan.image, scan.image + changed.image - shown.image])
-
-
-def _nearest_lobe(parcel: np.ndarray) -> np.ndarray:
-    """Number of the lobe of the nearest cortex, 0 to 5, everywhere on the template."""
-    nearest = ndi.distance_transform_edt(parcel == 0, return_distances=False, return_indices=True)
-    return lobe_of_label(parcel[tuple(nearest)].astype(np.int16))
 
 
 def _fractions(tissues: Tissues, to_voxels: np.ndarray, inside: np.ndarray, lobe: np.ndarray) -> np.ndarray:
