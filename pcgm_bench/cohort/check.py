@@ -127,8 +127,8 @@ def _notes(layout: Layout, levels: Mapping[str, int]) -> Iterator[str]:
     yield from layout.notes
     if layout.visits and (not levels.get(CASE) or not levels.get(CONTROL)):
         yield f"only {', '.join(levels)} here: a study of two groups needs {CASE} and {CONTROL}"
-    elif 0 < min(levels.values(), default=0) < FEW:
-        yield f"{min(levels.values())} people in the smaller group: only very large effects can be seen"
+    elif layout.visits and (smaller := min(levels[CASE], levels[CONTROL])) < FEW:
+        yield f"{smaller} people in the smaller group: only very large effects can be seen"
     ages: dict[str, list[float]] = {}
     for visit in layout.visits:
         ages.setdefault(visit.subject, []).append(visit.age)

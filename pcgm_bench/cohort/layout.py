@@ -6,16 +6,18 @@ subject, what is wrong, and what to do.
 
 from __future__ import annotations
 
-import csv
 import json
-import logging
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from pcgm_bench.cohort.map_hints import likely_column
+from pcgm_bench.cohort.map_hints import offer
 from pcgm_bench.cohort.mapping import LEFT_OUT
 from pcgm_bench.cohort.mapping import ColumnMap
 from pcgm_bench.cohort.mapping import did_you_mean
@@ -24,15 +26,17 @@ from pcgm_bench.cohort.mapping import map_age
 from pcgm_bench.cohort.mapping import map_diagnosis
 from pcgm_bench.cohort.mapping import map_head_size
 from pcgm_bench.cohort.mapping import map_sex
+from pcgm_bench.cohort.people_tables import Known
+from pcgm_bench.cohort.people_tables import LabelledTable
+from pcgm_bench.cohort.people_tables import read_labelled
+from pcgm_bench.cohort.scan_choice import IGNORE
+from pcgm_bench.cohort.scan_choice import Scans
+from pcgm_bench.cohort.scan_choice import find_scans
+from pcgm_bench.cohort.scan_choice import unusable
 from pcgm_bench.contracts import UserError
+from pcgm_bench.text_table import closest_label
 
-Rows = list[dict[str, str]]
-SYNONYMS = {
-    "age": ("age_at_scan", "age_years", "scan_age", "participant_age"),
-    "sex": ("gender", "sex_at_birth", "biological_sex"),
-    "diagnosis": ("group", "dx", "condition", "diag", "clinical_group", "status", "case"),
-}
-"""Columns to suggest when ours is not there."""
+NEEDED = ("age", "sex", "diagnosis")
 
 
 @dataclass
@@ -67,6 +71,16 @@ class Layout:
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def add_fault(self, text: str) -> None:
+        """Add a line, unless it is there."""
+        if text not in self.faults:
+            self.faults.append(text)
+
+    def add_note(self, text: str) -> None:
+        """Likewise."""
+        if text not in self.notes:
+            self.notes.append(text)
+
 
 def read_layout(folder: Path, mapping: ColumnMap) -> Layout:
     """Read the tables and find the scans of a BIDS folder; no image is opened.
@@ -81,27 +95,23 @@ def read_layout(folder: Path, mapping: ColumnMap) -> Layout:
         out.faults.append(f"{folder}: {what}: give the folder that holds participants.tsv")
         return out
     out.description = _description(out)
-    table = folder / "participants.tsv"
-    people = _read_tsv(table, "participant_id", out)
+    people = _people(out)
     if people is None:
         return out
-    rows: dict[str, dict[str, str]] = {}
-    for row in people:
-        subject = row["participant_id"].removeprefix("sub-")
-        if subject in rows:
-            out.faults.append(
-                f"{table}: sub-{subject} has two rows: keep one (visits go to sub-{subject}_sessions.tsv)"
-            )
-        rows.setdefault(subject, row)
-    if not rows:
-        out.faults.append(f"{table}: nobody in it: give at least one row")
-    scans = _scans(out, mapping)
-    _compare(out, table, rows, scans)
-    needed = [name for name in ("age", "sex", "diagnosis") if not _has_column(out, table, rows, scans, name, mapping)]
-    if not needed:
-        for subject in rows:
-            for session, path in sorted(scans.get(subject, {}).items()):
-                _add_visit(out, table, subject, session, path, rows[subject], mapping)
+    scans = find_scans(folder, mapping)
+    out.faults += scans.faults
+    out.notes += scans.notes
+    _compare(out, people, scans)
+    listed = {subject: scans.chosen[subject] for subject in people.rows if subject in scans.chosen}
+    sessions = {subject: _sessions(out, subject) for subject, visits in listed.items() if any(visits)}
+    lacking = [ours for ours in NEEDED if not _has_column(out, people, listed, sessions, ours, mapping)]
+    if not lacking:
+        for subject, visits in listed.items():
+            for session, path in sorted(visits.items()):
+                known = _known(out, people, sessions.get(subject), subject, session)
+                if known is not None:
+                    _add_visit(out, known, subject, session, path, mapping)
+        out.faults += _changing(out.visits)
     return out
 
 
@@ -112,151 +122,184 @@ def _description(out: Layout) -> Mapping[str, Any]:
         return {}
     try:
         content = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         out.faults.append(f"{path}: not readable JSON ({error}): repair or remove it")
         return {}
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        return {}
+    tools = content.get("GeneratedBy")
+    return {**content, "GeneratedBy": tools if isinstance(tools, list) else []}
 
 
-def _read_tsv(path: Path, key: str, out: Layout) -> Rows | None:
-    """Rows of a TSV file; None after a fault was noted."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [line for line in csv.reader(file, delimiter="\t") if any(cell.strip() for cell in line)]
-    except FileNotFoundError:
-        out.faults.append(f"{path}: missing: a cohort needs it, with {key}, age, sex, diagnosis (or --map)")
+def _people(out: Layout) -> LabelledTable | None:
+    """``participants.tsv``; None after a fault was noted."""
+    path = out.folder / "participants.tsv"
+    if not path.exists():
+        out.faults.append(f"{path}: missing: a cohort needs it, with participant_id, age, sex, diagnosis (or --map)")
         return None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        out.faults.append(f"{path}: not readable as UTF-8 text ({error}): save it as tab-separated UTF-8")
+    people = read_labelled(path, "participant_id", (out.folder / "participants.json",), out.faults)
+    if people is not None and not people.rows:
+        out.faults.append(f"{path}: nobody in it: give at least one row")
+    return people
+
+
+def _sessions(out: Layout, subject: str) -> LabelledTable | None:
+    """The sessions file of a person; None where there is none, or after a fault was noted."""
+    path = out.folder / f"sub-{subject}" / f"sub-{subject}_sessions.tsv"
+    if not path.exists():
         return None
-    header = [name.strip() for name in lines[0]] if lines else []
-    if key not in header:
-        commas = ": its cells are separated by commas, use tabs" if len(header) == 1 and "," in header[0] else ""
-        out.faults.append(f"{path}: no column {key}{commas or ': name it so in the first line'}")
-        return None
-    if len(set(header)) < len(header):
-        double = next(name for name in header if header.count(name) > 1)
-        out.faults.append(f"{path}: two columns are called {double!r}: rename one")
-        return None
-    for number, line in enumerate(lines[1:], 2):
-        if len(line) != len(header):
-            out.faults.append(f"{path}: row {number} has {len(line)} cells, the header {len(header)}: repair the row")
-            return None
-    return [{name: cell.strip() for name, cell in zip(header, line, strict=True)} for line in lines[1:]]
+    return read_labelled(path, "session_id", (path.with_suffix(".json"), out.folder / "sessions.json"), out.faults)
 
 
-def _scans(out: Layout, mapping: ColumnMap) -> dict[str, dict[str, Path]]:
-    """subject -> session ("" without) -> T1w file."""
-    # Takes half a second to import; it knows the BIDS schema, so we need not.
-    from bids2table import index_dataset
-
-    logging.getLogger("bids2table").setLevel(logging.ERROR)
-    index = index_dataset(out.folder).to_pylist()
-    found: dict[str, dict[str, list[Path]]] = {}
-    for entry in index:
-        if entry["suffix"] == "T1w" and entry["ext"] in (".nii", ".nii.gz"):
-            path = out.folder / entry["path"]
-            if all(piece in path.name for piece in mapping.scan):
-                found.setdefault(entry["sub"], {}).setdefault(entry["ses"] or "", []).append(path)
-    scans: dict[str, dict[str, Path]] = {}
-    for subject, sessions in found.items():
-        for session, paths in sessions.items():
-            if len(paths) > 1:
-                names = ", ".join(sorted(path.name for path in paths))
-                out.faults.append(
-                    f"sub-{subject}: {len(paths)} T1w files of one visit ({names}): choose with --map scan=PIECE"
-                )
-            scans.setdefault(subject, {})[session] = min(paths)
-    return scans
-
-
-def _compare(out: Layout, table: Path, rows: Mapping[str, Any], scans: Mapping[str, Any]) -> None:
+def _compare(out: Layout, people: LabelledTable, scans: Scans) -> None:
     """People without scans, and scans without people."""
-    for subject in rows:
-        if subject not in scans:
-            where = out.folder / f"sub-{subject}"
+    table, seen = people.path, {*scans.chosen, *scans.explained}
+    unlisted = seen - set(people.rows)
+    for subject in people.rows:
+        if subject in seen:
+            continue
+        if subject in scans.ignored:
+            out.notes.append(f"sub-{subject}: left out, as {IGNORE} names the scans")
+        elif meant := closest_label(subject, unlisted):
+            unlisted.discard(meant)
             out.faults.append(
-                f"{where}: no anat/*_T1w.nii.gz, though {table.name} lists it: add the scan or remove the row"
+                f"{table}: it lists sub-{subject}, the folder is sub-{meant}: write the label as the folder has it, "
+                "with zeros and capitals (a spreadsheet drops zeros)"
             )
-    for subject in sorted(set(scans) - set(rows)):
+        else:
+            out.faults.append(
+                next(unusable(scans, subject), "")
+                or f"{out.folder / f'sub-{subject}'}: no anat/*_T1w.nii.gz, though {table.name} lists it: add the scan "
+                "or remove the row"
+            )
+    for subject in sorted(unlisted):
         out.faults.append(f"{table}: no row for sub-{subject}, which has a scan: add the row or remove the folder")
 
 
 def _has_column(
     out: Layout,
-    table: Path,
-    rows: Mapping[str, dict[str, str]],
-    scans: Mapping[str, Any],
+    people: LabelledTable,
+    listed: Mapping[str, Mapping[str, Path]],
+    sessions: Mapping[str, LabelledTable | None],
     ours: str,
     mapping: ColumnMap,
 ) -> bool:
     """Whether everybody can have a value of ``ours``, from participants.tsv or the sessions files."""
-    header = list(next(iter(rows.values()), {}))
     theirs = mapping.column(ours)
-    sessions = [out.folder / f"sub-{subject}" / f"sub-{subject}_sessions.tsv" for subject in scans]
-    if theirs in header or (sessions and all(path.exists() and theirs in _header(path) for path in sessions)):
-        return True
+    by_visit = {subject for subject, table in sessions.items() if table is not None and theirs in table.columns}
+    if theirs not in people.columns and not by_visit:
+        out.faults.append(f"{people.path}: no column {theirs!r}: {_other_column(people, sessions, ours, mapping)}")
+        return False
+    # Ages of several visits in one person's sessions file, and one age for all visits of another, are not one cohort.
+    without = [
+        subject
+        for subject, visits in listed.items()
+        if subject not in by_visit
+        and (theirs not in people.columns or (by_visit and ours == "age" and len(visits) > 1))
+    ]
+    for subject in without:
+        path = out.folder / f"sub-{subject}" / f"sub-{subject}_sessions.tsv"
+        what = f"no column {theirs!r}" if path.exists() else "missing"
+        out.add_fault(f"{path}: {what}, though {theirs} of other people stands in such a file: add it")
+    return not without
+
+
+def _other_column(
+    people: LabelledTable, sessions: Mapping[str, LabelledTable | None], ours: str, mapping: ColumnMap
+) -> str:
+    """What to do about a column that is not there."""
+    theirs = mapping.column(ours)
+    for table in (people, *(table for table in sessions.values() if table is not None)):
+        if theirs != ours:
+            continue
+        if (other := likely_column(ours, [name for name in table.columns if not name.endswith("_id")])) is not None:
+            return offer(ours, other, [row[other] for row in table.rows.values()], table.levels(other))
+    header = ", ".join(people.columns)
     if theirs != ours:
-        todo = f"--map {ours}= must name one of {', '.join(header)}{did_you_mean(theirs, header)}"
-    else:
-        other = next((name for name in header if name.lower() in (ours, *SYNONYMS[ours])), None)
-        todo = f"say which one it is with --map {ours}=COLUMN (there are: {', '.join(header)})"
-        if other is not None:
-            levels = list(dict.fromkeys(row[other] for row in rows.values()))
-            pair = f":{'/'.join(levels)}" if ours == "diagnosis" and len(levels) == 2 else ""
-            todo = f"perhaps --map {ours}={other}{pair}" + (" (the case first)" if pair else "")
-    out.faults.append(f"{table}: no column {theirs!r}: {todo}")
-    return False
+        return f"--map {ours}= must name one of {header}{did_you_mean(theirs, people.columns)}"
+    return f"say which one it is with --map {ours}=COLUMN (there are: {header})"
 
 
-def _header(path: Path) -> list[str]:
-    with path.open(encoding="utf-8-sig") as file:
-        return file.readline().rstrip("\r\n").split("\t")
+def _known(
+    out: Layout, people: LabelledTable, visits: LabelledTable | None, subject: str, session: str
+) -> Known | None:
+    """What the tables say of a visit; None after a fault was noted."""
+    person = people.rows[subject]
+    if not session or visits is None:
+        # A sessions file that could not be read has its fault already.
+        return Known(person, people)
+    if session not in visits.rows:
+        meant = closest_label(session, set(visits.rows))
+        hint = f" (its row is ses-{meant}: write the label as the folder has it)" if meant else ""
+        out.faults.append(f"{visits.path}: no row for ses-{session}: give exactly one{hint}")
+        return None
+    return Known(person, people, visits.rows[session], visits)
 
 
-def _add_visit(
-    out: Layout, table: Path, subject: str, session: str, path: Path, row: Mapping[str, str], mapping: ColumnMap
-) -> None:
+def _add_visit(out: Layout, known: Known, subject: str, session: str, path: Path, mapping: ColumnMap) -> None:
     """Add one scan, or the faults of its metadata."""
-    known = dict(row)
-    sessions = out.folder / f"sub-{subject}" / f"sub-{subject}_sessions.tsv"
-    if session and sessions.exists():
-        visits = _read_tsv(sessions, "session_id", out)
-        if visits is None:
-            return
-        own = [visit for visit in visits if visit["session_id"].removeprefix("ses-") == session]
-        if len(own) != 1:
-            count = "no row" if not own else f"{len(own)} rows"
-            out.faults.append(f"{sessions}: {count} for ses-{session}: give exactly one")
-            return
-        known |= {name: cell for name, cell in own[0].items() if not is_missing(cell)}
-    who = f"{table}: sub-{subject}" + (f" ses-{session}" if session else "")
+    visit = f"sub-{subject}" + (f" ses-{session}" if session else "")
     values: dict[str, Any] = {}
     readers: dict[str, Callable[[str], Any]] = {
-        "age": map_age,
-        "sex": lambda value: map_sex(value, mapping),
-        "diagnosis": lambda value: map_diagnosis(value, mapping),
+        "age": lambda cell: map_age(cell, _unit(out, known, "age", mapping)),
+        "sex": lambda cell: map_sex(cell, mapping),
+        "diagnosis": lambda cell: map_diagnosis(cell, mapping),
+        "head_size": lambda cell: map_head_size(cell, _unit(out, known, "head_size", mapping)),
     }
     for ours, reader in readers.items():
-        cell = known.get(mapping.column(ours), "")
-        if is_missing(cell) and not (ours == "diagnosis" and mapping.diagnosis and cell in mapping.diagnosis):
-            out.faults.append(
-                f"{who}: {mapping.column(ours)} is missing ({cell or 'empty'}): fill it in or remove the person"
-            )
+        column = mapping.column(ours)
+        cell, table = known.cell(ours, column)
+        is_level = ours == "diagnosis" and mapping.diagnosis is not None and cell in mapping.diagnosis
+        if ours in NEEDED and is_missing(cell) and not is_level:
+            rest = f"name the scan in {IGNORE}" if table is known.visits else "remove the person"
+            out.faults.append(f"{table.path}: {visit}: {column} is missing ({cell or 'empty'}): fill it in or {rest}")
             continue
         try:
             values[ours] = reader(cell)
+        except UserError as error:
+            out.add_fault(str(error))
         except ValueError as error:
-            out.faults.append(f"{who}: {error}")
-    try:
-        values["head_size"] = map_head_size(known.get(mapping.column("head_size"), ""))
-    except ValueError as error:
-        out.faults.append(f"{who}: {error}")
-    if values.get("diagnosis") == LEFT_OUT:
-        out.notes.append(f"sub-{subject}: left out, as --map diagnosis asks ({known[mapping.column('diagnosis')]})")
-    elif len(values) == 4:
-        original = known[mapping.column("diagnosis")]
+            out.faults.append(f"{table.path}: {visit}: {error}{_perhaps(ours, column, table, mapping)}")
+    original = known.cell("diagnosis", mapping.column("diagnosis"))[0]
+    for ours in ("diagnosis", "sex"):
+        if values.get(ours) == LEFT_OUT:
+            cell = known.cell(ours, mapping.column(ours))[0]
+            out.notes.append(f"sub-{subject}: left out, as --map {ours} asks ({cell})")
+            return
+    if len(values) == len(readers):
         out.visits.append(Visit(subject, session, path, diagnosis_original=original, **values))
+
+
+def _unit(out: Layout, known: Known, ours: str, mapping: ColumnMap) -> float:
+    """How many of the unit of a cell are a year, or a mL; a unit that is not ours is noted."""
+    unit = known.unit(ours, mapping.column(ours))
+    if unit.how_many != 1:
+        ours_unit = "years" if ours == "age" else "mL"
+        out.add_note(f"{mapping.column(ours)} is in {unit.name} ({unit.said_by}): read as {ours_unit}")
+    return unit.how_many
+
+
+def _perhaps(ours: str, column: str, table: LabelledTable, mapping: ColumnMap) -> str:
+    """The map to write where nobody has said what the values of a column mean."""
+    explained = {"sex": mapping.sex, "diagnosis": mapping.diagnosis}
+    if ours not in explained or explained[ours] is not None:
+        return ""
+    values = [row.get(column, "") for row in table.rows.values()]
+    return f"; {offer(ours, column, values, table.levels(column))}"
+
+
+def _changing(visits: Sequence[Visit]) -> Iterator[str]:
+    """People whose sex or diagnosis differs between visits: studies compare people, not visits."""
+    by_person: dict[str, list[Visit]] = {}
+    for visit in visits:
+        by_person.setdefault(visit.subject, []).append(visit)
+    for subject, own in by_person.items():
+        for what, seen in (("diagnosis", {v.diagnosis for v in own}), ("sex", {v.sex for v in own})):
+            if len(seen) > 1:
+                yield (
+                    f"sub-{subject}: {what} differs between visits ({', '.join(sorted(seen))}), and studies compare "
+                    f"people: correct it, or name the visits to leave out in {IGNORE}"
+                )
 
 
 def first_fault(faults: list[str], folder: Path) -> UserError:

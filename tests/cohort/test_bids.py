@@ -187,7 +187,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
         r"sub-01_T1w.nii.gz: only \d+ mL are not black",
     ),
     "no scan": (lambda f: t1w(f, "01").unlink(), r"sub-01: no anat/\*_T1w.nii.gz, though participants.tsv lists it"),
-    "two runs": (two_runs, r"sub-01: 2 T1w files of one visit \(.*run-1.*run-2.*\): choose with --map scan=PIECE"),
+    "two runs": (two_runs, r"sub-01: 2 T1w files of one visit \(.*run-1.*run-2.*\): choose with --map scan=run-1"),
     "no row": (lambda f: edit(f, "sub-01\t31.5\tf\tdepr\n", ""), r"participants.tsv: no row for sub-01"),
     "duplicate": (lambda f: edit(f, "sub-02", "sub-01"), r"participants.tsv: sub-01 has two rows: keep one"),
     "column": (
@@ -253,7 +253,7 @@ def test_check_of_a_good_folder(folder: Path) -> None:
 def test_missing_columns_come_with_the_map_to_write(folder: Path) -> None:
     faults = check(folder).faults
     assert any("no column 'sex': perhaps --map sex=gender" in fault for fault in faults)
-    assert any("--map diagnosis=group:depr/healthy (the case first)" in fault for fault in faults)
+    assert any("--map diagnosis=group:depr/healthy (cases first, then controls)" in fault for fault in faults)
 
 
 def test_no_such_folder(tmp_path: Path) -> None:
