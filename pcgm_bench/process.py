@@ -1,14 +1,18 @@
 """Processes that must not outlive the one that started them.
 
 A worker of a pool waits for work for ever when its pool is killed with ``kill -9``, and a helper whose parent died
-while it was starting would work on with no lock. So a worker is told the number of its parent and looks for it before
-it imports anything large.
+while it was starting would work on with no lock. So a worker is told the number of its parent. Before it imports
+anything large it asks the kernel (Linux) to be killed with its parent, and looks whether the parent is still there.
+Elsewhere a thread looks for the parent twice a second.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import pickle
+import signal
 import sys
 import threading
 import time
@@ -20,15 +24,21 @@ from types import ModuleType
 from typing import Any
 
 LOOK_SECONDS = 0.5
+_SET_DEATH_SIGNAL = 1
+"""``PR_SET_PDEATHSIG`` of Linux: the signal that this process gets when its parent dies."""
 
 
 def exit_with_parent(parent: int) -> None:
-    """End this process at once if its parent is gone, and soon after the parent goes; however it was killed.
+    """End this process at once if its parent is gone, and as soon as the parent goes; however it was killed.
+
+    Linux counts the thread that started a process as its parent: start processes from a thread that outlives them.
 
     Args:
         parent: the parent's process number, as the parent said it: a child that asks for itself, late, would be told
             the number of whoever adopted it.
     """
+    _die_with_parent()
+    # After the request: a parent that died before it sends no signal any more.
     if os.getppid() != parent:
         os._exit(1)
 
@@ -38,6 +48,13 @@ def exit_with_parent(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="exit-with-parent", daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel for ``SIGKILL`` when the parent dies; nothing happens where it cannot be asked."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
 
 
 class WatchedProcess(SpawnProcess):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -85,3 +86,61 @@ def test_a_worker_whose_parent_is_gone_already_does_nothing() -> None:
 def test_a_pool_of_watched_processes_works() -> None:
     with ProcessPoolExecutor(2, WatchedContext()) as pool:
         assert list(pool.map(abs, [-1, 2, -3])) == [1, 2, 3]
+
+
+STARTED = """
+import ctypes, os, sys, time
+from pcgm_bench.process import exit_with_parent
+parent = int(sys.argv[1])
+seen = []
+def prctl(*request):
+    seen.append(("asked", request[0], int(request[1])))
+class Library:
+    def __init__(self, name): self.prctl = prctl
+ctypes.CDLL = Library
+asked, os.getppid = os.getppid, lambda: (seen.append(("looked",)), asked())[1]
+exit_with_parent(parent)
+print(seen[:2], flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the request is Linux's")
+def test_the_kernel_is_asked_before_the_parent_is_looked_for() -> None:
+    """The other way round, a parent that died in between would never be missed."""
+    command = [sys.executable, "-c", STARTED, str(os.getpid())]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.stdout.strip() == str([("asked", 1, int(signal.SIGKILL)), ("looked",)])
+
+
+BUSY = """
+import os, sys, time
+from pathlib import Path
+from pcgm_bench.process import WatchedContext
+def work(note):
+    sys.setswitchinterval(1000.0)
+    Path(note).write_text(str(os.getpid()))
+    while True:  # never lets another thread of its own look for the parent
+        pass
+if __name__ == "__main__":
+    import busy
+    WatchedContext().Process(target=busy.work, args=(sys.argv[1],)).start()
+    time.sleep(120)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread looks twice a second")
+def test_a_busy_worker_is_gone_within_two_seconds(tmp_path: Path) -> None:
+    (tmp_path / "busy.py").write_text(BUSY)
+    note = tmp_path / "pid"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    parent = subprocess.Popen([sys.executable, str(tmp_path / "busy.py"), str(note)], env=environment)
+    deadline = time.monotonic() + PATIENCE_S
+    while not (note.exists() and note.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    worker = int(note.read_text())
+    parent.kill()
+    parent.wait()
+    killed = time.monotonic()
+    wait_until_gone(worker)
+    assert time.monotonic() - killed < 2.0

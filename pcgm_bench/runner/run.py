@@ -43,6 +43,7 @@ from pcgm_bench.runner.measurements import image_measurements
 from pcgm_bench.runner.measurements import real_measurements
 from pcgm_bench.runner.measurements import volume_measurements
 from pcgm_bench.runner.measurements import write_measurements
+from pcgm_bench.runner.mending import mended
 from pcgm_bench.runner.people import Helped
 from pcgm_bench.runner.people import People
 from pcgm_bench.runner.people import find_people
@@ -68,6 +69,7 @@ from pcgm_bench.runner.scoring import stored_scores
 from pcgm_bench.runner.scoring import study_tables
 from pcgm_bench.runner.scoring import who_learnt
 from pcgm_bench.runner.scoring import write_tables
+from pcgm_bench.runner.segmentation import segmentation_folder
 from pcgm_bench.runner.segmented_cohort import SegmentedCohort
 from pcgm_bench.runner.sessions import Started
 from pcgm_bench.runner.sessions import note_session
@@ -75,6 +77,7 @@ from pcgm_bench.runner.sessions import start
 from pcgm_bench.runner.steps import make_share
 from pcgm_bench.runner.threads import pinned_threads
 from pcgm_bench.runner.volume_rows import volume_row
+from pcgm_bench.store import DerivativeFolder
 from pcgm_bench.store import RunFolder
 from pcgm_bench.store import digest
 from pcgm_bench.tables import Table
@@ -140,17 +143,14 @@ def run(request: RunRequest, progress: Progress = silent, workers: int = 1) -> R
             log.warning("%s: finished on another kind of processor; shown as it was stored", stored.root.name)
             return RunResult(stored, scores, study_tables(setup.study, scores))
         if request.image_folder is not None:
-            # Images that are refused leave no run behind.
-            stay, segmented, poor = segment_people(people, progress, _helped(people, workers, Step.SEGMENTATIONS))
-            with naming(poor):
-                plan_people(stay, segmented, check=True)
+            _check_images(people, progress, workers)
         folder = RunFolder.open(request.home, identity)
         # What is finished can be read where nothing can be written.
         with folder.working(progress) if os.access(folder.root, os.W_OK) else contextlib.nullcontext():
             session = start(people.setup, started, workers)
             work = _Work(people, folder, progress, workers)
             try:
-                result, worked = work.carry_out()
+                result, worked = mended(work.carry_out, work.pieces)
             except BaseException:
                 work.note(session, complete=False)
                 raise
@@ -159,36 +159,56 @@ def run(request: RunRequest, progress: Progress = silent, workers: int = 1) -> R
     return result
 
 
+def _check_images(people: People, progress: Progress, workers: int) -> None:
+    """Look at images that were made elsewhere: those that are refused leave no run behind."""
+    helped = _helped(people, workers, Step.SEGMENTATIONS)
+    factual = segmentation_folder(people.cohort, people.ruler)
+    stay, segmented, poor = mended(lambda: segment_people(people, progress, helped), lambda: [factual])
+    with naming(poor):
+        plan_people(stay, segmented, check=True)
+
+
 @dataclass
 class _Work:
     """One run under way.
 
     Attributes:
-        people: of the run.
+        opened: everybody, before poor scans are left out.
         folder: of the run.
         progress: told (what, done, total).
         workers: processes.
+        people: of the run.
         made: images made so far.
         places: row -> folder of its images, once that is known.
     """
 
-    people: People
+    opened: People
     folder: RunFolder
     progress: Progress
     workers: int
+    people: People = field(init=False)
     made: int = 0
     places: dict[str, Path] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Nobody has been left out yet."""
+        self.people = self.opened
 
     def note(self, session: Started, *, complete: bool) -> None:
         """Add the session to the run's manifest."""
         note_session(self.folder, session, self.people.setup, self.places, made=self.made, complete=complete)
 
+    def pieces(self) -> list[DerivativeFolder]:
+        """Where everything lies that the work has met so far."""
+        factual = segmentation_folder(self.opened.cohort, self.opened.ruler)
+        return [factual, *map(DerivativeFolder, self.places.values())]
+
     def carry_out(self) -> tuple[RunResult, bool]:
         """Make what is missing; returns the result and whether anything was."""
-        opened, setup = self.people.cohort, self.people.setup
-        self.people, cohort, poor = segment_people(self.people, self.progress, self._helped(Step.SEGMENTATIONS))
+        setup, helped = self.opened.setup, _helped(self.opened, self.workers, Step.SEGMENTATIONS)
+        self.people, cohort, poor = segment_people(self.opened, self.progress, helped)
         people = self.people
-        draw_poor(poor, opened, cohort.folder, self.folder.root / "quality")
+        draw_poor(poor, self.opened.cohort, cohort.folder, self.folder.root / "quality")
         with naming(poor):
             folds, remarks = plan_people(people, cohort, check=False)
         places = row_places(setup, people.cohort, people.ruler, folds, self.folder)
@@ -250,7 +270,7 @@ class _Work:
         """Make every missing image; returns the rows that failed, and why."""
         wanted = {row: [request for fold in place.plans for request in fold.requests] for row, place in places.items()}
         before = {row: place.folder.count_done(wanted[row]) for row, place in places.items()}
-        reported = dict.fromkeys(places, 0)
+        reported, made_before = dict.fromkeys(places, 0), self.made
         waiting = {row: list(requests) for row, requests in wanted.items()}
         what = "new brains" if self.people.setup.study.job is Job.SAMPLE else "counterfactuals"
 
@@ -262,7 +282,7 @@ class _Work:
                 if row == last:
                     break
             done = {row: len(wanted[row]) - len(waiting[row]) for row in places}
-            self.made = sum(done.values()) - sum(before.values())
+            self.made = made_before + sum(done.values()) - sum(before.values())
             for row, number in done.items():
                 if number != reported[row]:
                     self.progress(f"{what}, {row}", number, len(wanted[row]))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Row
+from pcgm_bench.contracts import UserError
 from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.fold_plan import image_seed
 from pcgm_bench.runner.generators import GeneratorSpec
@@ -20,6 +24,8 @@ from pcgm_bench.store.schema import write_versioned
 
 Volumes = Mapping[ImageKey, Mapping[str, float]]
 SCHEMA = 1
+
+log = logging.getLogger(__name__)
 
 
 def volume_row(
@@ -53,7 +59,7 @@ def volume_row(
         tasks = [[task.key.stem, sorted((name, str(value)) for name, value in task.do.items())] for task in fold.tasks]
         # The labels too: permuted ones are not in the names.
         basis = digest([fold.basis, sorted(fold.train), tasks, train.content_hash, asked.content_hash])
-        stored = read_versioned(path, SCHEMA, "volumes asked for") if path.exists() else {}
+        stored = _stored(path)
         if stored.get("basis") != basis:
             generator = generator or spec.open(context.device)
             with spec.guarded(f"adapting to fold {number + 1}"):
@@ -69,3 +75,14 @@ def volume_row(
         volumes.update({task.key: stored["volumes"][task.key.stem] for task in fold.tasks})
     context.progress(f"volumes, {row.name}", len(folds), len(folds))
     return volumes
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    """What a fold's file holds; nothing where there is none, or where it is damaged: then it is made again."""
+    if not path.exists():
+        return {}
+    try:
+        return read_versioned(path, SCHEMA, "volumes asked for", "they are asked for again")
+    except UserError as error:
+        log.warning("%s", error)
+        return {}

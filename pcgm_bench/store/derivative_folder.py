@@ -37,7 +37,22 @@ FRACTIONS = "probseg.npz"
 
 
 class DamagedFileError(UserError):
-    """A stored file is not there, or not what was stored. It is named even where a plugin's code reads it."""
+    """A stored file is not there, or not what was stored. It is named even where a plugin's code reads it.
+
+    Attributes:
+        file: the file.
+        problem: what is wrong with it.
+        stands_for: the file that says that the piece is there: without it, the next run makes the piece again.
+    """
+
+    def __init__(self, file: Path, problem: str, remedy: str, stands_for: Path) -> None:
+        """The message is ``file: problem; remedy``."""
+        super().__init__(f"{file}: {problem}; {remedy}")
+        self.file, self.problem, self.remedy, self.stands_for = file, problem, remedy, stands_for
+
+    def __reduce__(self) -> tuple[type[DamagedFileError], tuple[Path, str, str, Path]]:
+        """The parts again, for another process."""
+        return type(self), (self.file, self.problem, self.remedy, self.stands_for)
 
 
 @dataclass(frozen=True)
@@ -115,9 +130,13 @@ class DerivativeFolder:
         Raises:
             DamagedFileError: it is not the image that was stored.
         """
-        path = self.path(key, "T1w.nii.gz")
-        _same_content(path, self._note(key).get("Content", ""), AGAIN)
-        return atomic.read_nifti(path, np.float32, AGAIN)[0]
+        self.check_image(key)
+        return atomic.read_nifti(self.path(key, "T1w.nii.gz"), np.float32, AGAIN)[0]
+
+    def check_image(self, key: ImageKey) -> None:
+        """Compare an image's file with what was stored; raises as `read_image`."""
+        note = self.path(key, "T1w.json")
+        _same_content(self.path(key, "T1w.nii.gz"), self._note(key).get("Content", ""), AGAIN, note)
 
     def write_segmentation(
         self,
@@ -158,10 +177,11 @@ class DerivativeFolder:
         Raises:
             DamagedFileError: the table is not the one that was stored for the image of this key.
         """
+        path = self.path(key, "volumes.tsv")
         try:
-            return read_volumes(self.path(key, "volumes.tsv"), self._measured(key), AGAIN)
-        except UserError as error:
-            raise DamagedFileError(str(error)) from error
+            return read_volumes(path, self._measured(key))
+        except ValueError as error:
+            raise DamagedFileError(path, f"not a table of volumes ({error})", AGAIN, path) from error
 
     def read_fractions(self, key: ImageKey) -> np.ndarray:
         """``(12, X, Y, Z)`` float32 of an image stored with ``keep_fractions``.
@@ -185,7 +205,13 @@ class DerivativeFolder:
 
     def _measured(self, key: ImageKey) -> MeasuredImage:
         """The image that is segmented. Its content is known from the note beside it: no image is read here."""
-        return MeasuredImage(key.stem, self._note(key).get("Content", ""))
+        note = self._note(key)
+        return MeasuredImage(key.stem, note.get("Content", ""), note.get("MadeFrom") or self.root.name)
+
+    def check_segmentation(self, key: ImageKey) -> None:
+        """Compare everything that was measured on a done image with what was stored; raises as `read_fractions`."""
+        for suffix in self.read_volumes(key).files:
+            self._content(key, suffix, suffix)
 
     def _note(self, key: ImageKey, suffix: str = "T1w.json") -> dict[str, str]:
         try:
@@ -202,15 +228,15 @@ class DerivativeFolder:
             raise UserError(msg)
         # A segmentation counts as done while its volumes are there.
         again = f"remove {key.stem}_volumes.tsv beside it and give the same command again"
-        return _same_content(self.path(key, suffix), stored.get(suffix, ""), again)
+        return _same_content(self.path(key, suffix), stored.get(suffix, ""), again, self.path(key, "volumes.tsv"))
 
 
-def _same_content(path: Path, stored: str, remedy: str) -> bytes:
+def _same_content(path: Path, stored: str, remedy: str, stands_for: Path) -> bytes:
     """The content of a file, whose hash is the one that was stored."""
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DamagedFileError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
+        raise DamagedFileError(path, f"cannot be read ({error.strerror})", remedy, stands_for) from error
     if digest(content) != stored:
-        raise DamagedFileError(f"{path}: changed since it was made; {remedy}")
+        raise DamagedFileError(path, "changed since it was made", remedy, stands_for)
     return content

@@ -1,8 +1,9 @@
 """``volumes.tsv``: what a segmenter measured on one image, as a table of names, values and units.
 
 Its last lines have no value: ``content of dseg.nii.gz`` and the like give the hash of a file that belongs to the
-segmentation, in place of a unit, and ``checksum`` that of all lines above it and of the image that was measured. So a
-changed number, a lost line, a label map that is not the one that was stored, or the table of another image is not used.
+segmentation, in place of a unit, and ``checksum`` that of all lines above it, of the image that was measured, and of
+what that image was made from. So a changed number, a lost line, a label map that is not the one that was stored, the
+table of another image, or that of an image of the same name from another run or cohort is not used.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from dataclasses import field
 from pathlib import Path
 
 from pcgm_bench.contracts import Segmentation
-from pcgm_bench.contracts import UserError
 from pcgm_bench.store import atomic
 from pcgm_bench.store.identity import digest
 
@@ -35,10 +35,13 @@ class MeasuredImage:
     Attributes:
         stem: of the image's key: ``sub-001_ses-01_desc-cfAUD``.
         content: hash of the stored image file that was segmented; empty for a factual scan, which is not stored.
+        made_from: hash of what the image was made from, the people learnt from included; of a factual scan the name of
+            its folder, which says cohort and segmenter.
     """
 
     stem: str
     content: str = ""
+    made_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,11 @@ def write_volumes(
     atomic.write_text(path, "\n".join([*lines, _seal(lines, image)]) + "\n")
 
 
-def read_volumes(path: Path, image: MeasuredImage, remedy: str) -> StoredVolumes:
+def read_volumes(path: Path, image: MeasuredImage) -> StoredVolumes:
     """The table again.
 
     Raises:
-        UserError: the file is not what `write_volumes` wrote for this image; ends in the remedy.
+        ValueError: the file is not what `write_volumes` wrote for this image.
     """
     try:
         *lines, seal = path.read_text().splitlines()
@@ -116,9 +119,9 @@ def read_volumes(path: Path, image: MeasuredImage, remedy: str) -> StoredVolumes
         image_quality = {name.removeprefix(IMAGE): values.pop(name) for name in list(values) if name.startswith(IMAGE)}
         head, qc = values.pop("head_size"), values.pop("qc")
         return StoredVolumes(values, head, qc, asked, parts, files, image_quality, sd)
-    except (OSError, ValueError, IndexError, KeyError) as error:
-        raise UserError(f"{path}: not a table of volumes ({error}); {remedy}") from error
+    except (OSError, IndexError, KeyError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _seal(lines: Sequence[str], image: MeasuredImage) -> str:
-    return "\t".join([CHECKSUM, NONE, digest([list(lines), image.stem, image.content]), NONE, NONE])
+    return "\t".join([CHECKSUM, NONE, digest([list(lines), image.stem, image.content, image.made_from]), NONE, NONE])

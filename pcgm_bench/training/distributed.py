@@ -14,15 +14,17 @@ import socket
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
+from multiprocessing.connection import wait
+from multiprocessing.queues import SimpleQueue
 from typing import TYPE_CHECKING
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch import nn
-from torch.multiprocessing.spawn import start_processes
 
 from pcgm_bench.contracts import UserError
+from pcgm_bench.process import WatchedContext
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -112,10 +114,20 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _enter(rank: int, environment: dict[str, str], function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    """First function of a spawned process."""
+def _enter(
+    rank: int,
+    environment: dict[str, str],
+    function: Callable[..., None],
+    arguments: tuple[Any, ...],
+    failures: SimpleQueue[str],
+) -> None:
+    """First function of a started process."""
     os.environ.update(environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
-    function(*arguments)
+    try:
+        function(*arguments)
+    except BaseException as error:
+        failures.put(f"{type(error).__name__}: {' '.join(str(error).split())}")
+        os._exit(1)  # the others wait for it in a sum: the parent ends them
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
@@ -131,6 +143,7 @@ def launch(function: Callable[..., None], arguments: tuple[Any, ...], processes:
 
     Raises:
         UserError: more processes than GPUs.
+        RuntimeError: one of the processes failed; says what it said, or by which signal it was killed.
     """
     if processes == 1:
         function(*arguments)
@@ -145,4 +158,24 @@ def launch(function: Callable[..., None], arguments: tuple[Any, ...], processes:
         "MASTER_PORT": str(_free_port()),
         "ACCELERATE_USE_CPU": str(on_cpu).lower(),
     }
-    start_processes(_enter, args=(environment, function, arguments), nprocs=processes, start_method="spawn")
+    # Watched, so that none of them trains on when this process is killed.
+    context = WatchedContext()
+    failures: SimpleQueue[str] = context.SimpleQueue()
+    started = []
+    try:
+        for rank in range(processes):
+            process = context.Process(target=_enter, args=(rank, environment, function, arguments, failures))
+            process.start()
+            started.append(process)
+        waiting = list(started)
+        while waiting and not any(process.exitcode for process in started):
+            wait([process.sentinel for process in waiting])
+            waiting = [process for process in started if process.exitcode is None]
+        if failed := [process for process in started if process.exitcode]:
+            code = failed[0].exitcode
+            said = "" if failures.empty() else failures.get()
+            raise RuntimeError(said or f"training process {failed[0].pid} ended with code {code}")
+    finally:
+        for process in started:
+            process.kill()
+            process.join()

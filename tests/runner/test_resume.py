@@ -173,12 +173,19 @@ def test_an_image_that_was_segmented_is_not_segmented_again(home: Path, toys: li
 
 
 def damaged(path: Path, how: str) -> None:
-    """A changed byte in the middle, or half a file."""
+    """A changed byte in the middle, half a file, a table without its last line but one, another person's file."""
     content = bytearray(path.read_bytes())
     if how == "cut":
-        path.write_bytes(content[: len(content) // 2])
-        return
-    content[len(content) // 2] ^= 1
+        content = content[: len(content) // 2]
+    elif how == "line":
+        lines = content.splitlines(keepends=True)
+        content = bytearray(b"".join([*lines[:-2], lines[-1]]))
+    elif how == "swap":
+        (other,) = path.parents[3].rglob(path.name.replace("sub-003", "sub-005"))
+        content = bytearray(other.read_bytes())
+    else:
+        content[len(content) // 2] ^= 1
+    assert bytes(content) != path.read_bytes()
     path.write_bytes(bytes(content))
 
 
@@ -188,31 +195,101 @@ def again(home: Path, monkeypatch: pytest.MonkeyPatch) -> RunResult:
     return run(request(home))
 
 
-@pytest.mark.parametrize("how", ["flip", "cut"])
-def test_a_damaged_image_is_named(home: Path, toys: list[str], monkeypatch: pytest.MonkeyPatch, how: str) -> None:
-    run(request(home))
-    (path,) = derivatives(home, "shifter").rglob("sub-003*_T1w.nii.gz")
+@pytest.mark.parametrize(
+    ("suffix", "how", "made"),
+    [
+        ("T1w.nii.gz", "flip", 1),
+        ("T1w.nii.gz", "cut", 1),
+        ("T1w.nii.gz", "swap", 1),
+        ("T1w.json", "cut", 1),
+        ("volumes.tsv", "swap", 1),
+        ("volumes.tsv", "line", 1),
+    ],
+)
+def test_a_damaged_piece_of_an_image_is_made_again(
+    home: Path,
+    toys: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    suffix: str,
+    how: str,
+    made: int,
+) -> None:
+    whole = again(home, monkeypatch)
+    before = fakes.tree_digest(home, but=TIMES)
+    (path,) = derivatives(home, "shifter").rglob(f"sub-003*_{suffix}")
     damaged(path, how)
-    with pytest.raises(UserError, match=rf"{path.name}: .*remove this file and give the same command again"):
-        again(home, monkeypatch)
-    path.unlink()
+    whole.folder.scores_file.unlink()
     toys.clear()
-    assert run(request(home)).made == 1
-    assert sum(call.startswith("counterfactual") for call in toys) == 1
+    result = again(home, monkeypatch)
+    assert (result.scores, result.made) == (whole.scores, made)
+    assert fakes.tree_digest(home, but=TIMES) == before
+    assert sum(call.startswith("counterfactual") for call in toys) == (suffix != "volumes.tsv")
+    # Without its note an image counts as not made.
+    said = [] if suffix == "T1w.json" else [path.name]
+    assert [record.getMessage().split(": ")[0].rpartition("/")[2] for record in caplog.records] == said
 
 
-def test_a_changed_volume_is_named(home: Path, toys: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    run(request(home))
-    (path,) = derivatives(home, "shifter").rglob("sub-003*_volumes.tsv")
-    text = path.read_text()
-    (line,) = [line for line in text.splitlines() if line.startswith("frontal\t")]
-    for changed in (text.replace(line, "frontal\t50.0\tmL\tn/a\tn/a"), text.replace(line + "\n", "")):
-        path.write_text(changed)
-        with pytest.raises(UserError, match=rf"{path.name}: .*remove this file"):
-            again(home, monkeypatch)
-    path.unlink()
-    assert run(request(home)).made == 1
-    assert path.read_text() == text
+def test_all_damaged_pieces_are_found_when_one_is_met(
+    home: Path, toys: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = again(home, monkeypatch)
+    before = fakes.tree_digest(home, but=TIMES)
+    folder = derivatives(home, "shifter")
+    for name in ("sub-001*_volumes.tsv", "sub-003*_T1w.nii.gz", "sub-005*_dseg.nii.gz"):
+        (path,) = folder.rglob(name)
+        damaged(path, "flip")
+    (fractions,) = (home / "segmentations").rglob("sub-007*_probseg.npz")
+    damaged(fractions, "flip")
+    whole.folder.scores_file.unlink()
+    assert again(home, monkeypatch).scores == whole.scores
+    assert fakes.tree_digest(home, but=TIMES) == before
+    assert len(caplog.records) == 4
+
+
+def test_a_table_of_another_run_is_not_used(home: Path, toys: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same person, the same name, the same segmenter: another seed of the cohort."""
+    run(request(home, seed=1))
+    whole = again(home, monkeypatch)
+    before = fakes.tree_digest(home, but=TIMES)
+    mine, other = sorted(
+        (home / "segmentations").rglob("sub-003*_volumes.tsv"),
+        key=lambda path: path.parents[3] != segmented(home, seed=0),
+    )
+    assert mine.name == other.name
+    mine.write_bytes(other.read_bytes())
+    whole.folder.scores_file.unlink()
+    assert again(home, monkeypatch).scores == whole.scores
+    assert fakes.tree_digest(home, but=TIMES) == before
+
+
+def segmented(home: Path, seed: int) -> Path:
+    """The folder of the factual scans of a seed's cohort: the one whose first table says their volumes."""
+    scan = fakes.ToyCohort(seed)[0]
+    volume = repr(fakes.ToySegmenter().segment(scan).volumes["frontal"])
+    (table,) = (
+        path
+        for path in (home / "segmentations").rglob("sub-000_ses-01_volumes.tsv")
+        if f"frontal\t{volume}" in path.read_text()
+    )
+    return table.parents[3]
+
+
+def test_a_piece_that_cannot_be_made_again_is_named(
+    home: Path, toys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(request(home))
+    (path,) = derivatives(home, "shifter").rglob("sub-003*_T1w.nii.gz")
+    damaged(path, "flip")
+    whole.folder.scores_file.unlink()
+
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        with pytest.raises(UserError, match=rf"{path.name}: changed .*remove this file and give the same command"):
+            run(request(home))
 
 
 @pytest.mark.parametrize("how", ["flip", "cut"])
@@ -248,12 +325,15 @@ def test_damaged_features_are_computed_again(home: Path, toys: list[str], how: s
     assert toys.count("extract") == len(files)
 
 
-def test_damaged_volumes_of_a_row_without_images_are_named(home: Path, toys: list[str]) -> None:
-    folder = run(request(home)).folder
-    path = folder.volumes_file("shifter (volumes)", 0)
+def test_damaged_volumes_of_a_row_without_images_are_asked_for_again(home: Path, toys: list[str]) -> None:
+    whole = run(request(home))
+    path = whole.folder.volumes_file("shifter (volumes)", 0)
+    before = path.read_bytes()
     damaged(path, "flip")
-    with pytest.raises(UserError, match=r"fold-1.json: volumes asked for .*remove this file"):
-        run(request(home))
+    toys.clear()
+    assert run(request(home)).scores == whole.scores
+    assert path.read_bytes() == before
+    assert [call for call in toys if call.startswith("adapt")] == ["adapt 8"]
 
 
 # Another environment.

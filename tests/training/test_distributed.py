@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -68,3 +72,44 @@ def test_shares_are_disjoint_and_complete() -> None:
 def test_more_processes_than_gpus_are_refused() -> None:
     with pytest.raises(UserError, match="as many GPUs; there are 0"):
         launch(print, (), 2, "cuda")
+
+
+def fail_in_the_second() -> None:
+    """The first process would wait for ever for the second."""
+    if os.environ["RANK"] == "1":
+        raise ValueError("no such layer")
+    time.sleep(300)
+
+
+def sleep_and_say(folder: Path) -> None:
+    """Who is at work."""
+    (folder / os.environ["RANK"]).write_text(str(os.getpid()))
+    time.sleep(300)
+
+
+@pytest.mark.processes
+def test_a_process_that_fails_ends_all_and_is_heard() -> None:
+    with pytest.raises(RuntimeError, match="ValueError: no such layer"):
+        launch(fail_in_the_second, (), 2, "cpu")
+
+
+@pytest.mark.processes
+def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; import sys; import test_distributed\n"
+        "from pcgm_bench.training.distributed import launch\n"
+        "launch(test_distributed.sleep_and_say, (Path(sys.argv[1]),), 2, 'cpu')"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=environment)
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.iterdir())) < 2 or not all(path.read_text() for path in tmp_path.iterdir()):
+        assert time.monotonic() < deadline, "they never came to work"
+        time.sleep(0.05)
+    workers = [int(path.read_text()) for path in tmp_path.iterdir()]
+    parent.kill()
+    parent.wait()
+    end = time.monotonic() + 2.0
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < end, "they train on without it"
+        time.sleep(0.05)
