@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 from typing import Self
 
@@ -55,7 +56,9 @@ class Reporter:
             text += f", about {span(left)} left"
         elif done > had:
             text += f" in {span(now - first)}"
-        print(text, file=sys.stderr, flush=True)
+        # Nobody reads any more (`2>&1 | head`): the work goes on.
+        with suppress(BrokenPipeError):
+            print(text, file=sys.stderr, flush=True)
 
     def _bar(self, what: str, done: int, total: int) -> None:
         if self._bars is None:

@@ -37,7 +37,6 @@ def leaderboard(
     from pcgm_bench.board.render import SUFFIXES
     from pcgm_bench.board.render import render
     from pcgm_bench.board.render import show
-    from pcgm_bench.cli.pipe import reader_may_leave
     from pcgm_bench.cli.printing import console
 
     chosen = form or SUFFIXES.get(out.suffix.lower() if out else "", "terminal")
@@ -60,11 +59,10 @@ def leaderboard(
             return
     board = build(collected)
     if out is None:
-        with reader_may_leave():
-            if chosen == "terminal":
-                show(board, console(), everything=everything)
-            else:
-                print(render(board, chosen), end="")
+        if chosen == "terminal":
+            show(board, console(), everything=everything)
+        else:
+            print(render(board, chosen), end="")
         return
     from pcgm_bench.store import atomic
 

@@ -17,7 +17,6 @@ def list_plugins(
 ) -> None:
     """List methods, studies, metrics, feature spaces, cohorts or segmenters, and the package each comes from."""
     from pcgm_bench import registry
-    from pcgm_bench.cli.pipe import reader_may_leave
     from pcgm_bench.contracts import settings_of
 
     if kind not in registry.KINDS:
@@ -25,13 +24,12 @@ def list_plugins(
     plugins = registry.plugins(kind)
     width = max((len(plugin.name) for plugin in plugins), default=0)
     broken = 0
-    with reader_may_leave():
-        for plugin in plugins:
-            problem = plugin.problem() if check else plugin.fault
-            broken += bool(problem)
-            print(f"{plugin.name:{width}}  {plugin.origin}" + (f"  BROKEN: {problem}" if problem else ""))
-            if settings and kind == "methods" and not problem:
-                print(*(f"    {line}\n" for line in settings_of(plugin.load().settings_type)), sep="", end="")
+    for plugin in plugins:
+        problem = plugin.problem() if check else plugin.fault
+        broken += bool(problem)
+        print(f"{plugin.name:{width}}  {plugin.origin}" + (f"  BROKEN: {problem}" if problem else ""))
+        if settings and kind == "methods" and not problem:
+            print(*(f"    {line}\n" for line in settings_of(plugin.load().settings_type)), sep="", end="")
     if not plugins:
         print(f"no {kind} yet", file=sys.stderr)
     if broken and check:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
-import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -23,6 +24,10 @@ from pcgm_bench.cli.run import run
 from pcgm_bench.cli.sample import sample
 from pcgm_bench.cli.score import score
 from pcgm_bench.cli.show import show
+from pcgm_bench.cli.streams import came_from
+from pcgm_bench.cli.streams import reader_may_leave
+from pcgm_bench.cli.streams import take_any_text
+from pcgm_bench.cli.streams import write_nowhere
 
 app = typer.Typer(
     name="pcgm-bench",
@@ -45,6 +50,12 @@ app.command("list")(list_plugins)
 app.command("doctor")(doctor)
 
 DEBUG = False
+GO_ON = "interrupted; the same command goes on from here"
+OF_THE_MACHINE = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR,
+     errno.ENOTDIR, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE}
+)  # fmt: skip
+"""Errors that no code of ours can cause: the user's paths, permissions and disks."""
 
 
 def _version(wanted: bool) -> None:
@@ -65,36 +76,64 @@ def _options(
 
 
 def main() -> None:
-    """Entry point: exit code 0; 2 for the user's mistake; 1 for our bug; 130 for Ctrl-C."""
+    """Entry point: exit code 0; 2 for the user's mistake; 1 for a plugin's and for our bug; 130 for Ctrl-C."""
+    take_any_text()
     keep_freed_memory()
     # A helper process that failed, a task that was lost: said in a line, like everything else on stderr.
     messages = logging.StreamHandler()
     messages.setFormatter(logging.Formatter("pcgm-bench: %(message)s"))
     logging.getLogger("pcgm_bench").addHandler(messages)
+    # A line that nobody can read is no reason for a traceback.
+    logging.raiseExceptions = DEBUG
     try:
-        app()
+        with reader_may_leave():
+            _command()
+    finally:
+        logging.getLogger("pcgm_bench").removeHandler(messages)
+
+
+def _command() -> None:
+    """Carry the command out; an error becomes a line and an exit code."""
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
-        _fail("interrupted; the same command goes on from here", 130)
+        _fail(GO_ON, 130)
+    except SystemExit as stop:
+        # Typer ends the process at Ctrl-C without a word.
+        if came_from(stop, KeyboardInterrupt):
+            _fail(GO_ON, 130)
+        raise
     except BrokenPipeError:
-        # The reader (`| head`) has gone; Python must not complain about it while it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        raise
     except Exception as error:
         if DEBUG:
             raise
-        from pcgm_bench.contracts import PluginError
-        from pcgm_bench.contracts import UserError
+        _report(error)
 
-        if isinstance(error, UserError):
-            _fail(_line(error), 2)
-        if isinstance(error, PluginError):
-            _fail(_line(error), 1)
-        # Python itself is asked: an exception has this attribute once a note was added.
-        where = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
-        text = f"{type(error).__name__}: {_line(error)}{where}"
-        _fail(f"{text}; this is a bug of pcgm-bench or of a plugin: run `pcgm-bench --debug ...` and report it", 1)
-    finally:
-        logging.getLogger("pcgm_bench").removeHandler(messages)
+
+def _report(error: Exception) -> None:
+    """Say what went wrong, and end with the exit code of whose fault it is."""
+    from pcgm_bench.contracts import PluginError
+    from pcgm_bench.contracts import UserError
+
+    if isinstance(error, UserError):
+        _fail(_line(error), 2)
+    if isinstance(error, PluginError):
+        _fail(_line(error), 1)
+    if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+        where = error.filename if error.filename is not None else "output"
+        if error.filename is None:
+            write_nowhere()
+        _fail(f"{where}: {error.strerror}; check the path, its permissions and the space on the disk", 2)
+    if isinstance(error, MemoryError):
+        _fail("not enough memory; fewer --workers, or a coarser grid, need less", 1)
+    # Python itself is asked: an exception has this attribute once a note was added.
+    where = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
+    text = f"{type(error).__name__}: {_line(error)}{where}"
+    _fail(f"{text}; this is a bug of pcgm-bench or of a plugin: run `pcgm-bench --debug ...` and report it", 1)
 
 
 def _line(error: BaseException) -> str:
@@ -102,7 +141,8 @@ def _line(error: BaseException) -> str:
 
 
 def _fail(text: str, code: int) -> None:
-    print(f"pcgm-bench: {text}", file=sys.stderr)
+    with suppress(OSError):
+        print(f"pcgm-bench: {text}", file=sys.stderr)
     sys.exit(code)
 
 

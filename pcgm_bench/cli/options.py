@@ -23,7 +23,7 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything ran
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Plain lines instead of progress bars.")]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, or auto (cuda if there is one).")]
 Threads = Annotated[
-    int, typer.Option("--threads", min=1, help="Threads a tensor operation uses; part of the run's key.")
+    int, typer.Option("--threads", min=1, max=1024, help="Threads a tensor operation uses; part of the run's key.")
 ]
 Workers = Annotated[
     int | None,
@@ -236,10 +236,17 @@ def added(names: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def home_folder(home: Path | None) -> Path:
-    """Where everything is kept."""
+    """Where everything is kept.
+
+    Raises:
+        UserError: a file stands where a folder of the path should.
+    """
     from pcgm_bench.store.home import default_home
 
-    return default_home(home)
+    place = default_home(home)
+    if file := next((part for part in (place, *place.parents) if part.is_file()), None):
+        raise user_error(f"{place}: {file} is a file; choose another place with --home or PCGM_BENCH_HOME")
+    return place
 
 
 def device_name(device: str) -> str:

@@ -116,7 +116,7 @@ def write_chains(
     if not rows:
         return ""
     text = pd.DataFrame(rows).to_csv(sep="\t", index=False, lineterminator="\n", na_rep="n/a")
-    if not folder.chains_file.exists() or folder.chains_file.read_text() != text:
+    if not folder.chains_file.exists() or folder.chains_file.read_text("utf-8") != text:
         atomic.write_text(folder.chains_file, text)
     return digest(text.encode())
 

@@ -35,7 +35,7 @@ def read_fold_notes(row: Path, folds: int) -> dict[str, str]:
     found: dict[str, str] = {}
     for fold in range(folds):
         try:
-            notes = json.loads(_file(row, fold).read_text())
+            notes = json.loads(_file(row, fold).read_text("utf-8"))
         except (OSError, ValueError):
             continue
         found |= {f"{what}, fold {fold + 1}": str(text) for what, text in sorted(notes.items())}

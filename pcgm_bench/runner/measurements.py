@@ -80,7 +80,7 @@ def write_measurements(folder: RunFolder, measurements: Sequence[Measurement]) -
         values = [m.volumes.get(name, "n/a") for name in names] + [m.qc_parts.get(name, "n/a") for name in parts]
         writer.writerow([*meta, *values])
     text = out.getvalue()
-    if not folder.measurements_file.exists() or folder.measurements_file.read_text() != text:
+    if not folder.measurements_file.exists() or folder.measurements_file.read_text("utf-8") != text:
         atomic.write_text(folder.measurements_file, text)
     return digest(text.encode())
 

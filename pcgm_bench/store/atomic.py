@@ -54,8 +54,8 @@ def cannot_write(path: Path, error: OSError) -> UserError:
 
 
 def write_text(path: Path, text: str) -> None:
-    """UTF-8 text; raises as `write_bytes`."""
-    write_bytes(path, text.encode())
+    """UTF-8 text, with a file's name that is no text as ``\\udcfc``; raises as `write_bytes`."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -53,7 +53,7 @@ def locked(path: Path, *, wait: bool = False, progress: Progress = silent) -> It
 def holder(path: Path) -> str:
     """Who holds a lock file, in words: ``process 123 on node7, since 2026-11-27T10:00:00+00:00``."""
     try:
-        note = json.loads(path.read_text())
+        note = json.loads(path.read_text("utf-8"))
         return f"process {int(note['pid'])} on {note['host']}, since {note['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

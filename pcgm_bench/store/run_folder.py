@@ -164,7 +164,7 @@ class RunFolder:
         if not self.manifest_file.exists():
             return Manifest(key=self.identity.key)
         try:
-            return Manifest.model_validate_json(self.manifest_file.read_text())
+            return Manifest.model_validate_json(self.manifest_file.read_text("utf-8"))
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(
@@ -183,7 +183,7 @@ class RunFolder:
                 path.unlink(missing_ok=True)
         for name, text in texts:
             path = self.tables_folder / name
-            if not path.exists() or path.read_text() != text:
+            if not path.exists() or path.read_text("utf-8") != text:
                 atomic.write_text(path, text)
 
     @contextmanager

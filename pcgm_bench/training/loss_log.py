@@ -19,7 +19,7 @@ class LossLog:
         self._path, self._processes = path, processes
         self._sums: dict[str, tuple[float, int]] = {}
         if processes.is_main:
-            rows = path.read_text().splitlines() if path.exists() else []
+            rows = path.read_text("utf-8").splitlines() if path.exists() else []
             kept = [row for row in rows[1:] if row and float(row.split("\t")[0]) <= step]
             path.write_text("\n".join([*rows[:1], *kept]) + "\n" if kept else "")
 
@@ -39,7 +39,7 @@ class LossLog:
         return "  ".join(f"{key} {value:.5f}" for key, value in means.items())
 
     def _append(self, row: Mapping[str, float]) -> None:
-        lines = self._path.read_text().splitlines() or ["\t".join(row)]
+        lines = self._path.read_text("utf-8").splitlines() or ["\t".join(row)]
         columns = lines[0].split("\t")
         if added := [column for column in row if column not in columns]:
             # A loss that starts later than the others: earlier rows have no value of it.

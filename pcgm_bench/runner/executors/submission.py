@@ -64,7 +64,7 @@ class JobFolder:
     def read(self) -> list[SubmittedTask]:
         """The jobs that were noted last; none if there are none."""
         try:
-            entries = json.loads(self._file.read_text())
+            entries = json.loads(self._file.read_text("utf-8"))
         except FileNotFoundError:
             return []
         return [SubmittedTask(Task(Step(row["step"]), row["number"], row["of"]), row["job"]) for row in entries]
@@ -105,7 +105,7 @@ class JobFolder:
 def _tail(path: Path) -> str:
     """The last lines of a log, indented; empty if there are none."""
     try:
-        lines = path.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+        lines = path.read_text("utf-8", errors="replace").splitlines()[-TAIL_LINES:]
     except OSError:
         return ""
     return "".join(f"\n    {line}" for line in lines)

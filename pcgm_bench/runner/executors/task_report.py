@@ -40,7 +40,7 @@ class TaskReport:
 def read_report(path: Path) -> TaskReport | None:
     """The report of a task; None if it has not ended, or was killed."""
     try:
-        return TaskReport(**json.loads(path.read_text()))
+        return TaskReport(**json.loads(path.read_text("utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
         return None
 
