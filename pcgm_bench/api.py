@@ -19,6 +19,7 @@ from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import settings_of
 from pcgm_bench.contracts import silent
+from pcgm_bench.runner.grid_check import check_grid_of_segmenter
 from pcgm_bench.runner.one_off import Person
 from pcgm_bench.runner.one_off import changed_image
 from pcgm_bench.runner.one_off import ruler_of
@@ -228,6 +229,7 @@ def segment(
     """
     request = MethodRequest(method="", home=_home(home), segmenter=segmenter, device=device)
     with pinned_threads(request.threads):
+        check_grid_of_segmenter(grid, segmenter)
         # The segmenter sees the image alone: who it is does not matter.
         scan, _back = bids.load_scan(Path(image), 50.0, "F", "control", request.home, grid=grid)
         return ruler_of(request).measure(scan, voxels=True)

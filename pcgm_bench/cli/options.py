@@ -149,7 +149,13 @@ Anatomies = Annotated[
         show_default="the built-in brain",
     ),
 ]
-GridName = Annotated[str, typer.Option("--grid", help="3mm, 2mm or 1mm; the shipped segmenter reads 3mm and 2mm.")]
+GridName = Annotated[
+    str,
+    typer.Option(
+        "--grid",
+        help="3mm, 2mm or 1mm; the shipped segmenter reads 3mm and 2mm, methods with shipped weights draw on 3mm.",
+    ),
+]
 
 
 def assignments(texts: Sequence[str], option: str) -> dict[str, str]:

@@ -36,7 +36,7 @@ def print_conclusion(folder: RunFolder, records: Sequence[Record]) -> None:
 
     study = find("studies", folder.identity.study).load()()
     if isinstance(study, Study):
-        print_sentences(study.conclusion(records))
+        print_sentences(study.conclusion(records, folder.identity.method))
 
 
 def print_sentences(said: Conclusion | None) -> None:

@@ -137,6 +137,13 @@ class Generator(ABC):
     def configure(self, settings: Any) -> None:  # noqa: B027 (most have nothing to set)
         """Take an instance of ``settings_type``; called once, before anything else."""
 
+    def grids(self) -> tuple[str, ...] | None:
+        """Names of the standard grids (``3mm``, ``2mm``, ``1mm``) on which it makes images, as configured; None: any.
+
+        Asked before anything is made.
+        """
+        return None
+
     def notes(self) -> Mapping[str, str]:
         """What the last `adapt` found and a reader of the tables should know: what -> in words."""
         return {}

@@ -48,6 +48,7 @@ class Segmenter(ABC):
             files alone.
         depends_on_image_alone: True: equal voxels give equal volumes, whoever the person. Such measurements are kept
             by content, so that no image is segmented twice.
+        grids: names of the standard grids whose images it reads (``3mm``, ``2mm``, ``1mm``); None: of any grid.
         qc_score: whose score `Segmentation.qc` is: ``SynthSeg QC``, ``Euler number``; empty where there is none.
     """
 
@@ -55,6 +56,7 @@ class Segmenter(ABC):
     title: ClassVar[str]
     reads_new_images: ClassVar[bool] = True
     depends_on_image_alone: ClassVar[bool] = False
+    grids: ClassVar[tuple[str, ...] | None] = None
     qc_score: str = OWN_SCORE
 
     @classmethod

@@ -256,8 +256,13 @@ class Study(ABC):
         """What to draw, from the records alone."""
         return ()
 
-    def conclusion(self, records: Sequence[Record]) -> Conclusion | None:
-        """Three sentences about the run's method, from the records alone; None where there is nothing to conclude."""
+    def conclusion(self, records: Sequence[Record], method: str) -> Conclusion | None:
+        """Three sentences about the run's method; None where there is nothing to conclude.
+
+        Args:
+            records: of the run, and nothing else.
+            method: what the run is about. It may be a control, which is concluded about as a method is.
+        """
         return None
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> Sequence[str]:

@@ -27,6 +27,8 @@ from pcgm_bench.runner.generators import configured
 from pcgm_bench.runner.generators import find_generator
 from pcgm_bench.runner.generators import weights_label
 from pcgm_bench.runner.generators import who_can
+from pcgm_bench.runner.grid_check import check_grid_of_method
+from pcgm_bench.runner.grid_check import check_grid_of_segmenter
 from pcgm_bench.runner.plugin_code import plugin_code
 from pcgm_bench.runner.request import MethodRequest
 from pcgm_bench.runner.resolve import open_cohort
@@ -93,6 +95,8 @@ def fit(request: MethodRequest, out: Path | None = None, progress: Progress = si
         with guarded(plugin, "making it"):
             generator = configured(cls, settings)
             generator.to(request.device)
+        check_grid_of_segmenter(request.cohort.grid, request.segmenter)
+        check_grid_of_method(request.cohort.grid, generator)
         people = open_training(request.cohort, request.home, progress)
         segmented = segment_cohort(people, ruler_of(request, people), progress)
         try:
@@ -136,6 +140,7 @@ def sample(request: MethodRequest, n: int, out: Path, progress: Progress = silen
         if spec.card.is_control:
             raise UserError(f"{request.method} is a control: it needs the people of a study to draw from")
         generator = spec.open(request.device)
+        check_grid_of_method(request.cohort.grid, generator)
         paths = []
         for index in range(n):
             with spec.guarded(f"drawing brain {index + 1}"):
@@ -193,6 +198,9 @@ def changed_image(
         spec = find_generator(request.method, request.home, request.weights, settings=request.settings)
         if Job.COUNTERFACTUAL not in spec.card.jobs or spec.card.needs_truth:
             raise UserError(f"{request.method} cannot change a scan; {who_can(Job.COUNTERFACTUAL)}")
+        check_grid_of_segmenter(request.cohort.grid, request.segmenter)
+        generator = spec.open(request.device)
+        check_grid_of_method(request.cohort.grid, generator)
         scan, back = bids.load_scan(
             path, person.age, person.sex, person.diagnosis, home=request.home, grid=request.cohort.grid
         )
@@ -203,7 +211,6 @@ def changed_image(
             if asked not in levels:
                 raise UserError(f"unknown diagnosis {asked!r}{registry.suggestion(str(asked), levels)}")
         ruler = ruler_of(request, people)
-        generator = spec.open(request.device)
         segmented = segment_cohort(people, ruler, progress)
         with spec.guarded(f"adapting to {people.name}"):
             generator.adapt(segmented, Context(request.seed, request.device, request.threads, progress))

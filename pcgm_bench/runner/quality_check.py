@@ -13,6 +13,7 @@ from pcgm_bench.contracts import CohortRequest
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import silent
+from pcgm_bench.runner.grid_check import check_grid_of_segmenter
 from pcgm_bench.runner.quality_gate import PoorScan
 from pcgm_bench.runner.quality_gate import judged
 from pcgm_bench.runner.quality_gate import quality_of
@@ -78,8 +79,9 @@ def check_quality(
         quick: few of them.
 
     Raises:
-        UserError: the folder has a fault that forbids a run.
+        UserError: the folder has a fault that forbids a run, or the segmenter does not read the grid.
     """
+    check_grid_of_segmenter(request.grid, segmenter)
     cohort = open_cohort(request, home, seed, quick, progress)
     ruler = open_ruler(segmenter, SegmenterOptions(home, cohort))
     segmented = segment_cohort(cohort, ruler, progress)

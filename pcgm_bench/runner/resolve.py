@@ -28,6 +28,8 @@ from pcgm_bench.runner import segmentation
 from pcgm_bench.runner.calling import calling
 from pcgm_bench.runner.generators import GeneratorSpec
 from pcgm_bench.runner.generators import find_generator
+from pcgm_bench.runner.grid_check import check_grid_of_method
+from pcgm_bench.runner.grid_check import check_grid_of_segmenter
 from pcgm_bench.runner.harness_code import harness_digest
 from pcgm_bench.runner.image_folder import image_folder_spec
 from pcgm_bench.runner.metric_uses import OpenMetrics
@@ -147,9 +149,10 @@ def resolve(request: RunRequest) -> Setup:
     if not any(row.generator == request.method for row in rows if row.name in specs):
         raise UserError(f"{skipped.get(request.method, request.method)}: it cannot run {request.study}")
     find_cohort(request.cohort)
+    spec = next(spec for spec in specs.values() if spec.name == request.method)
+    _check_grid(request, spec)
     metrics = open_metrics(study, plugin, request)
     ruler = registry.find("segmenters", request.segmenter)
-    spec = next(spec for spec in specs.values() if spec.name == request.method)
     depends = {**spec.dependencies, **metrics.dependencies, **plugin_dependencies(plugin, type(study))}
     environment = Environment.current(request.device, {**depends, **plugin_dependencies(ruler, ruler.load())})
     digests = {row: spec.digest for row, spec in specs.items()}
@@ -176,6 +179,14 @@ def _spec(row: Row, request: RunRequest, study: registry.Plugin, known: Mapping[
     if request.image_folder is not None:
         return image_folder_spec(request.image_folder, request.method)
     return find_generator(request.method, request.home, request.weights, settings=request.settings)
+
+
+def _check_grid(request: RunRequest, spec: GeneratorSpec) -> None:
+    """Refuse a grid that the segmenter or the method cannot work on, before people are made on it."""
+    check_grid_of_segmenter(request.cohort.grid, request.segmenter)
+    with spec.guarded("making it"):
+        generator = spec.build()
+    check_grid_of_method(request.cohort.grid, generator)
 
 
 def _cannot(card: Card, study: Study, row: Row) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 from typing import Generic
 from typing import Protocol
 from typing import TypeVar
@@ -14,6 +13,8 @@ import numpy as np
 from safetensors.numpy import load_file
 from safetensors.numpy import save_file
 
+from pcgm_bench.cohort.grid import SPACING_MM
+from pcgm_bench.cohort.grid import grid
 from pcgm_bench.contracts import Cohort
 from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Generator
@@ -45,9 +46,6 @@ class TrainedGenerator(Generator, Generic[N]):
 
     A method says how its networks are trained (`train`), read (`read`), and how a scan's metadata are encoded
     (`condition`); the rest is here.
-
-    Attributes:
-        grid_hint: grid to name to the user whose scans have another.
     """
 
     @property
@@ -55,7 +53,9 @@ class TrainedGenerator(Generator, Generic[N]):
     def shape(self) -> tuple[int, int, int]:
         """Voxels of the images that the networks were made for."""
 
-    grid_hint: ClassVar[str] = "3mm"
+    def grids(self) -> tuple[str, ...]:
+        """The standard grids of the networks' shape: one, or none."""
+        return tuple(name for name in SPACING_MM if grid(name).shape == self.shape)
 
     def __init__(self) -> None:
         """A model that has seen nobody yet."""
@@ -123,11 +123,9 @@ class TrainedGenerator(Generator, Generic[N]):
     def check_grid(self, scan: Scan) -> None:
         """Raises `UserError` for a scan on another grid than the networks'."""
         if scan.image.shape != self.shape:
-            msg = (
-                f"{scan.key}: {self.card.name}'s weights are for {self.shape} voxels, not {scan.image.shape}: "
-                f"use {self.grid_hint}"
-            )
-            raise UserError(msg)
+            known = " or ".join(f"--grid {name}" for name in self.grids()) or "a grid of that shape"
+            msg = f"{scan.key}: {self.card.name}'s weights are for {self.shape} voxels, not {scan.image.shape}"
+            raise UserError(f"{msg}: use {known}")
 
     def save(self, folder: Path) -> None:
         """Write the networks and whom they were trained on, where there are any."""

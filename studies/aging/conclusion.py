@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 from pcgm_bench.contracts import Conclusion
 from pcgm_bench.contracts import Record
-from pcgm_bench.contracts import RowKind
 from pcgm_bench.results.select import only
-from pcgm_bench.results.select import rows_of
 from pcgm_bench.results.select import select
 from pcgm_bench.results.select import values_of
 from pcgm_bench.results.sentences import listed
@@ -19,13 +17,12 @@ from pcgm_bench.studies.aging.scores import INCONCLUSIVE
 from pcgm_bench.studies.aging.scores import WORSE
 
 
-def conclusion(records: Sequence[Record]) -> Conclusion | None:
-    """About the method; None where a run is about a control."""
-    rows = rows_of(select(records, metric=terms.VERDICT), RowKind.METHOD)
-    if not rows:
+def conclusion(records: Sequence[Record], method: str) -> Conclusion | None:
+    """About the method, or the control, of a run; None where no image of it was scored."""
+    mine = select(records, row=method)
+    if not select(mine, metric=terms.VERDICT):
         return None
-    mine = select(records, row=rows[0])
-    return Conclusion(_asked(records, rows[0]), _shown(records, mine), _follows(mine))
+    return Conclusion(_asked(records, method), _shown(records, mine), _follows(mine))
 
 
 def _asked(records: Sequence[Record], row: str) -> str:

@@ -144,9 +144,9 @@ class AgingStudy(Study):
         people = trajectories(records)
         return [TrajectoriesPlot("ventricles", "Ventricles of baseline scans made older", people)] if people else []
 
-    def conclusion(self, records: Sequence[Record]) -> Conclusion | None:
+    def conclusion(self, records: Sequence[Record], method: str) -> Conclusion | None:
         """See `Study.conclusion`."""
-        return conclusion(records)
+        return conclusion(records, method)
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> list[str]:
         """What a reader must know before believing a number from this cohort; one line each."""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pcgm_bench.contracts import Conclusion
 from pcgm_bench.contracts import Record
 from pcgm_bench.results.select import only
-from pcgm_bench.results.select import rows_of
 from pcgm_bench.results.select import select
 from pcgm_bench.results.sentences import with_interval
 from pcgm_bench.results.verdict import Outcome
@@ -19,13 +18,11 @@ from pcgm_bench.studies.aud.rows import ORACLE
 from pcgm_bench.studies.aud.verdict_tables import expected_words
 
 
-def conclusion(records: Sequence[Record]) -> Conclusion | None:
-    """About the first row that was made; None where no row has a verdict."""
-    rows = rows_of(select(records, metric=terms.VERDICT))
-    if not rows:
+def conclusion(records: Sequence[Record], method: str) -> Conclusion | None:
+    """About the method, or the control, of a run; None where no image of it was scored."""
+    if not select(records, row=method, metric=terms.VERDICT):
         return None
-    row = rows[0]
-    return Conclusion(_asked(records, row), _shown(records, row), _follows(records, row))
+    return Conclusion(_asked(records, method), _shown(records, method), _follows(records, method))
 
 
 def _asked(records: Sequence[Record], row: str) -> str:

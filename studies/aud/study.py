@@ -98,9 +98,9 @@ class AUDStudy(Study):
         """Both overviews, then the method's own tables and those of the people; the rest is detail."""
         return all_tables(records)
 
-    def conclusion(self, records: Sequence[Record]) -> Conclusion | None:
+    def conclusion(self, records: Sequence[Record], method: str) -> Conclusion | None:
         """See `Study.conclusion`."""
-        return conclusion(records)
+        return conclusion(records, method)
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> Sequence[str]:
         """What the cohort's size, balance and origin forbid to conclude."""

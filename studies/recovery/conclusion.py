@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.contracts import Conclusion
 from pcgm_bench.contracts import Record
-from pcgm_bench.contracts import RowKind
 from pcgm_bench.results.select import only
-from pcgm_bench.results.select import rows_of
 from pcgm_bench.results.select import select
 from pcgm_bench.results.sentences import listed
 from pcgm_bench.results.sentences import with_interval
@@ -26,13 +24,12 @@ from pcgm_bench.studies.recovery.row_scores import PASS
 LIMITS = "what a diagnosis does to a brain is another question, which this study does not ask"
 
 
-def conclusion(records: Sequence[Record]) -> Conclusion | None:
-    """About the method; None where a run is about a control."""
-    rows = rows_of(select(records, metric="verdict", region=""), RowKind.METHOD)
-    if not rows:
+def conclusion(records: Sequence[Record], method: str) -> Conclusion | None:
+    """About the method, or the control, of a run; None where no image of it was scored."""
+    mine = select(records, row=method)
+    if not select(mine, metric="verdict", region=""):
         return None
-    mine = select(records, row=rows[0])
-    return Conclusion(_asked(rows[0], mine), _shown(mine), _follows(mine))
+    return Conclusion(_asked(method, mine), _shown(mine), _follows(mine))
 
 
 def _asked(row: str, mine: Sequence[Record]) -> str:

@@ -194,9 +194,9 @@ class RecoveryStudy(Study):
             return []
         return [DosesPlot("dose-response", "Change read against change asked, one dot an image", points)]
 
-    def conclusion(self, records: Sequence[Record]) -> Conclusion | None:
+    def conclusion(self, records: Sequence[Record], method: str) -> Conclusion | None:
         """See `Study.conclusion`."""
-        return conclusion(records)
+        return conclusion(records, method)
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> list[str]:
         """What a reader must know before believing a number from this cohort; one line each."""

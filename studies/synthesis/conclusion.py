@@ -21,20 +21,19 @@ MOST_NAMED = 4
 """Measures that a sentence names."""
 
 
-def conclusion(records: Sequence[Record]) -> Conclusion | None:
-    """About the method; None where a run is about a control, or has no real scans to compare with."""
-    made = rows_of(records, RowKind.METHOD)
+def conclusion(records: Sequence[Record], method: str) -> Conclusion | None:
+    """About the method, or the control, of a run; None where real scans are missing, or are what the run is about."""
     floors = rows_of(records, RowKind.FLOOR)
-    if not made or not floors:
+    if not floors or method in floors:
         return None
-    pairs = _pairs(records, made[0], floors[0])
+    pairs = _pairs(records, method, floors[0])
     if not pairs:
         return None
     worse = [mine for mine, floor in pairs if _is_worse(mine, floor)]
     return Conclusion(
-        _asked(records, made[0]),
+        _asked(records, method),
         _shown(worse, pairs, floors[0]),
-        _follows(records, made[0], worse),
+        _follows(records, method, worse),
     )
 
 

@@ -128,9 +128,9 @@ class SynthesisStudy(Study):
         title = f"Regional volumes of {images(records)} real and as many made brains, head size regressed out"
         return [EffectsPlot("regions-ln-d", title, effects)] if effects else []
 
-    def conclusion(self, records: Sequence[Record]) -> Conclusion | None:
+    def conclusion(self, records: Sequence[Record], method: str) -> Conclusion | None:
         """See `Study.conclusion`."""
-        return conclusion(records)
+        return conclusion(records, method)
 
     def warnings(self, table: pd.DataFrame, cohort: Cohort) -> list[str]:
         """What a reader must know before believing a number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import fakes_studies
@@ -16,8 +17,11 @@ from pcgm_bench.contracts import RowKind
 from pcgm_bench.contracts import UserError
 from pcgm_bench.contracts import Visits
 from pcgm_bench.contracts import silent
+from pcgm_bench.runner import one_off
+from pcgm_bench.runner.grid_check import check_grid_of_segmenter
 from pcgm_bench.runner.people import find_people
 from pcgm_bench.runner.request import ImageFolder
+from pcgm_bench.runner.request import MethodRequest
 from pcgm_bench.runner.resolve import resolve
 from pcgm_bench.runner.run import run
 
@@ -68,6 +72,47 @@ def test_people_who_are_too_few_are_told_before_a_phantom_is_drawn(
     method = "noise" if study == "synthesis" else "copy-input"
     with pytest.raises(UserError, match=r"people|cannot fill"):
         find_people(resolve(request(home, method=method, study=study, cohort=people, segmenter="unet")), silent)
+
+
+@pytest.mark.parametrize(
+    ("method", "grid", "words"),
+    [
+        (
+            "copy-input",
+            "1mm",
+            "the segmenter unet does not read it, .* use --grid 3mm or --grid 2mm; or measure",
+        ),
+        ("pcgm", "2mm", "--grid 2mm: pcgm makes no images on it, and nothing was made: use --grid 3mm$"),
+        ("copy-input", "4mm", "unknown grid '4mm': use one of 3mm, 2mm, 1mm"),
+    ],
+)
+def test_a_grid_that_nobody_can_work_on_is_told_before_a_phantom_is_drawn(
+    home: Path, monkeypatch: pytest.MonkeyPatch, method: str, grid: str, words: str
+) -> None:
+    monkeypatch.setattr(phantom, "ensure", lambda *_asked: pytest.fail("drawn before the grid was looked at"))
+    with pytest.raises(UserError, match=words):
+        run(request(home, method=method, study="aud", cohort=CohortRequest(grid=grid), segmenter="unet"))
+
+
+def test_training_changing_and_drawing_look_at_the_grid_first(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phantom, "ensure", lambda *_asked: pytest.fail("drawn before the grid was looked at"))
+    fine = MethodRequest(method="pcgm", home=home, cohort=CohortRequest(grid="2mm"))
+    paper = MethodRequest(method="pcgm", home=home, settings={"config": "paper"})
+    person = one_off.Person(50.0, "F", "control")
+    with pytest.raises(UserError, match="--grid 2mm: pcgm makes no images on it"):
+        one_off.fit(fine)
+    with pytest.raises(UserError, match="pcgm: its images are on none of the standard grids as it is set"):
+        one_off.fit(paper)
+    with pytest.raises(UserError, match="--grid 2mm: pcgm makes no images on it"):
+        one_off.changed_image(fine, home / "no-scan.nii.gz", {"diagnosis": "AUD"}, person)
+    with pytest.raises(UserError, match="--grid 2mm: cdm makes no images on it"):
+        one_off.sample(dataclasses.replace(fine, method="cdm"), 1, home)
+
+
+def test_a_segmenter_of_maps_made_elsewhere_takes_every_grid() -> None:
+    for grid in ("3mm", "2mm", "1mm"):
+        check_grid_of_segmenter(grid, "folder")
+        check_grid_of_segmenter(grid, "truth")
 
 
 def test_a_threshold_that_no_metric_asks_for_is_refused(home: Path, toys: list[str]) -> None:

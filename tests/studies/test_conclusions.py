@@ -17,6 +17,7 @@ from pcgm_bench.studies.recovery.conclusion import conclusion as recovery
 from pcgm_bench.studies.synthesis.conclusion import conclusion as synthesis
 
 METHOD, REAL = RowKind.METHOD, RowKind.REAL
+Study = Callable[[list[Record], str], Conclusion | None]
 
 
 def of(metric: str, estimate: float | None = None, half: float | None = None, **more: Any) -> Record:
@@ -46,7 +47,7 @@ def recovered(verdict: str, frontal: str, place: str = "pass") -> list[Record]:
 
 
 def test_recovery_says_the_size_and_the_spill() -> None:
-    said = recovery(recovered("pass", "right"))
+    said = recovery(recovered("pass", "right"), "mine")
     assert said is not None
     assert "mine was to make 120 images" in said.asked
     assert "-10 % to +10 %" in said.asked
@@ -65,7 +66,7 @@ def test_recovery_says_the_size_and_the_spill() -> None:
     ],
 )
 def test_recovery_follows_the_verdict(verdict: str, frontal: str, place: str, words: str) -> None:
-    said = recovery(recovered(verdict, frontal, place))
+    said = recovery(recovered(verdict, frontal, place), "mine")
     assert said is not None
     assert words in said.follows
 
@@ -93,7 +94,7 @@ def aged(hiv: str, training: float) -> list[Record]:
 
 
 def test_aging_says_how_fast_and_for_whom() -> None:
-    said = aging(aged("inconclusive", 0.3))
+    said = aging(aged("inconclusive", 0.3), "mine")
     assert said is not None
     assert "63 people as old as they are at 63 later visits" in said.asked
     assert "in old adults by 2.50 where the real ones grow by 3.00 (off by -0.50 [-0.70, -0.30])" in said.shown
@@ -102,7 +103,7 @@ def test_aging_says_how_fast_and_for_whom() -> None:
 
 
 def test_aging_does_not_take_the_mean_rate_for_a_person_s() -> None:
-    said = aging(aged("worse", 0.05))
+    said = aging(aged("worse", 0.05), "mine")
     assert said is not None
     assert "farther from the later scans than the unchanged first scan in HIV" in said.follows
     assert "nothing is known of a person's own aging" in said.follows
@@ -124,7 +125,7 @@ def drawn(fid: float, recall: float) -> list[Record]:
 
 
 def test_synthesis_names_what_is_worse_than_real_scans() -> None:
-    said = synthesis(drawn(2.0, 0.9))
+    said = synthesis(drawn(2.0, 0.9), "mine")
     assert said is not None
     assert "50 are compared with 50 real scans" in said.asked
     assert said.shown.startswith(
@@ -135,7 +136,7 @@ def test_synthesis_names_what_is_worse_than_real_scans() -> None:
 
 
 def test_synthesis_does_not_call_likeness_reality() -> None:
-    said = synthesis([*drawn(0.5, 0.9), of("privacy: copies", 0.02, 0.01, contrast="privacy")])
+    said = synthesis([*drawn(0.5, 0.9), of("privacy: copies", 0.02, 0.01, contrast="privacy")], "mine")
     assert said is not None
     assert said.shown == "by none of 2 measures are they worse than other real scans (other-half) are."
     assert "does not show that they are real" in said.follows
@@ -147,14 +148,32 @@ def test_synthesis_does_not_hold_privacy_against_a_floor_of_copies() -> None:
     mine = of("privacy", 0.9, 0.05, contrast="privacy (uncnn)", direction="nearest", target=0.5, column=space)
     floor = replace(mine, row="other-half", kind=RowKind.FLOOR, estimate=1.0, low=0.95, high=1.0)
     copies = [of("privacy: copies", share, 0.01, contrast=name) for name, share in (("one", 0.02), ("two", 0.3))]
-    said = synthesis([*drawn(0.5, 0.9), mine, floor, *copies])
+    said = synthesis([*drawn(0.5, 0.9), mine, floor, *copies], "mine")
     assert said is not None
     assert said.shown.startswith("by none of 2 measures")
     assert "0.30 [0.29, 0.31] of them are as near" in said.follows, "the feature space that sees most copies"
 
 
-@pytest.mark.parametrize("study", [recovery, aging, synthesis])
-def test_without_a_method_there_is_nothing_to_conclude(study: Callable[[list[Record]], Conclusion | None]) -> None:
-    everything = [*recovered("pass", "right"), *aged("better", 0.3), *drawn(1.0, 0.9)]
-    controls = [replace(record, kind=RowKind.CONTROL) if record.row == "mine" else record for record in everything]
-    assert study(controls) is None
+STUDIES = [(recovery, recovered("pass", "right")), (aging, aged("better", 0.3)), (synthesis, drawn(1.0, 0.9))]
+
+
+@pytest.mark.parametrize(("study", "records"), STUDIES)
+@pytest.mark.parametrize("kind", [RowKind.CHEAT, RowKind.CONTROL])
+def test_a_run_about_a_control_concludes_as_one_about_a_method(
+    study: Study, records: list[Record], kind: RowKind
+) -> None:
+    other = [replace(record, row="another") for record in records if record.row == "mine"]
+    controls = [replace(record, kind=kind) if record.row == "mine" else record for record in records]
+    said = study([*other, *controls], "mine")
+    assert said is not None
+    assert said.asked.startswith("mine was to ")
+    assert said == study(records, "mine")
+
+
+@pytest.mark.parametrize(("study", "records"), STUDIES)
+def test_nothing_is_said_of_a_control_in_the_place_of_a_method_that_failed(study: Study, records: list[Record]) -> None:
+    assert study(records, "failed") is None
+
+
+def test_real_scans_are_not_held_against_themselves() -> None:
+    assert synthesis(drawn(1.0, 0.9), "other-half") is None

@@ -73,6 +73,7 @@ class UNetSegmenter(Segmenter):
     name: ClassVar[str] = "unet"
     title: ClassVar[str] = "UNet trained on the phantom's training controls"
     depends_on_image_alone: ClassVar[bool] = True
+    grids: ClassVar[tuple[str, ...] | None] = tuple(f"{size}mm" for size in SPACINGS_MM)
     revision: ClassVar[int] = 3
     """Raised whenever the modules of this folder give other readings with the same weights."""
 

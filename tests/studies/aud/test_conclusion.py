@@ -16,7 +16,7 @@ from pcgm_bench.studies.aud.study import AUDStudy
 
 def about(records: Sequence[Record], row: str) -> Conclusion:
     """As if this row were the method of the run."""
-    said = AUDStudy().conclusion([record for record in records if record.row in ("", "real", row)])
+    said = AUDStudy().conclusion(records, row)
     assert said is not None
     return said
 
@@ -59,4 +59,6 @@ def test_real_people_have_no_truth(records: Sequence[Record]) -> None:
 
 
 def test_without_a_verdict_there_is_nothing_to_conclude(records: Sequence[Record]) -> None:
-    assert AUDStudy().conclusion([record for record in records if record.metric != terms.VERDICT]) is None
+    assert AUDStudy().conclusion([record for record in records if record.metric != terms.VERDICT], METHOD) is None
+    without = [record for record in records if record.row != METHOD]
+    assert AUDStudy().conclusion(without, METHOD) is None, "nothing is said of a control in a failed method's place"
