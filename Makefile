@@ -4,6 +4,7 @@
 #   TORCH_INDEX  package index to take torch from, if not the usual one
 #   PYTHON       Python 3.11 or newer to make .venv with
 #   TESTS        arguments for pytest: make test TESTS="tests/store -x"
+#   FUZZ_EACH    trials of every damage in `make fuzz`
 #   WORKERS      processes that the tests run in; 0: in one, as pytest alone does (a debugger needs that)
 
 PYTHON ?= python3
@@ -11,6 +12,7 @@ VENV ?= .venv
 TORCH ?= cpu
 TESTS ?=
 WORKERS ?= 2
+FUZZ_EACH ?= 15
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed-$(TORCH)
 
@@ -23,11 +25,12 @@ $(error TORCH=$(TORCH): use TORCH=cpu or TORCH=cuda)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint lock clean
+.PHONY: help install demo test fuzz lint lock clean
 
 help: ## Say what there is to make
 	@echo "make demo      install, then run PCGM through the alcohol-use-disorder study on the phantom cohort"
 	@echo "make test      install, then run the tests"
+	@echo "make fuzz      install, then try some thousand damaged inputs, and print what each kind does (minutes)"
 	@echo "make lint      install, then ruff, mypy and import-linter"
 	@echo "make install   only install into $(VENV) (TORCH=cpu or TORCH=cuda)"
 	@echo "make lock      write constraints.txt anew from the newest versions that fit"
@@ -47,6 +50,10 @@ demo: install ## The README's first command
 test: install
 	@echo "== pytest"
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+
+fuzz: install
+	@echo "== damaged inputs"
+	$(BIN)/python tests/fuzz/fuzz_table.py --each $(FUZZ_EACH) --write docs/concepts/inputs.md
 
 lint: install
 	@echo "== ruff check, ruff format, mypy, import-linter"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -18,10 +19,12 @@ def file_hash(path: Path) -> str:
     the inode is among them: a program cannot set it, so an overwritten file whose ``mtime`` was put back is seen.
 
     Raises:
-        UserError: the file cannot be read.
+        UserError: the file cannot be read, or is none: a pipe would be waited for, a device read for ever.
     """
     try:
         status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise UserError(f"{path}: not a regular file: give a file that holds bytes")
         return _hashed(path.absolute(), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}): check the path and its permissions") from error

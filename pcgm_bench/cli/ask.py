@@ -29,8 +29,10 @@ def ask(
     """Write what `score` will look for: the real scans on their grid, and interventions.csv, one row an image to make.
 
     Change each scan as its row says (column do), save it under the name in the column path, and give the folder, or
-    interventions.csv itself, to `pcgm-bench score` with the same options.
+    interventions.csv itself, to `pcgm-bench score` with the same options. Intensities: background 0, bright white
+    matter about 1, as in the scans that are written.
     """
+    from pcgm_bench.cohort.intensity import SCALE
     from pcgm_bench.contracts import CohortRequest
     from pcgm_bench.progress import Reporter
     from pcgm_bench.runner.interventions_csv import write_interventions
@@ -47,8 +49,9 @@ def ask(
     )
     with Reporter(quiet=quiet) as progress:
         path, count = write_interventions(study, request, options.home_folder(home), seed, quick, out, progress)
+    scale = f"intensities as in the scans: {SCALE}"
     if path is None:
-        print(f"{study}: draw {count} new brains on the {grid} grid, under any names that end in _T1w.nii.gz")
+        print(f"{study}: draw {count} new brains on the {grid} grid, under any names that end in _T1w.nii.gz; {scale}")
     else:
-        print(f"{path}: {count} images to make, of the scans beside it, under the names in its column path")
+        print(f"{path}: {count} images to make, of the scans beside it, under the names in its column path; {scale}")
         print(f"then: pcgm-bench score {out} --study {study}, with the same options as here")

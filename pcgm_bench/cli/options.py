@@ -9,6 +9,8 @@ from typing import Any
 
 import typer
 
+MOST_YEARS = 120.0
+
 Home = Annotated[
     Path | None,
     typer.Option(
@@ -199,6 +201,8 @@ def intervention(texts: Sequence[str]) -> dict[str, Any]:
             do["age"] = float(do["age"])
         except ValueError as error:
             raise user_error(f"--do age={do['age']}: not a number of years") from error
+        if not 0 < do["age"] <= MOST_YEARS:
+            raise user_error(f"--do age={do['age']:g}: ages are more than 0 and at most {MOST_YEARS:g} years")
     if "sex" in do:
         do["sex"] = sex(do["sex"], "--do sex=")
     return do

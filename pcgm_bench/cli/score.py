@@ -52,6 +52,9 @@ def score(
     desc-cfAUD, desc-cfcontrol, desc-cfAge71p5. `pcgm-bench ask` writes those scans and a list of all names. Every file
     is read before anything is scored; wrong grids, missing people, NaN and damaged files are named. Of more new brains
     than there are real ones the first by name are scored; images that nobody asked for are named.
+
+    Intensities are on the scale of the real scans: background 0, bright white matter about 1, stored as float32. Images
+    that are all on 0 to 255 or -1 to 1 are rescaled, and the tables say so; any other scale is refused.
     """
     from pcgm_bench.cli.carry_out import Cluster
     from pcgm_bench.cli.carry_out import carry_out

@@ -26,6 +26,8 @@ from pcgm_bench.cohort.volume import read_volume
 from pcgm_bench.cohort.volume import skull_fault
 from pcgm_bench.contracts import UserError
 from pcgm_bench.file_hash import file_hash
+from pcgm_bench.nifti.reading import read_stored
+from pcgm_bench.nifti.writing import like
 from pcgm_bench.store.parts import part_of
 
 VERSION = "1"
@@ -154,21 +156,16 @@ def to_native(path: Path, aligned: Aligned, changed: np.ndarray) -> nib.Nifti1Im
         changed: ``(X, Y, Z)`` on the grid.
 
     Returns:
-        An image of the file's shape, affine and codes, float32, never below 0.
+        A 3D image of the file's shape, affine and codes, float32, never below 0. Nothing else of its header is kept.
     """
-    native = nib.load(path)
-    data = np.asarray(native.dataobj, np.float32)
-    volume = data.reshape(data.shape[:3])
+    native = read_stored(path)
+    volume = native.values
     difference = (changed - aligned.image) * aligned.gain
     to_grid = np.linalg.inv(aligned.affine) @ aligned.matrix @ native.affine
     change = ndi.affine_transform(difference, to_grid, output_shape=volume.shape, order=1, output=np.float32)
     inside = foreground(volume)
     out = np.where(inside, np.maximum(volume + change, 0), volume).astype(np.float32)
-    header = native.header.copy()
-    header.set_data_dtype(np.float32)
-    header.set_slope_inter(1, 0)
-    image = nib.Nifti1Image(out.reshape(data.shape), native.affine, header)
-    return image
+    return like(native.header, out)
 
 
 def _key(path: Path, grid: str, even_out: bool) -> str:

@@ -41,6 +41,7 @@ from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import UserError
 from pcgm_bench.contracts import silent
 from pcgm_bench.file_hash import file_hash
+from pcgm_bench.store.closure import code_digest
 
 if TYPE_CHECKING:
     from pcgm_bench.cohort.deformation.deform import Deformed
@@ -210,7 +211,8 @@ def read(
     cohort = BidsCohort(layout, grid, home)
     if not len(cohort):
         raise UserError(f"{folder}: no scan is left: check --map diagnosis and participants.tsv")
-    passed = None if home is None else home / "checked" / cohort.content_hash
+    # What passed older checks has not passed these.
+    passed = None if home is None else home / "checked" / f"{cohort.content_hash}-{code_digest(image_faults)[:8]}"
     if passed is None or not passed.exists():
         faults = list(image_faults(layout.visits, progress))
         if faults:

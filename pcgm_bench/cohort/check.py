@@ -12,6 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from pcgm_bench.cohort.align import standard_grid_of
+from pcgm_bench.cohort.derivatives import derivative_faults
+from pcgm_bench.cohort.intensity import intensity_of
+from pcgm_bench.cohort.intensity import negative_fault
 from pcgm_bench.cohort.layout import Layout
 from pcgm_bench.cohort.layout import Visit
 from pcgm_bench.cohort.layout import read_layout
@@ -104,7 +107,8 @@ def poor_on_grid(visits: Sequence[Visit]) -> Iterator[str]:
 
 
 def image_faults(visits: Sequence[Visit], progress: Progress = silent) -> Iterator[str]:
-    """Faults of the images, scan by scan, and of their not sharing one grid."""
+    """Faults of the images, scan by scan, and of their not being of one kind, or not sharing one grid."""
+    yield from derivative_faults([visit.path for visit in visits])
     grids: dict[str, Path] = {}
     for done, visit in enumerate(visits, 1):
         try:
@@ -114,7 +118,9 @@ def image_faults(visits: Sequence[Visit], progress: Progress = silent) -> Iterat
         else:
             grid = standard_grid_of(image)
             grids.setdefault("native" if grid is None else grid.name, visit.path)
+            negative = negative_fault(intensity_of(np.asarray(image.dataobj)))
             fault = skull_fault(visit.path, image) if grid is None else None
+            fault = f"{visit.path}: {negative}" if negative else fault
             if fault:
                 yield fault
         progress("checking scans", done, len(visits))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.spatialimages import SpatialImage
 
 from pcgm_bench.contracts import UserError
+from pcgm_bench.nifti.reading import check_finite
+from pcgm_bench.nifti.reading import read_stored
+from pcgm_bench.nifti.stream import DamagedVolumeError
 
 MAX_SHEAR = 0.01
 """Largest cosine between two voxel axes: half a degree; rounding in a header stays below 1e-4."""
@@ -70,44 +72,28 @@ def skull_fault(path: Path, image: SpatialImage) -> str | None:
 
 def _inspect(path: Path) -> tuple[SpatialImage | None, list[str]]:
     try:
-        stored = nib.load(path)
-    except FileNotFoundError:
-        return None, [f"{path}: no such file: check the path, or fetch the file (a dangling link counts as missing)"]
-    except UNREADABLE as error:
-        return None, [f"{path}: not a readable NIfTI image ({_short(error)}): convert or download it again"]
-    shape = tuple(stored.shape)
-    if len(shape) == 4 and shape[3] == 1:
-        shape = shape[:3]
-    if len(shape) != 3 or min(shape) < 8:
-        size = " x ".join(map(str, stored.shape))
+        stored = read_stored(path)
+    except DamagedVolumeError as error:
+        return None, [str(error)]
+    data = stored.values
+    if min(data.shape) < 8:
+        size = " x ".join(map(str, data.shape))
         return None, [f"{path}: {size} voxels, a T1w scan is one 3D volume: extract one volume from it"]
-    if stored.get_data_dtype().kind not in "iuf":
-        return None, [f"{path}: voxels of type {stored.get_data_dtype()}: save it as one real number a voxel"]
+    faults = _affine_faults(path, stored.affine)
     try:
-        data = np.asarray(stored.dataobj, dtype=np.float32).reshape(shape)
-    except UNREADABLE as error:
-        return None, [f"{path}: truncated or damaged ({_short(error)}): copy or download it again"]
-    faults = _affine_faults(path, stored)
-    bad = int((~np.isfinite(data)).sum())
-    if bad:
-        faults.append(
-            f"{path}: {bad} of {data.size} voxels are NaN or infinite: set them to 0, or redo the preprocessing"
-        )
-    elif data.max() <= 0 or data.max() == data.min():
-        faults.append(f"{path}: every voxel is {data.max():g}, there is no image: redo the preprocessing")
+        check_finite(path, data)
+    except DamagedVolumeError as error:
+        faults.append(str(error))
+    else:
+        if data.max() < np.finfo(np.float32).tiny or data.max() == data.min():
+            faults.append(f"{path}: every voxel is {data.max():g}, there is no image: redo the preprocessing")
     if faults:
         return None, faults
-    return nib.as_closest_canonical(nib.Nifti1Image(data, stored.affine)), []
+    return stored.ras(), []
 
 
-def _affine_faults(path: Path, image: SpatialImage) -> list[str]:
-    """Faults of the map from voxels to millimetres."""
-    affine = np.asarray(image.affine, float)
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-6:
-        return [f"{path}: the affine is singular or not finite: repair the header (sform or qform)"]
-    header = image.header
-    if isinstance(header, nib.Nifti1Header) and int(header["sform_code"]) == int(header["qform_code"]) == 0:
-        return [f"{path}: sform and qform codes are 0, so left and right are unknown: set one in the header"]
+def _affine_faults(path: Path, affine: np.ndarray) -> list[str]:
+    """Faults of the map from voxels to millimetres that a scan must not have."""
     axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     shear = float(np.abs(axes.T @ axes - np.eye(3)).max())
     if shear > MAX_SHEAR:
@@ -118,9 +104,3 @@ def _affine_faults(path: Path, image: SpatialImage) -> list[str]:
         steps = " x ".join(f"{s:.2g}" for s in spacing)
         return [f"{path}: voxels of {steps} mm: a T1w scan has 0.2 to 6 mm; check the header's units"]
     return []
-
-
-def _short(error: BaseException) -> str:
-    """First line of a library's message, without the path it may repeat."""
-    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return text if len(text) <= 100 else text[:97] + "..."

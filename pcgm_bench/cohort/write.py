@@ -33,6 +33,7 @@ from pcgm_bench.cohort.unfinished import keep_record
 from pcgm_bench.cohort.unfinished import take_over
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
+from pcgm_bench.nifti.writing import grid_image
 from pcgm_bench.store.parts import part_of
 
 BIDS_VERSION = "1.10.0"
@@ -281,10 +282,7 @@ def nifti_bytes(volume: np.ndarray, affine: np.ndarray, *, eight_bits: bool = Fa
         eight_bits: store values in [0, 1] as multiples of 1/255.
     """
     stored = np.round(np.clip(volume, 0, 1) * 255).astype(np.uint8) if eight_bits else np.ascontiguousarray(volume)
-    image = nib.Nifti1Image(stored, affine)
-    image.header.set_xyzt_units("mm", "sec" if volume.ndim == 4 else None)
-    image.set_sform(affine, code="mni")
-    image.set_qform(affine, code="mni")
+    image = grid_image(stored, affine)
     data = bytearray(image.to_bytes())
     if eight_bits:  # nibabel would rescale the numbers it is given: they are already what is to be stored
         header = nib.Nifti1Header(bytes(data[: nib.Nifti1Header.sizeof_hdr]))

@@ -17,7 +17,7 @@ from pcgm_bench.report.canvas import new_figure
 from pcgm_bench.report.canvas import save
 from pcgm_bench.runner.examples import Example
 from pcgm_bench.runner.fold_plan import SAMPLE
-from pcgm_bench.segmenters.external.folder import fractions_of_labels
+from pcgm_bench.segmenters.external.label_volumes import fractions_of_labels
 
 PLANES = ((2, "axial"), (1, "coronal"), (0, "sagittal"))
 UNDER_LOBES = ("white_matter", "ventricles", "deep_grey")

@@ -21,17 +21,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pcgm_bench.cohort.intensity import Intensity
+from pcgm_bench.cohort.intensity import intensity_of
+from pcgm_bench.cohort.intensity import rescaling_of
+from pcgm_bench.cohort.intensity import scale_faults
+from pcgm_bench.cohort.intensity import scale_notes
+from pcgm_bench.cohort.intensity import typical
 from pcgm_bench.contracts import Card
+from pcgm_bench.contracts import Cohort
+from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Job
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
+from pcgm_bench.file_hash import file_hash
+from pcgm_bench.nifti.reading import read_real
 from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.generators import GeneratorSpec
 from pcgm_bench.runner.request import ImageFolder
 from pcgm_bench.store import ImageKey
-from pcgm_bench.store import atomic
 from pcgm_bench.store.image_key import description_of
 
 SUFFIXES = ("_T1w.nii.gz", "_T1w.nii")
@@ -43,6 +52,9 @@ SHOWN = 5
 class ImageFolderGenerator(Generator):
     """Answers with the file of the person and intervention that is asked for.
 
+    Images on another scale that is plain (0 to 255, -1 to 1) are brought to that of the real scans: `cut_to_files` has
+    seen that all of them are, and has said so.
+
     Attributes:
         files: file stem (``sub-001_desc-cfAUD``) -> path.
     """
@@ -51,6 +63,11 @@ class ImageFolderGenerator(Generator):
         """Take the files; the card is this folder's own."""
         self.card = card  # type: ignore[misc]
         self.files = files
+        self._real: Intensity | None = None
+
+    def adapt(self, cohort: Cohort, context: Context) -> None:
+        """Look at the scale of a real scan."""
+        self._real = intensity_of(cohort[0].image)
 
     def counterfactual(self, scan: Scan, do: Intervention, seed: int) -> np.ndarray:
         """The image in the file of this person and intervention.
@@ -61,12 +78,14 @@ class ImageFolderGenerator(Generator):
         stem = ImageKey(scan.subject, scan.session, description_of(do)).stem
         if stem not in self.files:
             raise UserError(f"{self.card.name}: no image {stem}{SUFFIXES[0]}")
-        return voxels(self.files[stem])[0]
+        image = voxels(self.files[stem])[0]
+        return rescaling_of(intensity_of(image), intensity_of(scan.image)).of(image)
 
     def sample(self, n: int, seed: int, first: int = 0) -> Iterator[np.ndarray]:
         """The files in the order of their names."""
-        paths = [self.files[stem] for stem in sorted(self.files)]
-        return (voxels(path)[0] for path in paths[first : first + n])
+        for stem in sorted(self.files)[first : first + n]:
+            image = voxels(self.files[stem])[0]
+            yield image if self._real is None else rescaling_of(intensity_of(image), self._real).of(image)
 
 
 def image_folder_spec(folder: ImageFolder, name: str) -> GeneratorSpec:
@@ -82,7 +101,7 @@ def image_folder_spec(folder: ImageFolder, name: str) -> GeneratorSpec:
     files = find_files(folder.source)
     content = hashlib.blake2b(digest_size=8)
     for stem in sorted(files):
-        content.update(stem.encode() + hashlib.blake2b(files[stem].read_bytes()).digest())
+        content.update(f"{stem} {file_hash(files[stem])}\n".encode())
     card = Card(
         name=name,
         title=f"Images in {folder.source.name}",
@@ -144,16 +163,22 @@ def _add(files: dict[str, Path], stem: str, path: Path) -> None:
 
 
 def voxels(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Image ``(X, Y, Z)`` float32 and affine of a file.
+    """Image ``(X, Y, Z)`` float32 and affine of a file, axes turned to RAS+.
 
     Raises:
-        UserError: it is damaged or truncated.
+        UserError: it is damaged or truncated, or its header contradicts itself.
     """
-    return atomic.read_nifti(path, np.float32, "write it again")
+    return read_real(path)
 
 
 def cut_to_files(
-    folds: Sequence[FoldPlan], files: Mapping[str, Path], folder: ImageFolder, pattern: Scan | None, job: Job
+    folds: Sequence[FoldPlan],
+    files: Mapping[str, Path],
+    folder: ImageFolder,
+    reals: Sequence[Scan],
+    job: Job,
+    *,
+    check: bool,
 ) -> tuple[list[FoldPlan], list[str]]:
     """The tasks whose image is there, and lines that say how many of how many if some are missing, or are left out.
 
@@ -163,12 +188,14 @@ def cut_to_files(
         folds: what the study asks.
         files: from `find_files`.
         folder: the user's wish.
-        pattern: a scan of the cohort: every image that will be used is read, and must have its grid and affine. None:
-            they have been.
+        reals: some scans of the cohort.
         job: of the study.
+        check: read every image that will be used: it must have the scans' grid, affine and intensity scale. False: that
+            has been done.
 
     Raises:
-        UserError: an image is missing (without ``allow_missing``), damaged, not finite, or on another grid.
+        UserError: an image is missing (without ``allow_missing``), damaged, not finite, on another grid, or on another
+            scale that is not plain.
     """
     tasks = [task for fold in folds for task in fold.tasks]
     if job is Job.SAMPLE:
@@ -188,12 +215,14 @@ def cut_to_files(
         msg = f"{folder.source}: {len(kept)} of {len(tasks)} images are there ({missing[0]}; it has {there}){hint}"
         raise UserError(msg)
     faults = [] if folder.allow_missing else list(missing)
-    if pattern is not None:
-        faults += _faults([files[stem] for stem in used], pattern)
+    if check:
+        faults += _faults([files[stem] for stem in used], reals)
     if faults:
         shown = "; ".join(faults[:SHOWN]) + (f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else "")
         hint = "" if folder.allow_missing or not missing else " (--allow-missing scores the rest)"
         raise UserError("; ".join([f"{folder.source}: {shown}{hint}", *notes]))
+    # All are on the first one's scale.
+    notes += scale_notes(intensity_of(voxels(files[used[0]])[0]), intensity_of(reals[0].image))
     keys = {task.key for task in kept}
     # No chains: an image cannot be given back to what made it.
     plans = [replace(fold, tasks=tuple(task for task in fold.tasks if task.key in keys), chains=()) for fold in folds]
@@ -228,18 +257,25 @@ def _strays(files: Iterable[str], asked: Sequence[ImageKey]) -> list[str]:
     ]
 
 
-def _faults(paths: Iterable[Path], pattern: Scan) -> Iterator[str]:
+def _faults(paths: Sequence[Path], reals: Sequence[Scan]) -> list[str]:
+    faults: list[str] = []
+    found: dict[str, Intensity] = {}
     for path in paths:
         try:
             image, affine = voxels(path)
         except UserError as error:
-            yield str(error)
+            faults.append(str(error))
             continue
-        if image.shape != pattern.image.shape:
-            yield f"{path.name}: grid {image.shape}, the real scans have {pattern.image.shape}"
-        elif not np.allclose(affine, pattern.affine, atol=1e-3):
-            yield f"{path.name}: its affine is not the real scans'; resample it to their grid"
-        elif not np.isfinite(image).all():
-            yield f"{path.name}: NaN or infinite voxels"
-        elif not image.any():
-            yield f"{path.name}: zero everywhere"
+        if fault := _grid_fault(image, affine, reals[0]):
+            faults.append(f"{path.name}: {fault}")
+        else:
+            found[path.name] = intensity_of(image)
+    return faults + scale_faults(found, typical([intensity_of(scan.image) for scan in reals]))
+
+
+def _grid_fault(image: np.ndarray, affine: np.ndarray, pattern: Scan) -> str:
+    if image.shape != pattern.image.shape:
+        return f"grid {image.shape}, the real scans have {pattern.image.shape}"
+    if not np.allclose(affine, pattern.affine, atol=1e-3):
+        return "its affine is not the real scans'; resample it to their grid"
+    return "" if image.any() else "zero everywhere"

@@ -22,6 +22,7 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.contracts import silent
 from pcgm_bench.contracts.settings import changed_settings
 from pcgm_bench.contracts.settings import read_settings
+from pcgm_bench.nifti.writing import check_name
 from pcgm_bench.plugin_guard import guarded
 from pcgm_bench.runner.generators import configured
 from pcgm_bench.runner.generators import find_generator
@@ -165,10 +166,9 @@ def counterfactual(
         UserError: as `changed_image`, or ``out`` is no NIfTI file's name, or cannot be written.
         PluginError: the method fails.
     """
-    if str(out).removesuffix(".gz").removesuffix(".nii") == str(out):
-        raise UserError(f"{out}: name a NIfTI file, such as {out}.nii.gz")
+    check_name(out)
     image = changed_image(request, path, do, person, progress)
-    atomic.write_nifti(out, image.get_fdata(dtype=np.float32), image.affine)
+    atomic.write_image(out, image)
     return out
 
 
@@ -188,7 +188,7 @@ def changed_image(
         progress: told (what, done, total).
 
     Returns:
-        The image, on the scan's own grid.
+        The image, on the scan's own grid, with its affine and codes.
 
     Raises:
         UserError: the scan cannot be read, or the method does not make counterfactuals.

@@ -31,6 +31,8 @@ from pcgm_bench.runner.segmented_cohort import SegmentedCohort
 if TYPE_CHECKING:
     import pandas as pd
 
+SCANS_LOOKED_AT = 4
+"""Scans whose intensities say what the scale of the real ones is."""
 Helped = Callable[[Callable[[], object]], AbstractContextManager[Share]]
 
 
@@ -103,7 +105,7 @@ def plan_people(people: People, cohort: SegmentedCohort, *, check: bool) -> tupl
         folds = plan_study(cohort, setup.study, request.seed, request.quick)
     if request.image_folder is None:
         return folds, []
-    pattern = cohort[0] if check else None
+    reals = [cohort[row] for row in range(min(SCANS_LOOKED_AT, len(cohort)))]
     files = find_files(request.image_folder.source)
-    plans, notes = cut_to_files(folds, files, request.image_folder, pattern, setup.study.job)
+    plans, notes = cut_to_files(folds, files, request.image_folder, reals, setup.study.job, check=check)
     return plans, [f"{request.method}: {note}" for note in notes]

@@ -16,6 +16,8 @@ import numpy as np
 
 from pcgm_bench import __version__
 from pcgm_bench.anatomy import LOBE_NAMES
+from pcgm_bench.cohort.intensity import impossible
+from pcgm_bench.cohort.intensity import intensity_of
 from pcgm_bench.contracts import Context
 from pcgm_bench.contracts import Generator
 from pcgm_bench.contracts import Intervention
@@ -95,7 +97,8 @@ def checked(image: np.ndarray, scan: Scan) -> np.ndarray:
     """The generator's image as float32.
 
     Raises:
-        WrongReturn: no array of floats, another shape than the scan's, not finite, or empty: the plugin's fault.
+        WrongReturn: no array of floats, another shape or intensity scale than the scan's, not finite, or empty: the
+            plugin's fault.
     """
     if not isinstance(image, np.ndarray):
         raise WrongReturn(f"the image is of type {type(image).__name__}, not a NumPy array")
@@ -111,6 +114,9 @@ def checked(image: np.ndarray, scan: Scan) -> np.ndarray:
         raise WrongReturn("the image has NaN or infinite voxels")
     if not single.any():
         raise WrongReturn("the image is zero everywhere")
+    # Where a brain is drawn outside a study there is no scan to compare it with.
+    if scan.image.any() and (fault := impossible(intensity_of(single), intensity_of(scan.image))):
+        raise WrongReturn(fault)
     return single
 
 

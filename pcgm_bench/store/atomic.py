@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import gzip
 import io
 import json
 import os
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
 
 from pcgm_bench.contracts import UserError
 from pcgm_bench.jsonable import jsonable
+from pcgm_bench.nifti.reading import read_stored
+from pcgm_bench.nifti.stream import DamagedVolumeError
+from pcgm_bench.nifti.writing import bytes_for
+from pcgm_bench.nifti.writing import grid_image
 from pcgm_bench.store.parts import part_of
 
 
@@ -72,23 +73,28 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def write_nifti(path: Path, volume: np.ndarray, affine: np.ndarray) -> None:
-    """``.nii.gz`` in millimetres, RAS+ sform and qform; float32, or int16 for labels. Raises as `write_bytes`.
+    """A NIfTI file in millimetres, RAS+ sform and qform; float32, or int16 for labels. Raises as `write_image`.
 
     Args:
-        path: ends in ``.nii.gz``.
+        path: ends in ``.nii``, or in ``.nii.gz``: then it is compressed.
         volume: ``(X, Y, Z)``.
         affine: ``(4, 4)``, voxel to millimetres.
     """
     kind = np.int16 if np.issubdtype(volume.dtype, np.integer) else np.float32
-    image = nib.Nifti1Image(np.ascontiguousarray(volume, dtype=kind), affine)
-    image.header.set_xyzt_units("mm")
-    image.set_sform(affine, code="mni")
-    image.set_qform(affine, code="mni")
-    write_bytes(path, gzip.compress(image.to_bytes(), compresslevel=6, mtime=0))
+    write_image(path, grid_image(np.asarray(volume, dtype=kind), affine))
+
+
+def write_image(path: Path, image: nib.Nifti1Image) -> None:
+    """A NIfTI file with the image's own space; compressed where the name ends in ``.gz``.
+
+    Raises:
+        UserError: the name is not that of a NIfTI file, or as `write_bytes`.
+    """
+    write_bytes(path, bytes_for(path, image))
 
 
 def read_nifti(path: Path, kind: type[np.generic], remedy: str) -> tuple[np.ndarray, np.ndarray]:
-    """Voxels ``(X, Y, Z)`` of a file, in C order, and its affine ``(4, 4)``.
+    """Voxels ``(X, Y, Z)`` of a file that was written here, in C order, and its affine ``(4, 4)``.
 
     Args:
         path: ``.nii`` or ``.nii.gz``.
@@ -99,7 +105,7 @@ def read_nifti(path: Path, kind: type[np.generic], remedy: str) -> tuple[np.ndar
         UserError: it is missing, damaged or truncated; ends in the remedy.
     """
     try:
-        image = nib.load(path)
-        return np.ascontiguousarray(image.dataobj, dtype=kind), np.asarray(image.affine)
-    except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); {remedy}") from error
+        stored = read_stored(path, kind)
+    except DamagedVolumeError as error:
+        raise UserError(f"{error}; {remedy}") from error
+    return np.ascontiguousarray(stored.values), stored.affine

@@ -10,29 +10,17 @@ from typing import Self
 
 import numpy as np
 
-from pcgm_bench.anatomy import CHANNELS
-from pcgm_bench.anatomy import DK_NUMBERS
-from pcgm_bench.anatomy import LOBE_NAMES
-from pcgm_bench.anatomy import LOBE_OF
-from pcgm_bench.anatomy import PARCELS
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import UserError
 from pcgm_bench.file_hash import file_hash
+from pcgm_bench.nifti.reading import read_labels
+from pcgm_bench.segmenters.external.label_volumes import measured
 from pcgm_bench.segmenters.external.qc_scores import read_scores
 from pcgm_bench.store import ImageKey
-from pcgm_bench.store import atomic
 
-TISSUE_OF_LABEL: dict[str, tuple[int, ...]] = {
-    "csf": (24,),
-    "ventricles": (4, 5, 14, 43, 44, 31, 63),
-    "white_matter": (2, 41, 77, 78, 79, 251, 252, 253, 254, 255),
-    "deep_grey": (10, 11, 12, 13, 17, 18, 26, 28, 49, 50, 51, 52, 53, 54, 58, 60),
-    "cerebellum_brainstem": (7, 8, 15, 16, 46, 47),
-}
-"""FreeSurfer numbers of each tissue (``FreeSurferColorLUT``); cortex has 1000 or 2000 + its Desikan-Killiany number."""
 QC_TABLES = ("qc.csv", "qc.tsv")
 
 
@@ -106,23 +94,13 @@ class FolderSegmenter(Segmenter):
         """Read the scan's label map.
 
         Raises:
-            UserError: no file, several, a damaged one, another grid, labels without cortical parcels, or no QC score
-                where there is a table of them.
+            UserError: no file, several, a damaged one, another grid, labels that are no whole numbers or in no list, a
+                part of the brain that is missing, or no QC score where there is a table of them.
         """
         path = self.find(scan)
-        labels, affine = atomic.read_nifti(path, np.int16, "write it again")
-        if labels.shape != scan.image.shape or not np.allclose(affine, scan.affine, atol=1e-3):
-            msg = f"{path}: grid {labels.shape} is not that of {scan.key} {scan.image.shape}: resample it (nearest)"
-            raise UserError(msg)
-        fractions = fractions_of_labels(labels)
-        if not fractions[CHANNELS.index(LOBE_NAMES[0]) :].any():
-            msg = f"{path}: no Desikan-Killiany labels (1001-2035): segment with cortical parcellation (--parc)"
-            raise UserError(msg)
-        voxel_ml = abs(float(np.linalg.det(scan.affine[:3, :3]))) / 1000
-        volumes = {name: float(fractions[k].sum()) * voxel_ml for k, name in enumerate(CHANNELS) if k}
-        volumes |= {name: float((labels == number).sum()) * voxel_ml for name, number in PARCELS.items()}
-        head = sum(volumes[name] for name in CHANNELS[1:])
-        return Segmentation(fractions, labels, volumes, head, *self._quality_of(scan))
+        labels, affine = read_labels(path)
+        _check_grid(path, labels, affine, scan)
+        return measured(labels, scan, str(path), self._quality_of(scan))
 
     def _quality_of(self, scan: Scan) -> tuple[float, dict[str, float]]:
         if self._quality is None:
@@ -138,13 +116,13 @@ def _is_generated(path: Path) -> bool:
     return "_desc-cf" in path.name or "_desc-sample" in path.name
 
 
-def fractions_of_labels(labels: np.ndarray) -> np.ndarray:
-    """``(12, X, Y, Z)`` of zeros and ones from FreeSurfer labels; what is not named is background."""
-    fractions = np.zeros((len(CHANNELS), *labels.shape), np.float32)
-    for name, numbers in TISSUE_OF_LABEL.items():
-        fractions[CHANNELS.index(name)] = np.isin(labels, numbers)
-    for region, lobe in LOBE_OF.items():
-        number = DK_NUMBERS[region]
-        fractions[CHANNELS.index(lobe)] += np.isin(labels, (1000 + number, 2000 + number))
-    fractions[0] = 1 - fractions[1:].sum(0)
-    return fractions
+def _check_grid(path: Path, labels: np.ndarray, affine: np.ndarray, scan: Scan) -> None:
+    if labels.shape != scan.image.shape:
+        msg = f"{path}: grid {labels.shape} is not that of {scan.key} {scan.image.shape}: resample it (nearest)"
+        raise UserError(msg)
+    if not np.allclose(affine, scan.affine, atol=1e-3):
+        apart = float(np.abs(affine - scan.affine).max())
+        raise UserError(
+            f"{path}: its affine is not that of {scan.key} (it differs by up to {apart:.3g} mm, though both have "
+            f"{labels.shape} voxels): it lies elsewhere; resample it to the scan's grid (nearest)"
+        )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 from typing import Self
 
+import numpy as np
 import pandas as pd
 
 from pcgm_bench.anatomy import CHANNELS
@@ -22,6 +23,9 @@ from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import UserError
 from pcgm_bench.registry import suggestion
+from pcgm_bench.segmenters.external.plausible import image_fault
+from pcgm_bench.segmenters.external.plausible import region_fault
+from pcgm_bench.segmenters.external.plausible import unusual
 from pcgm_bench.segmenters.external.qc_scores import COLUMNS
 from pcgm_bench.segmenters.external.qc_scores import Score
 from pcgm_bench.segmenters.external.qc_scores import plain_column
@@ -34,12 +38,6 @@ from pcgm_bench.store import ImageKey
 
 NEEDED = (*LOBE_NAMES, "ventricles", "head_size")
 REGIONS = (*CHANNELS[1:], *PARCELS, "head_size")
-LARGEST_ML = 3000.0
-"""No region or head has more; the largest heads have 2000 mL."""
-LARGEST_PARCEL_ML = 500.0
-"""Likewise; the smallest parcel, the frontal pole, has about 1000 mm3."""
-SMALLEST_MEDIAN_ML = 10.0
-"""Less than this in half the heads is another unit: a head in litres."""
 
 
 class TableSegmenter(Segmenter):
@@ -116,9 +114,9 @@ def read_table(path: Path) -> tuple[dict[str, dict[str, float]], Score | None]:
     score = score_in(path, columns)
 
     def wrong(name: str, value: float) -> str:
-        return score.wrong(value) if score and name in score.columns else _wrong_ml(name, value)
+        return score.wrong(value) if score and name in score.columns else region_fault(name, value)
 
-    values = numbers(path, table, wrong, _too_small)
+    values = numbers(path, table, wrong, _unusual)
     for lobe in LOBE_NAMES:
         if lobe not in values:
             values[lobe] = values[[f"{side}-{region}" for side in ("lh", "rh") for region in LOBES[lobe]]].sum(axis=1)
@@ -149,16 +147,13 @@ def _check_columns(path: Path, columns: list[str]) -> None:
         raise UserError(f"{path}: column {missing[0]!r} is missing; needed, in mL: subject, {', '.join(NEEDED)}")
 
 
-def _wrong_ml(name: str, value: float) -> str:
-    if value < 0:
-        return f"{value:g} mL is negative"
-    if value > (LARGEST_PARCEL_ML if "-" in name else LARGEST_ML):
-        return f"{value:g} mL is too much for a head: is it mm3? Divide the table by 1000"
-    return ""
-
-
-def _too_small(values: pd.DataFrame) -> Iterator[str]:
+def _unusual(values: pd.DataFrame) -> Iterator[str]:
     """Judged by the median: a bad generator may well have drawn one head without a brain."""
-    median = float(values["head_size"].median())
-    if 0 <= median < SMALLEST_MEDIAN_ML:
-        yield f"head_size is {median:g} mL in the median: is it litres? Multiply the table by 1000"
+    volumes = {str(name): values[name].to_numpy(float) for name in values if name in REGIONS}
+    if all(np.isfinite(numbers).all() for numbers in volumes.values()) and (volumes["head_size"] > 0).all():
+        yield from unusual(volumes)
+        for stem, (_, row) in zip(values.index, values.iterrows(), strict=True):
+            regions = {str(name): float(row[name]) for name in volumes if name != "head_size"}
+            if fault := image_fault(regions, float(row["head_size"])):
+                yield f"line {stem + 2}: {fault}"
+                return

@@ -61,7 +61,7 @@ def with_table(toys: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def line(subject: str, session: str = "01", desc: str = "", **more: float) -> dict[str, object]:
     """One image in the table."""
-    lobes = dict.fromkeys(LOBE_NAMES, 100.0) | {"frontal": 160.0}
+    lobes = dict(zip(LOBE_NAMES, (160.0, 110.0, 100.0, 60.0, 20.0, 14.0), strict=True))
     who = {"subject": subject, "session": session, "desc": desc}
     return {**who, **lobes, "ventricles": 15.0, "head_size": 1400.0, **more}
 
