@@ -59,7 +59,9 @@ def voxels_of(header: nib.Nifti1Header) -> int:
 
 
 def _kind(start: bytes, name: str) -> type[nib.Nifti1Header]:
-    sizes = {struct.unpack(f"{order}i", start[:4])[0] for order in "<>"} if len(start) >= 348 else set()
+    if len(start) < nib.Nifti1Header.sizeof_hdr:
+        raise DamagedVolumeError(f"{name}: truncated or damaged (it ends within the header): copy or download it again")
+    sizes = {struct.unpack(f"{order}i", start[:4])[0] for order in "<>"}
     if 540 in sizes and start[4:8] == b"n+2\0":
         return nib.Nifti2Header
     if 348 in sizes and start[344:348] == b"n+1\0":

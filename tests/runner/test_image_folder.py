@@ -80,7 +80,7 @@ def spoil(folder: Path, name: str, **change: object) -> Path:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"cut": True}, r"sub-003_ses-01_desc-cfcontrol_T1w.nii.gz: cannot be read"),
+        ({"cut": True}, r"sub-003_ses-01_desc-cfcontrol_T1w.nii.gz: truncated or damaged"),
         ({"gone": True}, r"no image sub-003_ses-01_desc-cfcontrol_T1w.nii.gz.*--allow-missing"),
         ({"voxels": np.full(fakes.SHAPE, np.nan, np.float32)}, "sub-003_.*NaN or infinite"),
         ({"voxels": np.zeros(fakes.SHAPE, np.float32)}, "sub-003_.*zero everywhere"),
