@@ -30,6 +30,11 @@ def file_hash(path: Path) -> str:
         raise UserError(f"{path}: cannot be read ({error.strerror}): check the path and its permissions") from error
 
 
+def hash_of_bytes(data: bytes) -> str:
+    """`file_hash` of a file that holds these bytes."""
+    return blake2b(data, digest_size=8).hexdigest()
+
+
 @lru_cache(maxsize=65536)
 def _hashed(path: Path, _size: int, _changed: int, _inode_changed: int, _inode: int) -> str:
     digest = blake2b(digest_size=8)

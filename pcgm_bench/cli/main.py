@@ -28,6 +28,7 @@ from pcgm_bench.cli.streams import came_from
 from pcgm_bench.cli.streams import reader_may_leave
 from pcgm_bench.cli.streams import take_any_text
 from pcgm_bench.cli.streams import write_nowhere
+from pcgm_bench.cli.verify import verify
 
 app = typer.Typer(
     name="pcgm-bench",
@@ -44,6 +45,7 @@ app.command("sample")(sample)
 app.add_typer(cohort, name="cohort")
 app.command("fit")(fit)
 app.command("show")(show)
+app.command("verify")(verify)
 app.command("leaderboard")(leaderboard)
 app.add_typer(reader, name="reader")
 app.command("list")(list_plugins)

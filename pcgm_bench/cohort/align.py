@@ -5,6 +5,7 @@ On the grid a brain has the template's size; every volume read there is divided 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ from pcgm_bench.contracts import UserError
 from pcgm_bench.file_hash import file_hash
 from pcgm_bench.nifti.reading import read_stored
 from pcgm_bench.nifti.writing import like
-from pcgm_bench.store.parts import part_of
+from pcgm_bench.store.sealed import read_sealed
+from pcgm_bench.store.sealed import write_sealed
 
 VERSION = "1"
 """Part of every cache key: raise it when aligned images change."""
@@ -80,8 +82,8 @@ def align(path: Path, grid: str = "3mm", home: Path | None = None, *, even_out: 
         PoorScanError: a registration that fails.
     """
     kept = None if home is None else home / "aligned" / f"{_key(path, grid, even_out)}.npz"
-    if kept is not None and kept.exists():
-        return _load(kept, grid)
+    if kept is not None and (before := _load(kept, grid)) is not None:
+        return before
     source = read_volume(path)
     data = np.asarray(source.dataobj, np.float32)
     on = standard_grid_of(source)
@@ -179,16 +181,15 @@ def _keep(path: Path, aligned: Aligned) -> None:
     np.savez_compressed(
         buffer, image=aligned.image, matrix=aligned.matrix, gain=aligned.gain, numbers=[aligned.scale, aligned.overlap]
     )
-    part = part_of(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(buffer.getvalue())
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
+    with contextlib.suppress(UserError):
+        write_sealed(path, buffer.getvalue(), path.parent.name)
 
 
-def _load(path: Path, grid: str) -> Aligned:
-    with np.load(path) as kept:
+def _load(path: Path, grid: str) -> Aligned | None:
+    """A kept scan; None where there is none, or it is damaged or another's."""
+    content = read_sealed(path, path.parent.name)
+    if content is None:
+        return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as kept:
         scale, overlap = (float(number) for number in kept["numbers"])
         return Aligned(kept["image"], grid_called(grid).affine, kept["matrix"], scale, kept["gain"], overlap)

@@ -23,6 +23,7 @@ from pcgm_bench.cohort.align import Aligned
 from pcgm_bench.cohort.align import align
 from pcgm_bench.cohort.align import to_native
 from pcgm_bench.cohort.check import image_faults
+from pcgm_bench.cohort.checksums import must_be_as_written
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.layout import Layout
 from pcgm_bench.cohort.layout import Visit
@@ -208,6 +209,8 @@ def read(
     layout = read_layout(Path(folder), parse_maps(maps))
     if layout.faults:
         raise first_fault(layout.faults, layout.folder)
+    if home is not None and Path(folder).absolute().parent == (home / "cohorts").absolute():
+        must_be_as_written(Path(folder))
     cohort = BidsCohort(layout, grid, home)
     if not len(cohort):
         raise UserError(f"{folder}: no scan is left: check --map diagnosis and participants.tsv")

@@ -26,6 +26,8 @@ from pcgm_bench import __version__
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import PARCELS
 from pcgm_bench.anatomy import TISSUE_LABELS
+from pcgm_bench.cohort.checksums import CHECKSUMS
+from pcgm_bench.cohort.checksums import checksums_text
 from pcgm_bench.cohort.unfinished import DATASET
 from pcgm_bench.cohort.unfinished import ScanRecord
 from pcgm_bench.cohort.unfinished import file_hash
@@ -33,6 +35,8 @@ from pcgm_bench.cohort.unfinished import keep_record
 from pcgm_bench.cohort.unfinished import take_over
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import UserError
+from pcgm_bench.file_hash import file_hash as hash_of_file
+from pcgm_bench.file_hash import hash_of_bytes
 from pcgm_bench.nifti.writing import grid_image
 from pcgm_bench.store.parts import part_of
 
@@ -94,6 +98,7 @@ class DatasetWriter:
         self._whole: dict[str, ScanRecord] = {}
         self._name, self._tool, self._settings, self._readme = name, generated_by, dict(settings or {}), readme
         self._notes = {**COLUMN_NOTES, **(columns or {})}
+        self._hashes: dict[str, str] = {}
         self._people: dict[str, dict[str, Any]] = {}
         self._visits: dict[str, list[dict[str, Any]]] = {}
         check_target(self.folder, needed_bytes)
@@ -114,6 +119,7 @@ class DatasetWriter:
     def take(self, key: str) -> Mapping[str, Any]:
         """Keep a scan that is there already, in place of `add`; returns the note that was added with it."""
         record = self._whole[key]
+        self._hashes |= {name: hash_of_file(self._part / DATASET / name) for name in record.files}
         self._enter(record.subject, dict(record.person), None if record.visit is None else dict(record.visit))
         return record.note
 
@@ -221,6 +227,7 @@ class DatasetWriter:
         self._put("T1w.json", _json({"SkullStripped": True}))
         if any((self._part / DATASET).rglob(f"*_{DSEG}.nii.gz")):
             self._put(f"{DSEG}.tsv", _tsv(["index", "name"], _label_rows()))
+        self._put(CHECKSUMS, checksums_text(self._hashes))
         try:
             (self._part / DATASET).replace(self.folder)
         except OSError as error:
@@ -228,6 +235,7 @@ class DatasetWriter:
 
     def _put(self, name: str, data: bytes) -> None:
         path = self._part / DATASET / name
+        self._hashes[name] = hash_of_bytes(data)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as file:

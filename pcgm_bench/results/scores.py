@@ -43,6 +43,8 @@ class Scores(BaseModel):
     Attributes:
         scored_by: hash of all that the scores depend on; see `pcgm_bench.runner.scoring`.
         code: the part of it that is code.
+        made_from: file of the run -> hash of its content when the scores were made (`RunFolder.sources_file` lists the
+            images); empty in scores of an earlier version.
         study: name of the study.
         study_version: its protocol's version.
         is_phantom: whether the people are simulated.
@@ -61,6 +63,7 @@ class Scores(BaseModel):
 
     scored_by: str
     code: str = ""
+    made_from: dict[str, str] = {}
     study: str
     study_version: str
     is_phantom: bool

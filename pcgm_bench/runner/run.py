@@ -74,6 +74,7 @@ from pcgm_bench.runner.segmented_cohort import SegmentedCohort
 from pcgm_bench.runner.sessions import Started
 from pcgm_bench.runner.sessions import note_session
 from pcgm_bench.runner.sessions import start
+from pcgm_bench.runner.sources import write_sources
 from pcgm_bench.runner.steps import make_share
 from pcgm_bench.runner.threads import pinned_threads
 from pcgm_bench.runner.volume_rows import volume_row
@@ -234,8 +235,7 @@ class _Work:
         )
         shown = examples(setup.study, cohort, folds, plans, folders, setup.request.seed)
         failure = failed.get(setup.request.method, "")
-        code = scoring_code(setup)
-        stamp = scored_by(code, basis)
+        stamp = scored_by(code := scoring_code(setup), basis)
         if (scores := stored_scores(self.folder, stamp)) is not None:
             with guarded(setup.study_plugin, "making its tables"):
                 tables = write_tables(self.folder, setup.study, scores)
@@ -249,6 +249,7 @@ class _Work:
         scores = Scores(
             scored_by=stamp,
             code=code,
+            made_from=write_sources(self.folder, cohort, kept),
             study=setup.request.study,
             study_version=str(setup.study.version),
             is_phantom=people.cohort.is_phantom,

@@ -71,6 +71,21 @@ class ImageRequest:
 
 
 @dataclass(frozen=True)
+class StoredHashes:
+    """An image in three hashes.
+
+    Attributes:
+        made_from: of all that its voxels depend on; empty for a factual scan.
+        content: of its file; empty for a factual scan.
+        table: of the table of its volumes.
+    """
+
+    made_from: str
+    content: str
+    table: str
+
+
+@dataclass(frozen=True)
 class DerivativeFolder:
     """The folder of one row (``derivatives/pcgm``), or of a cohort's factual scans."""
 
@@ -207,6 +222,13 @@ class DerivativeFolder:
         """The image that is segmented. Its content is known from the note beside it: no image is read here."""
         note = self._note(key)
         return MeasuredImage(key.stem, note.get("Content", ""), note.get("MadeFrom") or self.root.name)
+
+    def stored_hashes(self, key: ImageKey) -> StoredHashes:
+        """What the notes beside an image say of it; nothing is compared."""
+        note = self._note(key)
+        table = self.path(key, "volumes.tsv")
+        seal = digest(table.read_bytes()) if table.exists() else ""
+        return StoredHashes(note.get("MadeFrom", ""), note.get("Content", ""), seal)
 
     def check_segmentation(self, key: ImageKey) -> None:
         """Compare everything that was measured on a done image with what was stored; raises as `read_fractions`."""

@@ -13,22 +13,25 @@ from pcgm_bench.store.image_key import ImageKey
 NOTE, TABLE = "_T1w.json", "_volumes.tsv"
 
 
-def damages(folder: DerivativeFolder) -> Iterator[DamagedFileError]:
-    """What is not as it was stored; all files of the folder are read.
+def checks(folder: DerivativeFolder) -> Iterator[tuple[Path, DamagedFileError | None]]:
+    """Every piece of the folder, all of its files read: the file that says it is there, and what is wrong with it.
 
     An image without a note, and one without a table of volumes, is no damage: a run that was killed left it, and the
     next one makes it anew.
     """
-    for path in sorted(folder.root.rglob(f"sub-*{NOTE}")):
-        try:
-            folder.check_image(key_of(path, NOTE))
-        except DamagedFileError as error:
-            yield error
-    for path in sorted(folder.root.rglob(f"sub-*{TABLE}")):
-        try:
-            folder.check_segmentation(key_of(path, TABLE))
-        except DamagedFileError as error:
-            yield error
+    for suffix, check in ((NOTE, folder.check_image), (TABLE, folder.check_segmentation)):
+        for path in sorted(folder.root.rglob(f"sub-*{suffix}")):
+            try:
+                check(key_of(path, suffix))
+            except DamagedFileError as error:
+                yield path, error
+            else:
+                yield path, None
+
+
+def damages(folder: DerivativeFolder) -> Iterator[DamagedFileError]:
+    """What is not as it was stored."""
+    return (error for _path, error in checks(folder) if error is not None)
 
 
 def make_again(error: DamagedFileError) -> None:

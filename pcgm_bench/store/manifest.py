@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pydantic import BaseModel
+from pydantic import ConfigDict
 
 PACKAGES = (
     "pcgm-bench", "torch", "monai", "numpy", "scipy", "pandas", "nibabel", "nilearn", "statsmodels", "pingouin",
@@ -62,6 +63,8 @@ class Manifest(BaseModel):
         sessions: one a process; only those that did any work.
         wall_seconds: sum over sessions.
     """
+
+    model_config = ConfigDict(extra="forbid")
 
     key: str
     hashes: dict[str, str] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from pcgm_bench.store.identity import safe_filename
 from pcgm_bench.store.locks import locked
 from pcgm_bench.store.manifest import Manifest
 from pcgm_bench.store.parts import sweep
+from pcgm_bench.store.schema import CHECKSUM_FIELD
+from pcgm_bench.store.schema import SCHEMA_FIELD
 from pcgm_bench.store.schema import read_versioned
 from pcgm_bench.store.schema import write_versioned
 
@@ -63,6 +66,11 @@ class RunFolder:
     def chains_file(self) -> Path:
         """``chains.tsv``: one row an image of a chain of interventions; there if the study has chains."""
         return self.root / "chains.tsv"
+
+    @property
+    def sources_file(self) -> Path:
+        """``sources.tsv``: every image that the scores were made from, with the hashes of what is stored of it."""
+        return self.root / "sources.tsv"
 
     @property
     def scores_file(self) -> Path:
@@ -163,17 +171,19 @@ class RunFolder:
         """Read from `manifest_file`; empty for a run that no process has finished or left in order."""
         if not self.manifest_file.exists():
             return Manifest(key=self.identity.key)
+        remedy = "remove this file, nothing else is lost"
         try:
-            return Manifest.model_validate_json(self.manifest_file.read_text("utf-8"))
+            fields = json.loads(self.manifest_file.read_bytes())
+            if isinstance(fields, dict) and {SCHEMA_FIELD, CHECKSUM_FIELD} & set(fields):
+                fields = read_versioned(self.manifest_file, SCHEMA, "the manifest of a run", remedy)
+            return Manifest.model_validate(fields)
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
-            raise UserError(
-                f"{self.manifest_file}: damaged ({reason}); remove this file, nothing else is lost"
-            ) from error
+            raise UserError(f"{self.manifest_file}: damaged ({reason}); {remedy}") from error
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace `manifest_file`."""
-        atomic.write_json(self.manifest_file, manifest.model_dump(mode="json"))
+        write_versioned(self.manifest_file, SCHEMA, manifest.model_dump(mode="json"))
 
     def write_tables(self, texts: Sequence[tuple[str, str]]) -> None:
         """Store tables ``(file name, content)``; those of earlier scores go."""

@@ -28,8 +28,13 @@ def write_versioned(path: Path, schema: int, content: Mapping[str, Any]) -> None
     Raises:
         UserError: the folder cannot be written to, or the disk is full.
     """
+    atomic.write_json(path, versioned(schema, content))
+
+
+def versioned(schema: int, content: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields as `write_versioned` writes them: with the number of the layout and a checksum."""
     fields = jsonable(content)
-    atomic.write_json(path, {**fields, SCHEMA_FIELD: schema, CHECKSUM_FIELD: _checksum(fields, schema)})
+    return {**fields, SCHEMA_FIELD: schema, CHECKSUM_FIELD: _checksum(fields, schema)}
 
 
 def read_versioned(path: Path, schema: int, what: str, remedy: str = AGAIN) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from scipy import ndimage as ndi
 from scipy.spatial.transform import Rotation
 
 from pcgm_bench.cohort.align import Aligned
+from pcgm_bench.cohort.align import _keep
+from pcgm_bench.cohort.align import _load
 from pcgm_bench.cohort.align import align
 from pcgm_bench.cohort.align import area_average
 from pcgm_bench.cohort.bids import load_scan
@@ -104,6 +106,21 @@ def test_what_was_kept_is_what_was_made(aligned: Aligned, native: Path, home: Pa
         np.testing.assert_array_equal(getattr(again, name), getattr(aligned, name))
     assert (again.scale, again.overlap) == (aligned.scale, aligned.overlap)
     assert len(list((home / "aligned").iterdir())) == 1
+
+
+def test_a_kept_scan_that_is_damaged_or_anothers_is_not_used(tmp_path: Path) -> None:
+    one, other = tmp_path / "aligned" / "one.npz", tmp_path / "aligned" / "other.npz"
+    for number, path in enumerate((one, other)):
+        image = np.full((2, 2, 2), float(number), np.float32)
+        _keep(path, Aligned(image, np.eye(4), np.eye(4), 1.0, image, 0.9))
+    kept = _load(other, "3mm")
+    assert kept is not None
+    assert kept.image[0, 0, 0] == 1
+    whole = one.read_bytes()
+    for content in (other.read_bytes(), whole[:-1], whole[:200] + b"\0" + whole[201:], b""):
+        one.write_bytes(content)
+        assert _load(one, "3mm") is None
+    assert _load(tmp_path / "aligned" / "nobody.npz", "3mm") is None
 
 
 def test_load_scan_and_the_way_back(native: Path, home: Path) -> None:

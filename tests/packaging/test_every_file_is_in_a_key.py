@@ -18,6 +18,8 @@ from pcgm_bench.store.closure import closure_files
 PACKAGE = Path(pcgm_bench.__file__).parent
 SHOWN_ONLY = ("board/", "cli/", "report/", "api.py", "doctor.py", "progress.py", "allocator.py", "__main__.py")
 """What is shown, and how a command is given: no stored number depends on it."""
+LOOKED_AT = ("runner/verify.py",)
+"""Compares what is stored; makes nothing."""
 SHARED_OUT = ("runner/tasks.py", "runner/reader_pools.py")
 """Who makes a share; which stored images readers are shown."""
 TRAINING = ("segmenters/unet/fitting/", "methods/pcgm/fitting/")
@@ -34,7 +36,7 @@ def files_in_keys() -> set[Path]:
 
 
 def test_every_file_that_changes_a_number_is_in_a_key() -> None:
-    left_out = (*SHOWN_ONLY, *SHARED_OUT, *TRAINING, *OTHER_SIZES)
+    left_out = (*SHOWN_ONLY, *LOOKED_AT, *SHARED_OUT, *TRAINING, *OTHER_SIZES)
     known = files_in_keys()
     rooms = [PACKAGE, *(PACKAGE / name for name in ("methods", "metrics", "studies"))]
     sources = {path: path.relative_to(PACKAGE).as_posix() for room in rooms for path in room.rglob("*.py")}
