@@ -56,14 +56,14 @@ class TextTable:
 
 
 def read_text_table(
-    path: Path, delimiters: str, needed: str, *, line_breaks: bool = False, last_may_lack: bool = False
+    path: Path, delimiters: str, needed: str | None = None, *, line_breaks: bool = False, last_may_lack: bool = False
 ) -> TextTable:
     """Read a table.
 
     Args:
         path: UTF-8 text, with or without a byte order mark, or UTF-16 with one.
         delimiters: characters that may part the cells; that which is most often in the heading does.
-        needed: a column that must be there.
+        needed: a column that must be there; None: the caller looks.
         line_breaks: whether a cell in quotation marks may hold line breaks.
         last_may_lack: whether a row may lack its last cell.
 
@@ -76,7 +76,9 @@ def read_text_table(
     delimiter = max(delimiters, key=first.count)
     lines = list(_lines(path, text, delimiter, line_breaks))
     header = [name.strip(INVISIBLE) for name in lines[0][1]] if lines else []
-    if needed not in header:
+    if not header:
+        raise UserError(f"{path}: the file is empty: give a table with a heading")
+    if needed is not None and needed not in header:
         raise UserError(f"{path}: no column {needed}{_why_no_column(header, needed, delimiters, first)}")
     if twice := next((name for name in header if name and header.count(name) > 1), None):
         raise UserError(f"{path}: two columns are called {twice!r}: rename one")
@@ -161,8 +163,6 @@ def _why_no_column(header: list[str], needed: str, delimiters: str, first: str) 
     mark = max(others, key=first.count, default="")
     if len(header) == 1 and mark and mark in first:
         return f": its cells are separated by {NAMES[mark]}, use {' or '.join(NAMES[one] for one in delimiters)}"
-    if not header:
-        return ": the file is empty"
     close = difflib.get_close_matches(needed.lower(), [name.lower() for name in header], 1, 0.8)
     if close:
         theirs = next(name for name in header if name.lower() == close[0])

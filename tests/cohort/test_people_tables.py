@@ -137,7 +137,7 @@ def test_other_ways_to_write_the_same_are_the_same(folder: Folder, change: Calla
         (lambda f: f.edit("\t", ";"), "no column participant_id: its cells are separated by semicolons, use tabs"),
         (lambda f: f.edit("participant_id", "Participant_ID"), "first line, which has 'Participant_ID'"),
         (lambda f: f.edit("participant_id", "# a comment\nparticipant_id"), "first line, which has # a comment"),
-        (lambda f: f.write("participants.tsv", ""), "no column participant_id: the file is empty"),
+        (lambda f: f.write("participants.tsv", ""), "participants.tsv: the file is empty"),
         (lambda f: f.write("participants.tsv", HEADER), "nobody in it"),
         (lambda f: f.column("age", ["1"] * 4), "two columns are called 'age': rename one"),
         (lambda f: f.edit("50\tM\tcontrol", "50\tM"), "row 3 has 3 cells, the header 4: repair the row"),

@@ -23,6 +23,10 @@ from pcgm_bench.contracts import Segmenter
 from pcgm_bench.contracts import SegmenterOptions
 from pcgm_bench.contracts import UserError
 from pcgm_bench.registry import suggestion
+from pcgm_bench.segmenters.external.other_programs import check_program_columns
+from pcgm_bench.segmenters.external.other_programs import is_of_other_program
+from pcgm_bench.segmenters.external.other_programs import is_subject
+from pcgm_bench.segmenters.external.other_programs import to_ours
 from pcgm_bench.segmenters.external.plausible import image_fault
 from pcgm_bench.segmenters.external.plausible import region_fault
 from pcgm_bench.segmenters.external.plausible import unusual
@@ -35,13 +39,14 @@ from pcgm_bench.segmenters.external.volume_table import by_image
 from pcgm_bench.segmenters.external.volume_table import numbers
 from pcgm_bench.segmenters.external.volume_table import read_texts
 from pcgm_bench.store import ImageKey
+from pcgm_bench.text_table import closest_label
 
 NEEDED = (*LOBE_NAMES, "ventricles", "head_size")
 REGIONS = (*CHANNELS[1:], *PARCELS, "head_size")
 
 
 class TableSegmenter(Segmenter):
-    """Looks an image up in a CSV or TSV, as FreeSurfer's and SynthSeg's tables are, but in mL.
+    """Looks an image up in a CSV or TSV: volumes in mL, or tables of FreeSurfer and SynthSeg, joined, as they are.
 
     Columns: ``subject``, and where there are some ``session`` and ``desc`` (``cfAUD``; empty for a factual scan), or
     the whole file name in ``subject``; the names of `pcgm_bench.anatomy`: six lobes (or all 68 parcels, ``lh-insula``,
@@ -94,7 +99,9 @@ class TableSegmenter(Segmenter):
         stem = ImageKey(scan.subject, scan.session, scan.description).stem
         if stem not in self._rows:
             there = ", ".join(list(self._rows)[:3])
-            raise UserError(f"{self._path}: no row for {stem} among {len(self._rows)} ({there}, ...); add it")
+            meant = closest_label(stem, set(self._rows))
+            todo = f"its row is called {meant}: write it as the scan is called" if meant else "add it"
+            raise UserError(f"{self._path}: no row for {stem} among {len(self._rows)} ({there}, ...); {todo}")
         values = dict(self._rows[stem])
         quality = self._score.of(values) if self._score else (float("nan"), {})
         volumes = {name: value for name, value in values.items() if name in REGIONS}
@@ -110,13 +117,17 @@ def read_table(path: Path) -> tuple[dict[str, dict[str, float]], Score | None]:
     """
     table = read_texts(path, _column)
     columns = [str(name) for name in table]
-    _check_columns(path, columns)
+    is_other = is_of_other_program(columns)
+    if is_other:
+        table = table[check_program_columns(path, columns, (*WHO, *REGIONS, *COLUMNS))]
+    else:
+        _check_columns(path, columns)
     score = score_in(path, columns)
 
     def wrong(name: str, value: float) -> str:
         return score.wrong(value) if score and name in score.columns else region_fault(name, value)
 
-    values = numbers(path, table, wrong, _unusual)
+    values = numbers(path, table, wrong, _unusual, to_ours if is_other else lambda values: values)
     for lobe in LOBE_NAMES:
         if lobe not in values:
             values[lobe] = values[[f"{side}-{region}" for side in ("lh", "rh") for region in LOBES[lobe]]].sum(axis=1)
@@ -124,7 +135,9 @@ def read_table(path: Path) -> tuple[dict[str, dict[str, float]], Score | None]:
 
 
 def _column(name: str) -> str:
-    """Our name of a column; other programs' spellings of a parcel or a QC score become ours."""
+    """Our name of a column; other programs' spellings of a subject, a parcel or a QC score become ours."""
+    if is_subject(name):
+        return "subject"
     parcel = re.fullmatch(r"(?:ctx-)?(lh|rh)[-_](\w+?)(?:_volume)?", name)
     return f"{parcel[1]}-{parcel[2]}" if parcel else plain_column(name)
 
@@ -152,8 +165,8 @@ def _unusual(values: pd.DataFrame) -> Iterator[str]:
     volumes = {str(name): values[name].to_numpy(float) for name in values if name in REGIONS}
     if all(np.isfinite(numbers).all() for numbers in volumes.values()) and (volumes["head_size"] > 0).all():
         yield from unusual(volumes)
-        for stem, (_, row) in zip(values.index, values.iterrows(), strict=True):
+        for line, row in values.iterrows():
             regions = {str(name): float(row[name]) for name in volumes if name != "head_size"}
             if fault := image_fault(regions, float(row["head_size"])):
-                yield f"line {stem + 2}: {fault}"
+                yield f"line {line}: {fault}"
                 return

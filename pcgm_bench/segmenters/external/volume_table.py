@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from pcgm_bench.contracts import UserError
 from pcgm_bench.store import ImageKey
+from pcgm_bench.text_table import number
+from pcgm_bench.text_table import read_text_table
 
 WHO = ("subject", "session", "desc")
 SHOWN = 5
@@ -22,24 +23,25 @@ SUFFIX = re.compile(r"(_T1w|_dseg|_synthseg)?(\.nii(\.gz)?|\.mgz)?$")
 
 
 def read_texts(path: Path, rename: Callable[[str], str]) -> pd.DataFrame:
-    """The table as texts, its columns by our names.
+    """The table as texts, its columns by our names; the index is the line in the file.
 
     Raises:
-        UserError: no CSV or TSV, no row, no column ``subject``, or a column is there twice.
+        UserError: as `read_text_table`, no row, no column ``subject``, or two columns that mean the same.
     """
-    try:
-        table = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a CSV or TSV table ({error})") from error
-    columns = [rename(str(name).strip()) for name in table.columns]
-    table.columns = pd.Index(columns)
+    table = read_text_table(path, "\t" if path.suffix == ".tsv" else ",;\t")
+    columns = [rename(name) for name in table.columns]
     if "subject" not in columns:
         raise UserError(f"{path}: no column 'subject'; the table has {', '.join(columns[:8])}")
     if twice := sorted({name for name in columns if columns.count(name) > 1}):
         raise UserError(f"{path}: column {twice[0]!r} is there twice; remove one")
-    if not len(table):
+    if not table.rows:
         raise UserError(f"{path}: the table has a heading and no row; give one row an image")
-    return table
+    rows = [[row.cells[name] for name in table.columns] for row in table.rows]
+    return pd.DataFrame(rows, columns=pd.Index(columns), index=[row.line for row in table.rows], dtype=str)
+
+
+def _as_it_is(values: pd.DataFrame) -> pd.DataFrame:
+    return values
 
 
 def numbers(
@@ -47,6 +49,7 @@ def numbers(
     table: pd.DataFrame,
     wrong: Callable[[str, float], str],
     more: Callable[[pd.DataFrame], Iterator[str]] = lambda _values: iter(()),
+    convert: Callable[[pd.DataFrame], pd.DataFrame] = _as_it_is,
 ) -> pd.DataFrame:
     """The table's numbers, one row an image, by stem: ``sub-001_ses-01_desc-cfAUD``.
 
@@ -54,20 +57,26 @@ def numbers(
         path: for messages.
         table: of `read_texts`.
         wrong: says of a column and a number what is wrong with it; empty if nothing is.
-        more: faults of the table as a whole.
+        more: faults of the table as a whole; its index is the line in the file.
+        convert: makes other columns of them, before anything is judged.
 
     Raises:
-        UserError: an image is there twice, or a value is empty, not a number or wrong. Lines are counted from the
-            heading's, which is 1.
+        UserError: an image is there twice, or a value is empty, not a number or wrong. Lines are those of the file;
+            the heading's is 1.
     """
     stems = [_stem(row) for row in table[[name for name in WHO if name in table]].to_dict("records")]
-    texts = table[[name for name in table if name not in WHO]]
-    values = texts.apply(pd.to_numeric, errors="coerce")
-    faults = [*_faults(stems, texts, values, wrong), *more(values)]
+    values, faults = _parsed(stems, table[[name for name in table if name not in WHO]])
+    if not faults:
+        values = convert(values)
+        for line, (stem, row) in zip(table.index, zip(stems, values.to_dict("records"), strict=True), strict=True):
+            for name, value in row.items():
+                if fault := wrong(str(name), float(value)):
+                    faults.append(f"line {line} ({stem}), {name}: {fault}")
+        faults += more(values)
     if faults:
         rest = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
         raise UserError(f"{path}: {'; '.join(faults[:SHOWN])}{rest}")
-    return values.astype(float).set_axis(pd.Index(stems))
+    return values.set_axis(pd.Index(stems))
 
 
 def by_image(values: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -77,28 +86,31 @@ def by_image(values: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 def _stem(row: Mapping[Hashable, str]) -> str:
     """``sub-001_ses-01_desc-cfAUD`` of a row; empty without a subject."""
-    subject = SUFFIX.sub("", row["subject"].strip().rsplit("/", 1)[-1]).removeprefix("sub-")
+    subject = SUFFIX.sub("", row["subject"].rstrip("/").rsplit("/", 1)[-1]).removeprefix("sub-")
     if not subject:
         return ""
-    session = row.get("session", "").strip().removeprefix("ses-")
-    description = row.get("desc", "").strip().removeprefix("desc-")
+    session = row.get("session", "").removeprefix("ses-")
+    description = row.get("desc", "").removeprefix("desc-")
     return ImageKey(subject, session, description).stem
 
 
-def _faults(
-    stems: list[str], texts: pd.DataFrame, values: pd.DataFrame, wrong: Callable[[str, float], str]
-) -> Iterator[str]:
+def _parsed(stems: list[str], texts: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The numbers, and what is no number or is there twice."""
+    faults: list[str] = []
     seen: dict[str, int] = {}
-    for line, (stem, text, row) in enumerate(
-        zip(stems, texts.to_dict("records"), values.to_dict("records"), strict=True), 2
-    ):
+    rows = []
+    for stem, (line, text) in zip(stems, zip(texts.index, texts.to_dict("records"), strict=True), strict=True):
         if not stem:
-            yield f"line {line}: no subject"
+            faults.append(f"line {line}: no subject")
         elif stem in seen:
-            yield f"line {line}: a second row of {stem}, beside line {seen[stem]}; remove one"
+            faults.append(f"line {line}: a second row of {stem}, beside line {seen[stem]}; remove one")
         seen.setdefault(stem, line)
-        for name, value in row.items():
-            if not np.isfinite(value):
-                yield f"line {line} ({stem}), {name}: {text[name]!r} is not a number; give one, or leave the image out"
-            elif fault := wrong(str(name), float(value)):
-                yield f"line {line} ({stem}), {name}: {fault}"
+        row = []
+        for name, cell in text.items():
+            try:
+                row.append(number(cell, by_program=True))
+            except ValueError as error:
+                row.append(float("nan"))
+                faults.append(f"line {line} ({stem}), {name}: {cell!r} {error}; give one, or leave the image out")
+        rows.append(row)
+    return pd.DataFrame(rows, columns=texts.columns, index=texts.index, dtype=float), faults

@@ -132,7 +132,7 @@ def test_no_table_is_no_table(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"--segmentations TABLE\.csv"):
         TableSegmenter(tmp_path)
     (tmp_path / "x.csv").write_bytes(b"")
-    with pytest.raises(UserError, match=r"x\.csv: not a CSV or TSV table"):
+    with pytest.raises(UserError, match=r"x\.csv: the file is empty"):
         TableSegmenter(tmp_path / "x.csv")
 
 
