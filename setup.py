@@ -10,6 +10,7 @@ from setuptools import setup
 ROOTS = ("methods", "metrics", "studies")
 LINKS = [pattern for root in ROOTS for pattern in (root, f"{root}.*")]
 DATA = ["*.safetensors", "*.json", "*.tsv", "*.csv", "*.nii.gz", "*.md", "py.typed"]
+DATA += ["*.html", "*.css", "*.js", "*.js.gz", "LICENSES.txt"]
 
 packages = [
     "pcgm_bench",

@@ -43,6 +43,7 @@ def carry_out(request: RunRequest, workers: int | None, cluster: Cluster, *, qui
     """Do a run and print its tables; exit code 1 where the method failed and the other rows are there."""
     from pcgm_bench.cli.printing import print_run
     from pcgm_bench.progress import Reporter
+    from pcgm_bench.report.page.write import run_report
     from pcgm_bench.report.run_figures import run_figures
     from pcgm_bench.runner.executors.local import default_workers
     from pcgm_bench.runner.plan import write_plan
@@ -84,6 +85,7 @@ def carry_out(request: RunRequest, workers: int | None, cluster: Cluster, *, qui
                     print(f"pcgm-bench: {problem}", file=sys.stderr)
         result = run(request, progress, workers or default_workers(request.threads))
     run_figures(result)
+    run_report(result)
     print_run(result)
     if result.failure:
         print(f"pcgm-bench: {result.failure}", file=sys.stderr)

@@ -20,6 +20,7 @@ from pcgm_bench.cli.fit import fit
 from pcgm_bench.cli.leaderboard import leaderboard
 from pcgm_bench.cli.list_plugins import list_plugins
 from pcgm_bench.cli.reader import reader
+from pcgm_bench.cli.report import report
 from pcgm_bench.cli.run import run
 from pcgm_bench.cli.sample import sample
 from pcgm_bench.cli.score import score
@@ -46,6 +47,7 @@ app.add_typer(cohort, name="cohort")
 app.command("fit")(fit)
 app.command("show")(show)
 app.command("verify")(verify)
+app.command("report")(report)
 app.command("leaderboard")(leaderboard)
 app.add_typer(reader, name="reader")
 app.command("list")(list_plugins)

@@ -74,3 +74,5 @@ def print_scored(
     out.print(f"run {folder.identity.key}: {folder.root}", markup=False, highlight=False, soft_wrap=True)
     if folder.figures.is_dir():
         out.print(f"figures: {folder.figures}", markup=False, highlight=False, soft_wrap=True)
+    if folder.report_file.exists():
+        out.print(f"report: {folder.report_file}", markup=False, highlight=False, soft_wrap=True)

@@ -59,8 +59,12 @@ from pcgm_bench.contracts.metric import VisitMetric
 from pcgm_bench.contracts.metric import Visits
 from pcgm_bench.contracts.metric import VolumeMetric
 from pcgm_bench.contracts.metric import VolumeTables
+from pcgm_bench.contracts.plot import Change
+from pcgm_bench.contracts.plot import ChangesPlot
 from pcgm_bench.contracts.plot import DosesPlot
 from pcgm_bench.contracts.plot import EffectsPlot
+from pcgm_bench.contracts.plot import ForestPlot
+from pcgm_bench.contracts.plot import Interval
 from pcgm_bench.contracts.plot import Plot
 from pcgm_bench.contracts.plot import TrajectoriesPlot
 from pcgm_bench.contracts.plot import Trajectory
@@ -103,8 +107,10 @@ __all__ = [
     "BandMetric",
     "Card",
     "ChainEstimate",
+    "Change",
     "ChangeMetric",
     "Changes",
+    "ChangesPlot",
     "Cohort",
     "CohortRequest",
     "CohortSource",
@@ -119,10 +125,12 @@ __all__ = [
     "FeatureMetric",
     "FeatureSets",
     "Fold",
+    "ForestPlot",
     "Generator",
     "ImageMetric",
     "ImageSets",
     "ImagesAndBands",
+    "Interval",
     "Intervention",
     "Job",
     "MaskChanges",

@@ -67,4 +67,66 @@ class DosesPlot:
     points: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]]
 
 
-Plot = EffectsPlot | TrajectoriesPlot | DosesPlot
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and the ends of its 95 % interval.
+
+    Attributes:
+        estimate: the number.
+        low: lower end.
+        high: upper end.
+    """
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ForestPlot:
+    """Estimates with intervals: a panel a comparison, a line a region, the rows of a run side by side in it.
+
+    Attributes:
+        name: of the file, without its ending.
+        title: over everything.
+        axis: what is drawn, with its unit; 0 is no effect.
+        panels: comparison -> region -> row -> interval; the truth, the method, then its controls.
+    """
+
+    name: str
+    title: str
+    axis: str
+    panels: Mapping[str, Mapping[str, Mapping[str, Interval]]]
+
+
+@dataclass(frozen=True)
+class Change:
+    """The change of one region in one image.
+
+    Attributes:
+        asked: of the generator.
+        shown: by the image, as it was read.
+    """
+
+    asked: float
+    shown: float
+
+
+@dataclass(frozen=True)
+class ChangesPlot:
+    """Change shown against change asked, person by person; who comes nearest is the best of them.
+
+    Attributes:
+        name: of the file, without its ending.
+        title: over everything.
+        unit: of the changes.
+        changes: row -> person -> region -> change; the method first. A person is named as in `Record.by_unit`.
+    """
+
+    name: str
+    title: str
+    unit: str
+    changes: Mapping[str, Mapping[str, Mapping[str, Change]]]
+
+
+Plot = EffectsPlot | TrajectoriesPlot | DosesPlot | ForestPlot | ChangesPlot

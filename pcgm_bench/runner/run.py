@@ -29,6 +29,7 @@ from pcgm_bench.runner.chains import write_chains
 from pcgm_bench.runner.evidence import Made
 from pcgm_bench.runner.evidence import gather_evidence
 from pcgm_bench.runner.examples import Example
+from pcgm_bench.runner.examples import everybody
 from pcgm_bench.runner.examples import examples
 from pcgm_bench.runner.executors.interface import Step
 from pcgm_bench.runner.executors.local import local_helpers
@@ -95,7 +96,7 @@ class RunResult:
         scores: its records, and what belongs beside them.
         tables: of the study, the overview first.
         made: images made by this process; 0 when everything came from the store.
-        examples: a few people to look at.
+        images: every image that was asked for, beside its factual scan; read when asked.
         failure: why there are no images of the method itself; empty where there are.
     """
 
@@ -103,8 +104,13 @@ class RunResult:
     scores: Scores
     tables: Sequence[Table]
     made: int = 0
-    examples: Sequence[Example] = ()
+    images: Sequence[Example] = ()
     failure: str = ""
+
+    @property
+    def examples(self) -> Sequence[Example]:
+        """A few images to look at."""
+        return examples(self.images)
 
     def __repr__(self) -> str:
         """Short, for notebooks: what was run, and where it is."""
@@ -233,13 +239,13 @@ class _Work:
             missing=missing,
             left_out=left.images,
         )
-        shown = examples(setup.study, cohort, folds, plans, folders, setup.request.seed)
+        images = everybody(setup.study, cohort, folds, plans, folders, setup.request.seed)
         failure = failed.get(setup.request.method, "")
         stamp = scored_by(code := scoring_code(setup), basis)
         if (scores := stored_scores(self.folder, stamp)) is not None:
             with guarded(setup.study_plugin, "making its tables"):
                 tables = write_tables(self.folder, setup.study, scores)
-            return RunResult(self.folder, scores, tables, self.made, shown, failure), self.made > 0
+            return RunResult(self.folder, scores, tables, self.made, images, failure), self.made > 0
         self.folder.check_environment(setup.environment)
         made = Made(cohort, kept, measurements, missing, learnt, self._folds(cohort))
         evidence = gather_evidence(people, made, self.progress, self.workers)
@@ -265,7 +271,7 @@ class _Work:
         )
         with guarded(setup.study_plugin, "making its tables"):
             tables = store_scores(self.folder, setup, scores)
-        return RunResult(self.folder, scores, tables, self.made, shown, failure), True
+        return RunResult(self.folder, scores, tables, self.made, images, failure), True
 
     def _images(self, cohort: SegmentedCohort, places: Mapping[str, RowPlace]) -> dict[str, str]:
         """Make every missing image; returns the rows that failed, and why."""

@@ -88,6 +88,16 @@ class RunFolder:
         return self.root / "figures"
 
     @property
+    def report_file(self) -> Path:
+        """``report.html``: the run in one page; there once `run` or `score` has ended, or `report` was given."""
+        return self.root / "report.html"
+
+    @property
+    def report_images(self) -> Path:
+        """``report-images/sub-*/``: scan, image and truth of the few people whom the report shows."""
+        return self.root / "report-images"
+
+    @property
     def lock_file(self) -> Path:
         """``lock``: held by the process that works here; freed by the kernel when it dies."""
         return self.root / "lock"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
 
 import numpy as np
 from scipy import stats
@@ -39,15 +41,21 @@ class Achieved:
 
     Attributes:
         asked: mean change asked for of controls made patients, less that of patients made controls, halved.
+        shown: the same of the change that the images show.
         ratio: achieved over asked, both directions together; without an estimate where too little was asked.
         excess: direction -> achieved minus asked, mean over people.
         chance: that images which do exactly what is asked are shown to be right, at this n and the usual reading error.
+        asked_of: person -> change asked of them, in their own direction.
+        shown_by: person -> change that their image shows.
     """
 
     asked: float
+    shown: float
     ratio: Estimate
     excess: Mapping[str, Estimate]
     chance: float
+    asked_of: Mapping[str, float] = field(default_factory=dict)
+    shown_by: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def is_measurable(self) -> bool:
@@ -79,21 +87,27 @@ def achieved_over_asked(sample: Sample, asked: np.ndarray) -> dict[str, Achieved
     for k, lobe in enumerate(LOBES):
         sides = [known[:, k] & ~sample.patient, known[:, k] & sample.patient]
         if min(int(side.sum()) for side in sides) >= 2:
-            result[lobe] = _achieved([(shown[side, k], wanted[side, k]) for side in sides])
+            achieved = _achieved([(shown[side, k], wanted[side, k]) for side in sides])
+            people = sample.subjects[known[:, k]]
+            result[lobe] = replace(
+                achieved,
+                asked_of=dict(zip(people, wanted[known[:, k], k], strict=True)),
+                shown_by=dict(zip(people, shown[known[:, k], k], strict=True)),
+            )
     return result
 
 
 def _achieved(sides: list[tuple[np.ndarray, np.ndarray]]) -> Achieved:
     (done_up, asked_up), (done_back, asked_back) = sides
     asked = float(asked_up.mean() - asked_back.mean()) / 2
+    done = float(done_up.mean() - done_back.mean()) / 2
     spread = np.sum([np.cov(done, wanted) / len(done) for done, wanted in sides], axis=0) / 4
     n = len(done_up) + len(done_back)
     ratio = Estimate(n=n, reason=f"asked to change by less than {MEASURABLE:g} %")
     if abs(asked) >= MEASURABLE:
-        done = float(done_up.mean() - done_back.mean()) / 2
         ratio = fieller_ratio(done, asked, spread[0, 0], spread[1, 1], spread[0, 1], n - 2, n)
     excess = {name: _mean(done - wanted) for name, (done, wanted) in zip(DIRECTIONS, sides, strict=True)}
-    return Achieved(asked, ratio, excess, _chance(asked, len(done_up), len(done_back)))
+    return Achieved(asked, done, ratio, excess, _chance(asked, len(done_up), len(done_back)))
 
 
 def _mean(values: np.ndarray) -> Estimate:

@@ -239,7 +239,9 @@ def _spill_over(scores: RowScores) -> Iterator[Record]:
 def _achieved(scores: RowScores) -> Iterator[Record]:
     """What was asked of a lobe, the share of it that the images show, and what they show beyond it."""
     for lobe, achieved in scores.achieved.items():
-        yield replace(_record(scores, terms.ASKED, region=lobe, unit="log-%"), estimate=achieved.asked)
+        asked = _record(scores, terms.ASKED, region=lobe, unit="log-%")
+        yield replace(asked, estimate=achieved.asked, by_unit=achieved.asked_of)
+        yield replace(asked, metric=terms.SHOWN, estimate=achieved.shown, by_unit=achieved.shown_by)
         column = f"achieved over asked: {lobe}"
         ratio = _record(scores, terms.ACHIEVED, region=lobe, direction="nearest", column=column)
         yield with_estimate(ratio, achieved.ratio)

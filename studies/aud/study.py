@@ -15,6 +15,7 @@ from pcgm_bench.contracts import Conclusion
 from pcgm_bench.contracts import Evidence
 from pcgm_bench.contracts import Fold
 from pcgm_bench.contracts import Intervention
+from pcgm_bench.contracts import Plot
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import Row
 from pcgm_bench.contracts import Study
@@ -26,6 +27,7 @@ from pcgm_bench.studies.aud import terms
 from pcgm_bench.studies.aud.conclusion import conclusion
 from pcgm_bench.studies.aud.facts import fact_records
 from pcgm_bench.studies.aud.pattern import EXPECTATIONS
+from pcgm_bench.studies.aud.plots import all_plots
 from pcgm_bench.studies.aud.records import row_records
 from pcgm_bench.studies.aud.rows import rows_of
 from pcgm_bench.studies.aud.scoring import score_rows
@@ -97,6 +99,10 @@ class AUDStudy(Study):
     def tables(self, records: Sequence[Record]) -> list[Table]:
         """Both overviews, then the method's own tables and those of the people; the rest is detail."""
         return all_tables(records)
+
+    def plots(self, records: Sequence[Record]) -> list[Plot]:
+        """Effects of every column and lobe; the change of every person."""
+        return all_plots(records)
 
     def conclusion(self, records: Sequence[Record], method: str) -> Conclusion | None:
         """See `Study.conclusion`."""

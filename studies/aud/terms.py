@@ -73,6 +73,7 @@ OF_PLANTED = versioned("recovery-of_planted")
 ORACLE_ERROR = versioned("oracle-error")
 SPILL_OVER = versioned("spill-over")
 ASKED = "asked"
+SHOWN = "shown"
 ACHIEVED = versioned("achieved")
 EXCESS = "achieved-minus-asked"
 VERDICT = "verdict"

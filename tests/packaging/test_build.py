@@ -13,7 +13,20 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MAPPED = ("methods", "metrics", "studies")
-DATA = (".safetensors", ".json", ".tsv", ".csv", ".nii.gz", ".md", "py.typed")
+DATA = (
+    ".safetensors",
+    ".json",
+    ".tsv",
+    ".csv",
+    ".nii.gz",
+    ".md",
+    "py.typed",
+    ".html",
+    ".css",
+    ".js",
+    ".js.gz",
+    "LICENSES.txt",
+)
 
 
 def expected(checkout: Path) -> set[str]:

@@ -1,0 +1,36 @@
+"""Write the report of a run into its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pcgm_bench.report.page.content import content_of
+from pcgm_bench.report.page.images import keep_images
+from pcgm_bench.report.page.images import kept_images
+from pcgm_bench.report.page.page import page
+from pcgm_bench.report.page.people import best_median_worst
+from pcgm_bench.runner.run import RunResult
+from pcgm_bench.store import RunFolder
+from pcgm_bench.store import atomic
+
+
+def run_report(result: RunResult) -> Path:
+    """The report of a run that has just ended, with the images of the best, the median and the worst person."""
+    chosen = best_median_worst(content_of(result.folder).people)
+    keep_images(result.folder, chosen, result.images, result.folder.identity.method)
+    return write_report(result.folder)
+
+
+def write_report(folder: RunFolder) -> Path:
+    """Make ``report.html`` from what a run has stored, over an older one.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: the run is not scored yet, a file of it is damaged, or the folder cannot be written to.
+        PluginError: its study fails.
+    """
+    content = content_of(folder)
+    atomic.write_text(folder.report_file, page(content, kept_images(folder, content.people)))
+    return folder.report_file
