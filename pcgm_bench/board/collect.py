@@ -101,7 +101,11 @@ def _skipped(
 
 def _people(folder: RunFolder) -> set[str]:
     """Labels of the run's people, as far as its measurements tell: what no warning may hold."""
-    if not folder.measurements_file.exists():
+    file = folder.measurements_file
+    if not file.exists():
         return set()
-    with folder.measurements_file.open(encoding="utf-8", errors="replace", newline="") as stream:
-        return {row["subject"] for row in csv.DictReader(stream, delimiter="\t") if row.get("subject")}
+    try:
+        with file.open(encoding="utf-8", errors="replace", newline="") as stream:
+            return {row["subject"] for row in csv.DictReader(stream, delimiter="\t") if row.get("subject")}
+    except (OSError, csv.Error) as error:
+        raise UserError(f"{file}: damaged ({error}); give the run's command again") from error

@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from pcgm_bench.cohort.intensity import Intensity
 from pcgm_bench.cohort.intensity import intensity_of
@@ -39,6 +38,8 @@ from pcgm_bench.file_hash import file_hash
 from pcgm_bench.nifti.reading import read_real
 from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.generators import GeneratorSpec
+from pcgm_bench.runner.image_manifest import add_file
+from pcgm_bench.runner.image_manifest import read_manifest
 from pcgm_bench.runner.request import ImageFolder
 from pcgm_bench.store import ImageKey
 from pcgm_bench.store.image_key import description_of
@@ -120,46 +121,17 @@ def find_files(source: Path) -> dict[str, Path]:
         UserError: as `generator_of`, or two files of one name.
     """
     if source.is_file():
-        return _manifest(source)
+        return read_manifest(source)
     if not source.is_dir():
         raise UserError(f"{source}: no such folder or manifest of images")
     files: dict[str, Path] = {}
     for path in sorted(source.rglob("*_T1w.nii*")):
         stem = next((path.name.removesuffix(suffix) for suffix in SUFFIXES if path.name.endswith(suffix)), "")
         if stem:
-            _add(files, stem, path)
+            add_file(files, stem, path)
     if not files:
         raise UserError(f"{source}: no image there is called *_T1w.nii.gz or *_T1w.nii; give a manifest (CSV) instead")
     return files
-
-
-def _manifest(source: Path) -> dict[str, Path]:
-    try:
-        table = pd.read_csv(source, sep="\t" if source.suffix == ".tsv" else ",", dtype=str).fillna("")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{source}: not a CSV or TSV manifest ({error})") from error
-    if "path" not in table:
-        raise UserError(f"{source}: no column 'path'; the manifest has {', '.join(table.columns)}")
-    files: dict[str, Path] = {}
-    for number, row in enumerate(table.to_dict("records"), 2):
-        path = source.parent / row["path"]
-        if not path.is_file():
-            raise UserError(f"{source}, line {number}: no such file: {path}")
-        subject = row.get("subject", "").removeprefix("sub-")
-        session = row.get("session", "").removeprefix("ses-")
-        if not subject and row.get("desc"):
-            raise UserError(f"{source}, line {number}: desc {row['desc']!r} of no subject; add the column 'subject'")
-        stem = ImageKey(subject, session, row.get("desc", "")).stem if subject else f"line-{number:06d}"
-        _add(files, stem, path)
-    if not files:
-        raise UserError(f"{source}: the manifest names no image")
-    return files
-
-
-def _add(files: dict[str, Path], stem: str, path: Path) -> None:
-    if stem in files:
-        raise UserError(f"{path}: a second image of {stem}, beside {files[stem]}; remove one")
-    files[stem] = path
 
 
 def voxels(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +14,12 @@ from pcgm_bench.studies.reader.draw import CATCH
 from pcgm_bench.studies.reader.draw import REAL
 from pcgm_bench.studies.reader.draw import SYNTHETIC
 from pcgm_bench.studies.reader.key import Key
+from pcgm_bench.text_table import number
+from pcgm_bench.text_table import read_text_table
 
 COLUMNS = ("study", "reader", "case_id", "answer", "confidence", "seconds", "comment")
 CONFIDENCES = ("1", "2", "3", "4", "5")
+MOST_SECONDS = 1e6
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def read_sheets(paths: Sequence[Path], key: Key) -> pd.DataFrame:
     return frame
 
 
-def _read_sheet(path: Path, key: Key) -> tuple[str, list[dict[str, str]]]:
+def _read_sheet(path: Path, key: Key) -> tuple[str, list[Mapping[str, str]]]:
     """Reader's number, and the rows, complete and in the reader's order."""
     rows = _rows(path)
     studies = sorted({row["study"] for row in rows})
@@ -93,7 +94,7 @@ def _read_sheet(path: Path, key: Key) -> tuple[str, list[dict[str, str]]]:
     if reader not in key.readers:
         raise UserError(f"{path}: reader {reader!r} is none of this study's {len(key.readers)}; restore the column")
     wanted = key.readers[reader]
-    seen: dict[str, dict[str, str]] = {}
+    seen: dict[str, Mapping[str, str]] = {}
     for row in rows:
         case = row["case_id"]
         if case not in wanted:
@@ -124,41 +125,21 @@ def _check(path: Path, row: Mapping[str, str]) -> None:
         raise UserError(f"{path}: {case}: confidence {confidence!r} is none of 1, 2, 3, 4, 5")
     if seconds:
         try:
-            good = 0 <= float(seconds) < 1e6
-        except ValueError:
-            good = False
-        if not good:
-            raise UserError(f"{path}: {case}: {seconds!r} is no number of seconds; correct it or leave it empty")
+            why = "" if 0 <= number(seconds) < MOST_SECONDS else "is no time that a person takes"
+        except ValueError as error:
+            why = str(error)
+        if why:
+            raise UserError(f"{path}: {case}: {seconds!r} {why}; correct the seconds or leave them empty")
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    """Rows as text, stripped. Commas, semicolons or tabs, as spreadsheets save them; empty lines are skipped."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(f"{path}: cannot read ({error.strerror}); give a filled-in answers.csv") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text; save the sheet as CSV (UTF-8)") from error
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    try:
-        lines = [line for line in csv.reader(io.StringIO(text), delimiter=delimiter) if any(map(str.strip, line))]
-    except csv.Error as error:
-        raise UserError(f"{path}: not a CSV file ({error}); save the sheet as CSV") from error
-    header = [name.strip() for name in lines[0]] if lines else []
-    if missing := [name for name in COLUMNS[:-1] if name not in header]:
+def _rows(path: Path) -> list[Mapping[str, str]]:
+    """Rows as text. Commas, semicolons or tabs, as spreadsheets save them; a comment may hold line breaks."""
+    table = read_text_table(path, ",;\t", line_breaks=True, last_may_lack=True)
+    if missing := [name for name in COLUMNS[:-1] if name not in table.columns]:
         raise UserError(f"{path}: not an answer sheet, no column {missing[0]}; its first line is {','.join(COLUMNS)}")
-    if twice := [name for name in COLUMNS if header.count(name) > 1]:
-        raise UserError(f"{path}: two columns are called {twice[0]}; remove one")
-    if len(lines) == 1:
+    if not table.rows:
         raise UserError(f"{path}: incomplete, it has no rows")
-    rows = []
-    for number, line in enumerate(lines[1:], 2):
-        if len(line) < len(header) - 1:
-            raise UserError(f"{path}: row {number} has {len(line)} cells, the first line {len(header)}; repair it")
-        cells = [cell.strip() for cell in [*line, ""][: len(header)]]
-        rows.append(dict(zip(header, cells, strict=True)))
-    return rows
+    return [row.cells for row in table.rows]
 
 
 def _reading(reader: int, row: Mapping[str, str], key: Key) -> Reading:

@@ -77,7 +77,17 @@ def _cut_manifest(folder: RunFolder) -> None:
     folder.manifest_file.write_text('{"key": "x", "sess')
 
 
+def _long_measurements(folder: RunFolder) -> None:
+    folder.measurements_file.write_bytes(b"subject\tfrontal\n" + b"x" * 200_000 + b"\t1\n")
+
+
+def _no_manifest(folder: RunFolder) -> None:
+    folder.manifest_file.write_bytes(b"\xff[]")
+
+
 SPOILT = {
+    "long-measurements": _long_measurements,
+    "no-manifest": _no_manifest,
     "cut-scores": lambda folder: _cut(folder.scores_file),
     "cut-manifest": _cut_manifest,
     "cut-run": lambda folder: _cut(folder.identity_file),
@@ -90,6 +100,8 @@ REASONS = {
     "twice": "two numbers for one cell (row 'twice', column 'own scan nearest')",
     "cut-scores": "scores.json: scores cannot be read",
     "cut-manifest": "manifest.json: damaged",
+    "no-manifest": "manifest.json: damaged",
+    "long-measurements": "measurements.tsv: damaged (field larger than field limit",
     "cut-run": "run.json",
     "old-scores": "scores with no schema (0.1.0 wrote none); this version of pcgm-bench reads schema 2",
     "direction-up": "scores.json: scores damaged or edited",
