@@ -14,6 +14,7 @@ from pcgm_bench.contracts import Segmentation
 from pcgm_bench.contracts import UserError
 from pcgm_bench.segmenters.external.label_numbers import known_labels
 from pcgm_bench.segmenters.external.label_numbers import tissue_numbers
+from pcgm_bench.segmenters.external.label_places import turned_fault
 from pcgm_bench.segmenters.external.plausible import unusual
 
 MAY_LACK = ("bankssts", "frontalpole", "temporalpole", "transversetemporal", "entorhinal")
@@ -54,6 +55,8 @@ def measured(labels: np.ndarray, scan: Scan, name: str, quality: tuple[float, di
     # What the map has no label for was not measured: it is not a volume of zero.
     volumes = {region: value for region, value in volumes.items() if value > 0}
     if not scan.description:
+        if fault := turned_fault(kept):
+            raise UserError(f"{name}: {fault}: its axes are not those of its affine; segment the scan again")
         _check_overlap(kept, scan, name)
         singles = {region: np.array([value]) for region, value in {**volumes, "head_size": head}.items()}
         for fault in unusual(singles):

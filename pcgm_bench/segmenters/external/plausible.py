@@ -22,13 +22,15 @@ LARGEST_PARCEL_ML = 500.0
 USUAL_HEAD_ML = (600.0, 2400.0)
 """Of half the heads at least. Intracranial volumes of adults are 950 to 1900 mL."""
 USUAL_SHARE: dict[str, tuple[float, float]] = {
-    "frontal": (0.03, 0.30), "parietal": (0.02, 0.20), "temporal": (0.02, 0.20), "occipital": (0.008, 0.12),
+    "frontal": (0.03, 0.30), "parietal": (0.01, 0.20), "temporal": (0.01, 0.20), "occipital": (0.008, 0.12),
     "cingulate": (0.003, 0.06), "insula": (0.002, 0.04), "ventricles": (0.0005, 0.30), "white_matter": (0.08, 0.60),
     "deep_grey": (0.008, 0.12), "cerebellum_brainstem": (0.02, 0.25), "csf": (0.0, 0.70),
 }  # fmt: skip
-"""Of the head, in half the heads at least: from a third of the smallest to three times the largest of adults."""
+"""Of the head, in half the heads at least: wide enough for any adults, too narrow for another unit or column."""
 MORE_THAN_HEAD = 1.05
 """All regions together over the head: an estimated head (FreeSurfer's eTIV) is some per cent off."""
+ODD, ODD_HEAD, ODD_FLUID = 6.0, 2.0, 30.0
+"""One person's volume over the median, either way; heads differ by less, fluid by more than tissue."""
 LOPSIDED = 3.0
 """A lobe of one hemisphere over that of the other, in half the heads: a hemisphere's columns are another thing's."""
 
@@ -58,13 +60,32 @@ def image_fault(volumes: Mapping[str, float], head: float) -> str:
     return ""
 
 
+def odd_rows(volumes: Mapping[str, np.ndarray]) -> Iterator[tuple[int, str]]:
+    """Real people's volumes that are no others' of the same set: another unit in one row, a digit too many.
+
+    Args:
+        volumes: region, or ``head_size`` -> mL, one a factual scan.
+
+    Yields:
+        The scan's place, and what is wrong with it.
+    """
+    for name, values in volumes.items():
+        factor = ODD_FLUID if name in ("ventricles", "csf") else ODD_HEAD if name == "head_size" else ODD
+        median = float(np.median(values)) if len(values) else 0.0
+        for row in np.flatnonzero((values > factor * median) | (values * factor < median)):
+            yield (
+                int(row),
+                f"{name} is {values[row]:.4g} mL, {median:.4g} in the median: another unit, or a wrong digit?",
+            )
+
+
 def unusual(volumes: Mapping[str, np.ndarray]) -> Iterator[str]:
     """What is wrong with a set of images as a whole: medians that no set of heads has.
 
     Args:
         volumes: region, or ``head_size`` -> mL, one an image.
     """
-    heads = volumes["head_size"]
+    heads = np.maximum(volumes["head_size"], 1e-6)
     median = float(np.median(heads))
     if not USUAL_HEAD_ML[0] <= median <= USUAL_HEAD_ML[1]:
         hint = "is it litres? Multiply the table by 1000" if median < 10 else "adults have 950 to 1900; is it in mL?"

@@ -28,12 +28,14 @@ from pcgm_bench.segmenters.external.other_programs import is_of_other_program
 from pcgm_bench.segmenters.external.other_programs import is_subject
 from pcgm_bench.segmenters.external.other_programs import to_ours
 from pcgm_bench.segmenters.external.plausible import image_fault
+from pcgm_bench.segmenters.external.plausible import odd_rows
 from pcgm_bench.segmenters.external.plausible import region_fault
 from pcgm_bench.segmenters.external.plausible import unusual
 from pcgm_bench.segmenters.external.qc_scores import COLUMNS
 from pcgm_bench.segmenters.external.qc_scores import Score
 from pcgm_bench.segmenters.external.qc_scores import plain_column
 from pcgm_bench.segmenters.external.qc_scores import score_in
+from pcgm_bench.segmenters.external.volume_table import SHOWN
 from pcgm_bench.segmenters.external.volume_table import WHO
 from pcgm_bench.segmenters.external.volume_table import by_image
 from pcgm_bench.segmenters.external.volume_table import numbers
@@ -113,7 +115,8 @@ def read_table(path: Path) -> tuple[dict[str, dict[str, float]], Score | None]:
 
     Raises:
         UserError: not a table, a column is unknown, missing or there twice, an image is there twice, or a value is
-            empty, not a number, NaN, negative, or in another unit. Lines are counted from the heading's, which is 1.
+            empty, not a number, NaN, negative, in another unit, or none that a head has. Lines are counted from the
+            heading's, which is 1.
     """
     table = read_texts(path, _column)
     columns = [str(name) for name in table]
@@ -127,10 +130,13 @@ def read_table(path: Path) -> tuple[dict[str, dict[str, float]], Score | None]:
     def wrong(name: str, value: float) -> str:
         return score.wrong(value) if score and name in score.columns else region_fault(name, value)
 
-    values = numbers(path, table, wrong, _unusual, to_ours if is_other else lambda values: values)
+    values = numbers(path, table, wrong, to_ours if is_other else lambda values: values)
     for lobe in LOBE_NAMES:
         if lobe not in values:
             values[lobe] = values[[f"{side}-{region}" for side in ("lh", "rh") for region in LOBES[lobe]]].sum(axis=1)
+    if faults := list(_implausible(values)):
+        more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        raise UserError(f"{path}: {'; '.join(faults[:SHOWN])}{more}")
     return by_image(values), score
 
 
@@ -160,13 +166,15 @@ def _check_columns(path: Path, columns: list[str]) -> None:
         raise UserError(f"{path}: column {missing[0]!r} is missing; needed, in mL: subject, {', '.join(NEEDED)}")
 
 
-def _unusual(values: pd.DataFrame) -> Iterator[str]:
-    """Judged by the median: a bad generator may well have drawn one head without a brain."""
+def _implausible(values: pd.DataFrame) -> Iterator[str]:
+    """What no set of heads has, and what no head has; images are named by their rows."""
     volumes = {str(name): values[name].to_numpy(float) for name in values if name in REGIONS}
-    if all(np.isfinite(numbers).all() for numbers in volumes.values()) and (volumes["head_size"] > 0).all():
-        yield from unusual(volumes)
-        for line, row in values.iterrows():
-            regions = {str(name): float(row[name]) for name in volumes if name != "head_size"}
-            if fault := image_fault(regions, float(row["head_size"])):
-                yield f"line {line}: {fault}"
-                return
+    yield from unusual(volumes)
+    for stem, row in zip(values.index, values.to_dict("records"), strict=True):
+        regions = {name: float(row[name]) for name in volumes if name != "head_size"}
+        if fault := image_fault(regions, float(row["head_size"])):
+            yield f"{stem}: {fault}"
+    # A generator may well draw one head without a brain: that is its score.
+    factual = np.array(["_desc-" not in str(stem) for stem in values.index])
+    for place, fault in odd_rows({name: column[factual] for name, column in volumes.items()}):
+        yield f"{values.index[factual][place]}: {fault}"

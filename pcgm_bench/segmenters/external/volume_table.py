@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from collections.abc import Hashable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -48,7 +47,6 @@ def numbers(
     path: Path,
     table: pd.DataFrame,
     wrong: Callable[[str, float], str],
-    more: Callable[[pd.DataFrame], Iterator[str]] = lambda _values: iter(()),
     convert: Callable[[pd.DataFrame], pd.DataFrame] = _as_it_is,
 ) -> pd.DataFrame:
     """The table's numbers, one row an image, by stem: ``sub-001_ses-01_desc-cfAUD``.
@@ -57,7 +55,6 @@ def numbers(
         path: for messages.
         table: of `read_texts`.
         wrong: says of a column and a number what is wrong with it; empty if nothing is.
-        more: faults of the table as a whole; its index is the line in the file.
         convert: makes other columns of them, before anything is judged.
 
     Raises:
@@ -72,7 +69,6 @@ def numbers(
             for name, value in row.items():
                 if fault := wrong(str(name), float(value)):
                     faults.append(f"line {line} ({stem}), {name}: {fault}")
-        faults += more(values)
     if faults:
         rest = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
         raise UserError(f"{path}: {'; '.join(faults[:SHOWN])}{rest}")

@@ -81,6 +81,9 @@ def test_a_map_of_other_places_is_named_as_that(tmp_path: Path) -> None:
         (lambda x: np.where(np.arange(56) > 28, x, 0), "overlaps the brain of sub-01 by"),
         (lambda x: np.where(np.isin(x, (10, 49)), 16, x), ""),
         (lambda x: np.where(np.isin(x, (8, 47)), 10, x), r"deep_grey is 196.7 mL, 12.\d % of the head"),
+        (lambda x: x[::-1], "left cortex lies right of right cortex"),
+        (lambda x: x[:, ::-1], "the occipital lobe lies in front of the frontal lobe"),
+        (lambda x: x[:, :, ::-1], "cerebellum and brainstem lie above the cortex"),
         (lambda x: 0 * x, "none of FreeSurfer's labels"),
     ],
 )  # fmt: skip

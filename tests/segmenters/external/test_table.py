@@ -111,6 +111,15 @@ def mm3(table: pd.DataFrame) -> pd.DataFrame:
         (lambda t: t.assign(qc_freesurfer=0.9), "unknown column 'qc_freesurfer'"),
         (mm3, r"line 2 \(sub-01_ses-01\), frontal: 160000 mL is too much for a head: is it mm3"),
         (lambda t: t.assign(head_size=1.4), "head_size is 1.4 mL in the median: is it litres"),
+        (
+            lambda t: t.assign(head_size=15, ventricles=1432),
+            "head_size is 15 mL in the median: adults have",
+        ),
+        (lambda t: t.assign(**{lobe: t[lobe] / 1000 for lobe in LOBE_NAMES}), "frontal is 0.16 mL in the median, 0.01"),
+        (lambda t: t.assign(frontal=14.0, insula=160.0), r"frontal is 14 mL .*insula is 160 mL in the median, 11.4 %"),
+        (lambda t: t.assign(white_matter=[450, 1300]), "sub-02_ses-01: all regions have 1794 mL and the head 1400"),
+        (lambda t: t.assign(frontal=[160, 1500]), "sub-02_ses-01: frontal has 1500 mL and the head 1400"),
+        (lambda t: pd.concat([t, t.assign(subject=["03", "04"], insula=[14, 1.4])]), "sub-04_ses-01: insula is 1.4 mL"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame], message: str) -> None:
@@ -118,6 +127,22 @@ def test_what_is_wrong_is_named(tmp_path: Path, change: Callable[[pd.DataFrame],
     change(pd.DataFrame([row("01"), row("02")])).to_csv(path, index=False)
     with pytest.raises(UserError, match=f"^{path}: .*{message}"):
         TableSegmenter(path)
+
+
+def test_one_bad_drawing_is_no_fault_of_the_table(tmp_path: Path) -> None:
+    odd = {"frontal": 5.0, "ventricles": 700.0, "head_size": 1100.0}
+    lines = [row("01"), row("02"), row("03"), row("01", desc="cfAUD", **odd)]
+    assert (
+        TableSegmenter(write(tmp_path / "v.csv", lines)).segment(scan("01", description="cfAUD")).volumes["frontal"]
+        == 5
+    )
+
+
+def test_a_hemisphere_that_is_another_things_is_seen(tmp_path: Path) -> None:
+    parcels = {name: 3.0 if name.startswith("lh") else 0.5 for name in PARCELS}
+    line = {"subject": "01", **parcels, "ventricles": 15, "head_size": 1400}
+    with pytest.raises(UserError, match=r"frontal is 33 mL left and 5\.5 mL right in the median"):
+        TableSegmenter(write(tmp_path / "v.csv", [line]))
 
 
 def test_one_parcel_in_mm3_is_seen(tmp_path: Path) -> None:
