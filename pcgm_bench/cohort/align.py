@@ -22,6 +22,8 @@ from pcgm_bench.cohort.crop import cropped
 from pcgm_bench.cohort.grid import Grid
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.grid import standard_grid
+from pcgm_bench.cohort.intensity import intensity_of
+from pcgm_bench.cohort.intensity import negative_fault
 from pcgm_bench.cohort.volume import foreground
 from pcgm_bench.cohort.volume import read_volume
 from pcgm_bench.cohort.volume import skull_fault
@@ -89,8 +91,9 @@ def align(path: Path, grid: str = "3mm", home: Path | None = None, *, even_out: 
     on = standard_grid_of(source)
     if on is not None:
         return Aligned(data, on.affine, np.eye(4), 1.0, np.ones(on.shape, np.float32), float("nan"))
-    fault = skull_fault(path, source)
-    if fault:
+    if negative := negative_fault(intensity_of(data)):
+        raise UserError(f"{path}: {negative}")
+    if fault := skull_fault(path, source):
         raise UserError(fault)
     out = _align(data, source.affine, grid_called(grid), str(path), even_out)
     if kept is not None:

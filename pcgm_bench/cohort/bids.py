@@ -25,6 +25,8 @@ from pcgm_bench.cohort.align import to_native
 from pcgm_bench.cohort.check import image_faults
 from pcgm_bench.cohort.checksums import must_be_as_written
 from pcgm_bench.cohort.grid import grid as grid_called
+from pcgm_bench.cohort.intensity import grid_scale_fault
+from pcgm_bench.cohort.intensity import intensity_of
 from pcgm_bench.cohort.layout import Layout
 from pcgm_bench.cohort.layout import Visit
 from pcgm_bench.cohort.layout import first_fault
@@ -254,6 +256,9 @@ def load_scan(
         raise UserError(f"{path}: unknown diagnosis {diagnosis!r}: use {', '.join(LEVELS)}")
     path = Path(path)
     aligned = align(path, grid, home)
+    # What was aligned here has this scale.
+    if np.isnan(aligned.overlap) and (fault := grid_scale_fault(intensity_of(aligned.image))):
+        raise UserError(f"{path}: {fault}")
     entities: dict[str, Any] = dict(piece.split("-", 1) for piece in path.name.split("_") if "-" in piece)
     subject = entities.get("sub") or path.name.split(".")[0]
     visit = Visit(subject, entities.get("ses", ""), path, years, letter, diagnosis, diagnosis, float("nan"))

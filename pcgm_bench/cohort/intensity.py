@@ -83,6 +83,10 @@ class Intensity:
         )
 
 
+ALIGNED = Intensity(background=0.0, middle=0.71, bright=1.05, negative=0.0, levels=LEAST_LEVELS)
+"""Of scans that were aligned here, and of the phantom's."""
+
+
 def intensity_of(image: np.ndarray) -> Intensity:
     """Measure an image ``(X, Y, Z)`` of finite voxels; takes some milliseconds."""
     faces = np.concatenate([np.take(image, end, axis).ravel() for axis in range(3) for end in (0, -1)])
@@ -146,6 +150,14 @@ def impossible(image: Intensity, real: Intensity) -> str:
     if image.bright > FAR_BRIGHT * unit or abs(image.background - real.background) > FAR_BACKGROUND * unit:
         return f"the image is on another intensity scale than the scan ({image}; the scan: {real}): give {SCALE}"
     return ""
+
+
+def grid_scale_fault(image: Intensity) -> str:
+    """What is wrong with the scale of a single scan that lies on a standard grid; empty if nothing is."""
+    known = rescaling_of(image, ALIGNED)
+    if known.was:
+        return f"its intensities are on another scale ({image}; it looks like {known.was}): save it as {SCALE}"
+    return scale_fault(image, ALIGNED)
 
 
 def negative_fault(image: Intensity) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
@@ -89,7 +90,7 @@ def _inspect(path: Path) -> tuple[SpatialImage | None, list[str]]:
             faults.append(f"{path}: every voxel is {data.max():g}, there is no image: redo the preprocessing")
     if faults:
         return None, faults
-    return stored.ras(), []
+    return nib.Nifti1Image(*stored.ras()), []
 
 
 def _affine_faults(path: Path, affine: np.ndarray) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from nibabel.arrayproxy import ArrayProxy
+from nibabel.orientations import inv_ornt_aff
 
 from pcgm_bench.nifti.header import bytes_of
 from pcgm_bench.nifti.header import place_fault
@@ -35,9 +36,10 @@ class StoredVolume:
     affine: np.ndarray
     values: np.ndarray
 
-    def ras(self) -> nib.Nifti1Image:
-        """With its axes turned to the nearest RAS+."""
-        return nib.as_closest_canonical(nib.Nifti1Image(self.values, self.affine))
+    def ras(self) -> tuple[np.ndarray, np.ndarray]:
+        """Values with their axes turned to the nearest RAS+, and their affine."""
+        turn = nib.io_orientation(self.affine)
+        return nib.apply_orientation(self.values, turn), self.affine @ inv_ornt_aff(turn, self.values.shape)
 
 
 def read_stored(path: Path, kind: type[np.generic] | None = np.float32) -> StoredVolume:
@@ -69,10 +71,9 @@ def read_real(path: Path) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         DamagedVolumeError: as `read_stored`, or a voxel is NaN or infinite.
     """
-    image = read_stored(path).ras()
-    data = np.ascontiguousarray(image.dataobj)
+    data, affine = read_stored(path).ras()
     check_finite(path, data)
-    return data, np.asarray(image.affine)
+    return np.ascontiguousarray(data), affine
 
 
 def read_labels(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -82,8 +83,7 @@ def read_labels(path: Path) -> tuple[np.ndarray, np.ndarray]:
         DamagedVolumeError: as `read_stored`, or a value is no whole number from 0 to 2**31 - 1: it was resampled by
             interpolation, or it is no label map.
     """
-    image = read_stored(path, None).ras()
-    values = np.asarray(image.dataobj)
+    values, affine = read_stored(path, None).ras()
     check_finite(path, values)
     whole = values if values.dtype.kind in "iu" else np.round(values)
     away = np.abs(values - whole) > WHOLE
@@ -96,7 +96,7 @@ def read_labels(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if whole.min() < 0 or whole.max() >= 1 << 31:
         end = whole.min() if whole.min() < 0 else whole.max()
         raise DamagedVolumeError(f"{path}: a label of {end:g}: labels are whole numbers from 0 on; write the map again")
-    return np.ascontiguousarray(whole, dtype=np.int64), np.asarray(image.affine)
+    return np.ascontiguousarray(whole, dtype=np.int64), affine
 
 
 def check_finite(path: Path, data: np.ndarray) -> None:

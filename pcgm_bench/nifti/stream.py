@@ -5,6 +5,7 @@ A gzip stream carries a checksum behind its last byte; a reader that stops at th
 
 from __future__ import annotations
 
+import gzip
 import os
 import stat
 import zlib
@@ -54,6 +55,32 @@ def read_stream(path: Path, size_of: Callable[[bytes], int]) -> bytes:
             return first + file.read(size)
     except OSError as error:
         raise DamagedVolumeError(f"{path}: cannot be read ({error.strerror or error}): check the file") from error
+
+
+def check_gzip(path: Path, most: int) -> None:
+    """Read a gzip file of another format (``.mgz``) to its end, and compare its checksum; nothing is kept of it.
+
+    Args:
+        path: the file; one that is not compressed passes.
+        most: bytes that it may hold.
+
+    Raises:
+        DamagedVolumeError: not a regular file, truncated, damaged, or larger.
+        OSError: it cannot be opened.
+    """
+    with open_regular(path) as file:
+        packed = file.read(2) == GZIP
+        file.seek(0)
+        if not packed:
+            return
+        try:
+            with gzip.GzipFile(fileobj=file) as stream:
+                while block := stream.read(FIRST_BLOCK):
+                    most -= len(block)
+                    if most < 0:
+                        raise DamagedVolumeError(f"{path}: holds more than any volume: check the file")
+        except (zlib.error, EOFError, gzip.BadGzipFile) as error:
+            raise DamagedVolumeError(f"{path}: truncated or damaged ({error}): copy or download it again") from error
 
 
 def open_regular(path: Path) -> BinaryIO:

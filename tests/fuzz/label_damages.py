@@ -118,4 +118,5 @@ def label_damages(twin: np.ndarray) -> list[Damage]:
         Damage("wmparc", "unusual, right", save(wmparc), is_good=True),
         Damage("DKT: three regions less", "unusual, right", save(dkt), is_good=True),
         Damage("32 bits", "unusual, right", save(lambda _rng: twin.astype(np.int32)), is_good=True),
+        Damage("float, as SynthSeg writes", "unusual, right", save(lambda _rng: twin.astype(np.float32)), is_good=True),
     ]  # fmt: skip

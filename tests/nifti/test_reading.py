@@ -16,6 +16,7 @@ from pcgm_bench.file_hash import file_hash
 from pcgm_bench.nifti.reading import read_labels
 from pcgm_bench.nifti.reading import read_real
 from pcgm_bench.nifti.reading import read_stored
+from pcgm_bench.nifti.stream import check_gzip
 
 AFFINE = np.array([[0.0, 2, 0, -9], [-1.5, 0, 0, 4], [0, 0, 3, 7], [0, 0, 0, 1]])
 VOXELS = np.random.default_rng(0).uniform(0, 900, (9, 10, 11)).astype(np.float32)
@@ -152,3 +153,25 @@ def test_labels_are_whole_numbers_before_they_are_narrowed(tmp_path: Path) -> No
         nib.save(nib.Nifti1Image(np.where(labels == 5, value, labels).astype(np.float64), np.eye(4)), path)
         with pytest.raises(UserError, match=message):
             read_labels(path)
+
+
+def test_labels_of_64_bits_are_read(tmp_path: Path) -> None:
+    labels = np.arange(512).reshape(8, 8, 8)
+    nib.save(nib.Nifti1Image(labels, np.diag([-1.0, 1, 1, 1]), dtype=np.int64), tmp_path / "a.nii.gz")
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.nii.gz")[0], labels[::-1])
+
+
+def test_a_stream_of_another_format_is_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.mgz"
+    nib.save(nib.MGHImage(VOXELS, AFFINE), path)
+    check_gzip(path, 1 << 20)
+    with pytest.raises(UserError, match="holds more than any volume"):
+        check_gzip(path, 1 << 10)
+    data = bytearray(path.read_bytes())
+    data[-6] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"a\.mgz: truncated or damaged"):
+        check_gzip(path, 1 << 20)
+    path.write_bytes(data[:-300])
+    with pytest.raises(UserError, match=r"a\.mgz: truncated or damaged"):
+        check_gzip(path, 1 << 20)

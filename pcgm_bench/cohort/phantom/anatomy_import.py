@@ -28,11 +28,15 @@ from pcgm_bench.cohort.phantom.warp import Shape
 from pcgm_bench.cohort.volume import UNREADABLE
 from pcgm_bench.contracts import Progress
 from pcgm_bench.contracts import UserError
+from pcgm_bench.nifti.header import MAX_VOXELS
+from pcgm_bench.nifti.reading import read_stored
+from pcgm_bench.nifti.stream import check_gzip
 from pcgm_bench.store.atomic import write_json
 from pcgm_bench.store.closure import code_digest
 from pcgm_bench.store.identity import digest
 from pcgm_bench.store.locks import locked
 
+MOST_BYTES = 8 * MAX_VOXELS
 ENDINGS = (".nii", ".nii.gz", ".mgz", ".mgh")
 FREESURFER = "*/mri/aparc+aseg.mgz"
 """Where a SUBJECTS_DIR keeps its maps."""
@@ -103,7 +107,11 @@ def label_maps_in(folder: Path) -> list[Path]:
 
 
 def _read(path: Path) -> SpatialImage:
+    if path.name.endswith((".nii", ".nii.gz")):
+        stored = read_stored(path, None)
+        return SpatialImage(stored.values, stored.affine)
     try:
+        check_gzip(path, MOST_BYTES)
         image = nib.load(path)
         np.asanyarray(image.dataobj)
     except UNREADABLE as error:
