@@ -1,9 +1,9 @@
-"""Half-written files and folders: ``.NAME.<host>-<pid>.part``, so that a part can be told from a live process's.
+"""Half-written files and folders, ``.NAME.<host>-<pid>t<began>.part``: whose they are can be told from the name.
 
 A process number says nothing on another machine, nor in another container: ``host`` has the number of the PID namespace
 behind the name wherever the process is not in the machine's own. A part of another host cannot be checked, and counts
 as left behind once nothing has been written to it for a day. A number is used again after a while (in a container it is
-often 1 every time): where the system tells when a process began, a part older than the process is not its own.
+often 1 every time): where the system tells when a process began, that is in the name too, in clock ticks since boot.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FOREIGN_SECONDS = 24 * 3600.0
 """A part of another host is left behind when it is this old."""
 CLOCK_SECONDS = 600.0
 """The clocks of a file server and of this machine may differ by this much."""
-_OWNER = re.compile(r"\.(?P<host>[^/]+)-(?P<pid>\d+)\.[a-z]+$")
+_OWNER = re.compile(r"\.(?P<host>[^/]+)-(?P<pid>\d+)(t(?P<ticks>\d+))?\.[a-z]+$")
 _INITIAL_NAMESPACE = "pid:[4026531836]"
 """Linux gives this number to the PID namespace of the machine itself."""
 
@@ -40,10 +40,12 @@ def host() -> str:
 def part_of(path: Path, suffix: str = PART) -> Path:
     """Where this process writes what will be ``path``: beside it, hidden.
 
-    >>> part_of(Path("a.json")).name == f".a.json.{host()}-{os.getpid()}.part"
+    >>> part_of(Path("a.json")).name.startswith(f".a.json.{host()}-{os.getpid()}")
     True
     """
-    return path.parent / f".{path.name}.{host()}-{os.getpid()}{suffix}"
+    ticks = _ticks(os.getpid())
+    began = "" if ticks is None else f"t{ticks}"
+    return path.parent / f".{path.name}.{host()}-{os.getpid()}{began}{suffix}"
 
 
 def is_abandoned(part: Path) -> bool:
@@ -58,6 +60,9 @@ def is_abandoned(part: Path) -> bool:
     pid = int(owner["pid"])
     if not _is_alive(pid):
         return True
+    ticks = _ticks(pid)
+    if ticks is not None and owner["ticks"] is not None and int(owner["ticks"]) != ticks:
+        return True  # the number was given to another process
     begun = _begun(pid)
     return begun is not None and changed + CLOCK_SECONDS < begun
 
@@ -88,11 +93,19 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
+def _ticks(pid: int) -> int | None:
+    """When a process began, in clock ticks since boot; None where the system does not say (it is not Linux)."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def _begun(pid: int) -> float | None:
     """When a process began, in seconds since 1970; None where the system does not say (it is not Linux)."""
+    ticks = _ticks(pid)
     try:
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
-        return float(boot.split()[1]) + float(after_name[19]) / os.sysconf("SC_CLK_TCK")
+        return None if ticks is None else float(boot.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError, StopIteration):
         return None

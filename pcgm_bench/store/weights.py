@@ -3,9 +3,9 @@
 ``complete.json`` is written last and lists every file with the hash of its content. A folder without it is a training
 that was interrupted, and is never loaded. New weights are saved beside the old ones and renamed into their place:
 
-.NAME.<host>-<pid>.part       being saved
-NAME                          complete
-.NAME.<host>-<pid>.replaced   the old weights, for the moment between two renames
+.NAME.<host>-<pid>t<began>.part       being saved
+NAME                                  complete
+.NAME.<host>-<pid>t<began>.replaced   the old weights, for the moment between two renames
 
 From a shell, for weights that were trained elsewhere: ``python -m pcgm_bench.store.weights DIR --method NAME``.
 """

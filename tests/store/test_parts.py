@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 
@@ -72,13 +73,30 @@ def test_a_number_that_was_given_again_does_not_keep_a_part(tmp_path: Path) -> N
     assert sweep(tmp_path) == 1
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="this system does not say when a process began")
+def test_a_part_of_an_earlier_process_of_the_same_number_is_swept_at_once(tmp_path: Path) -> None:
+    """A container that starts again is number 1 again, seconds later."""
+    ticks = parts._ticks(os.getpid())
+    assert ticks is not None
+    mine, earlier, old = (
+        tmp_path / f".{name}.{host()}-{os.getpid()}{began}.part"
+        for name, began in (("mine", f"t{ticks}"), ("earlier", f"t{ticks - 200}"), ("old", ""))
+    )
+    for part in (mine, earlier, old):
+        part.write_bytes(b"half")
+    assert sweep(tmp_path) == 1
+    assert mine.exists()
+    assert old.exists(), "an earlier version did not say when its process began"
+    assert part_of(tmp_path / "mine") == mine
+
+
 def test_the_part_carries_host_and_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts.host.cache_clear()
     monkeypatch.setattr("socket.gethostname", lambda: "node7.cluster-2.edu")
     monkeypatch.setattr("os.readlink", lambda _path: "pid:[4026532201]")
     assert host() == "node7_cluster-2_edu+4026532201"
     part = part_of(tmp_path / "a.json")
-    assert part.name == f".a.json.node7_cluster-2_edu+4026532201-{os.getpid()}.part"
+    assert re.fullmatch(rf"\.a\.json\.node7_cluster-2_edu\+4026532201-{os.getpid()}(t\d+)?\.part", part.name)
     part.write_text("half")
     assert not parts.is_abandoned(part)
     parts.host.cache_clear()
