@@ -8,6 +8,8 @@ from contextlib import suppress
 from typing import Any
 from typing import Self
 
+from pcgm_bench.printable import printable
+
 LINES_APART_S = 15.0
 
 
@@ -38,6 +40,7 @@ class Reporter:
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """``what`` names a piece of work; ``done`` of ``total`` units of it are complete."""
+        what = printable(what)
         if self._plain:
             self._line(what, done, total)
         else:

@@ -13,6 +13,11 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
 
+from pcgm_bench.printable import csv_cell
+from pcgm_bench.printable import markdown_cell
+from pcgm_bench.printable import markdown_text
+from pcgm_bench.printable import printable
+
 if TYPE_CHECKING:
     import rich.table
 
@@ -50,7 +55,7 @@ class Column:
             if self.p_value and cell < 10**-self.digits:
                 return f"<{10**-self.digits:.{self.digits}f}"
             return f"{cell:{'+' if self.signed else ''}z.{self.digits}f}"
-        return str(cell)
+        return printable(str(cell))
 
 
 @dataclass(frozen=True)
@@ -103,15 +108,18 @@ class Table:
             _markdown_row(["---"] * len(self.columns)),
             *(_markdown_row(row) for row in self.printed()),
         ]
-        return "\n\n".join([f"**{self.title}**", "\n".join(lines), *self.notes])
+        return "\n\n".join([f"**{markdown_text(self.title)}**", "\n".join(lines), *map(_markdown_note, self.notes)])
 
     def csv(self) -> str:
-        """Comma-separated values, numbers unrounded, missing cells empty, no title or notes."""
+        """Comma-separated values, numbers unrounded, missing cells empty, no title or notes.
+
+        Text that a spreadsheet would compute (it starts with ``=``, ``@``, ...) has an apostrophe before it.
+        """
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow([column.name for column in self.columns])
+        writer.writerow([csv_cell(column.name) for column in self.columns])
         for row in self.rows:
-            writer.writerow(["" if _missing(cell) else cell for cell in row])
+            writer.writerow([_csv(cell) for cell in row])
         return out.getvalue()
 
     def rich(self) -> rich.table.Table:
@@ -119,10 +127,11 @@ class Table:
         import rich.table
         from rich.markup import escape
 
-        table = rich.table.Table(title=escape(self.title), caption=escape("\n".join(self.notes)) or None)
+        notes = "\n".join(map(printable, self.notes))
+        table = rich.table.Table(title=escape(printable(self.title)), caption=escape(notes) or None)
         table.title_justify = table.caption_justify = "left"
         for index, column in enumerate(self.columns):
-            table.add_column(escape(column.name), justify="right" if self._numeric(index) else "left")
+            table.add_column(escape(printable(column.name)), justify="right" if self._numeric(index) else "left")
         for number, row in enumerate(self.printed()):
             table.add_row(*(escape(cell) for cell in row), style="dim" if number in self.faint else None)
         return table
@@ -157,13 +166,13 @@ class Table:
             classes: (row, column) -> CSS class of that cell, besides ``num`` and ``missing``. Rows of `faint` have
                 the class ``faint``.
         """
-        heads = "".join(f'<th scope="col">{html.escape(column.name)}</th>' for column in self.columns)
+        heads = "".join(f'<th scope="col">{html.escape(printable(column.name))}</th>' for column in self.columns)
         rows = [self._html_row(number, row, classes or {}) for number, row in enumerate(self.printed())]
-        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        notes = "".join(f"<li>{html.escape(printable(note))}</li>" for note in self.notes)
         return "\n".join(
             [
                 f'<figure class="table" id="{html.escape(self.name)}">',
-                f"<figcaption>{html.escape(self.title)}</figcaption>",
+                f"<figcaption>{html.escape(printable(self.title))}</figcaption>",
                 f"<div><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>",
                 *rows,
                 "</tbody></table></div>",
@@ -201,7 +210,18 @@ def _missing(cell: Cell) -> bool:
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(map(markdown_cell, cells)) + " |"
+
+
+def _markdown_note(note: str) -> str:
+    """A note, whose line ends are ours: a list has several lines."""
+    return "\n".join(map(markdown_text, note.split("\n")))
+
+
+def _csv(cell: Cell) -> Cell:
+    if _missing(cell):
+        return ""
+    return csv_cell(cell) if isinstance(cell, str) else cell
 
 
 _LATEX = {
@@ -224,7 +244,7 @@ def _latex(text: str) -> str:
     >>> _latex("a_b <= 5 %")
     'a\\\\_b $<$= 5 \\\\%'
     """
-    return "".join(_LATEX.get(letter, letter) for letter in text)
+    return "".join(_LATEX.get(letter, letter) for letter in printable(text))
 
 
 def _latex_row(cells: Sequence[str], faint: bool) -> str:

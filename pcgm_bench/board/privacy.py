@@ -74,21 +74,31 @@ def shareable(result: Result, people: Collection[str] = ()) -> Result:
         people: labels of its cohort's people, as far as they are known.
     """
     known = {*people, *(unit for record in result.records for unit in record.by_unit)}
-    names = {unit.removeprefix("sub-") for unit in known} | known
+    names = {name.lower() for unit in known for name in (unit, unit.removeprefix("sub-"))}
 
     def said(reason: str) -> str:
         if result.is_phantom or not may_name_somebody(reason, names):
             return without_paths(reason)
         return HIDDEN.format(key=result.key)
 
+    def told(record: Record) -> str:
+        names_one = not result.is_phantom and names & {token.lower() for token in TOKEN.findall(record.text)}
+        return HIDDEN.format(key=result.key) if names_one else without_paths(record.text)
+
+    label, provenance = result.label, result.provenance
+    settings = {name: without_paths(text) for name, text in label.settings.items()}
     safe = [text for text in result.warnings if not _is_private(text, result.is_phantom, names)]
     return result.model_copy(
         update={
+            "label": label.model_copy(update={"settings": settings}),
+            "provenance": provenance.model_copy(update={"started": "", "python": provenance.python.partition(" ")[0]}),
             "warnings": safe,
             "hidden_warnings": result.hidden_warnings + len(result.warnings) - len(safe),
             "missing": {row: said(reason) for row, reason in result.missing.items()},
             "unmeasured": {metric: said(reason) for metric, reason in result.unmeasured.items()},
-            "records": [_shareable(record, said(record.reason)) for record in result.records],
+            "records": [
+                dataclasses.replace(record, reason=said(record.reason), text=told(record)) for record in result.records
+            ],
         }
     )
 
@@ -97,10 +107,6 @@ def without_people(result: Result) -> Result:
     """The result without the values of single people: what leaves a real cohort's home are their means."""
     records: list[Record] = [dataclasses.replace(record, by_unit={}) for record in result.records]
     return result.model_copy(update={"records": records})
-
-
-def _shareable(record: Record, reason: str) -> Record:
-    return dataclasses.replace(record, reason=reason, text=without_paths(record.text))
 
 
 def _is_private(warning: str, is_phantom: bool, people: Collection[str]) -> bool:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 from pcgm_bench.board.build import Board
 from pcgm_bench.board.page import page
 from pcgm_bench.contracts import UserError
+from pcgm_bench.printable import csv_cell
+from pcgm_bench.printable import markdown_text
+from pcgm_bench.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,15 +62,15 @@ def _print(console: Console, table: Table) -> None:
 
 
 def _say(console: Console, text: str, style: str = "") -> None:
-    console.print(text, markup=False, highlight=False, style=style)
+    console.print(printable(text), markup=False, highlight=False, style=style)
 
 
 def markdown(board: Board) -> str:
     """GitHub-flavoured Markdown: a heading a section, pairwise verdicts included."""
     parts = ["# pcgm-bench leaderboard"]
     for section in board.sections:
-        parts.append(f"## {section.number}. {section.title}")
-        parts.append("\n".join(f"* {note}" for note in section.notes))
+        parts.append(f"## {section.number}. {markdown_text(section.title)}")
+        parts.append("\n".join(f"* {markdown_text(note)}" for note in section.notes))
         parts += [_listed(table) for table in [*section.tables, *section.pairs]]
     if board.references:
         parts += ["## The paper's own tables", *(_listed(table) for table in board.references)]
@@ -95,7 +98,8 @@ def tidy(board: Board) -> str:
         for column in section.judged:
             for record in column.entries:
                 tier = column.tiers.get(record.row)
-                writer.writerow([*who, *_line(record), column.over, record.floor, tier, key.old_version])
+                line = [*who, *_line(record), column.over, record.floor, tier, key.old_version]
+                writer.writerow([csv_cell(cell) if isinstance(cell, str) else cell for cell in line])
     return out.getvalue()
 
 

@@ -18,15 +18,15 @@ FORMAT = 2
 
 
 class Provenance(BaseModel):
-    """What is needed to believe a number, out of the run's manifest; no path and no command of anybody's machine.
+    """What is needed to believe a number, out of the run's manifest; no path, date and command of anybody's machine.
 
     Attributes:
-        started: ISO time of the first session, UTC.
+        started: in results of an earlier version, when the run began; never shown, and not exported.
         wall_seconds: sum over sessions.
         peak_rss_mib: most memory a session held.
         made: images made.
         device: of the last session.
-        python: version and platform of the last session.
+        python: version of the last session.
         git_commit: of the last session; None for an installed package.
         versions: libraries of the last session.
     """
@@ -105,12 +105,11 @@ def provenance_of(manifest: Manifest) -> Provenance:
         return Provenance()
     last = manifest.sessions[-1]
     return Provenance(
-        started=manifest.sessions[0].started,
         wall_seconds=round(manifest.wall_seconds, 1),
         peak_rss_mib=max(session.peak_rss_mib for session in manifest.sessions),
         made=sum(session.made for session in manifest.sessions),
         device=last.device,
-        python=last.python,
+        python=last.python.partition(" ")[0],
         git_commit=last.git_commit,
         versions=last.versions,
     )

@@ -30,6 +30,7 @@ from pcgm_bench.cli.streams import reader_may_leave
 from pcgm_bench.cli.streams import take_any_text
 from pcgm_bench.cli.streams import write_nowhere
 from pcgm_bench.cli.verify import verify
+from pcgm_bench.printable import printable
 
 app = typer.Typer(
     name="pcgm-bench",
@@ -79,13 +80,21 @@ def _options(
     DEBUG = debug
 
 
+class _OneLine(logging.Formatter):
+    """A message as one line of plain text: it may hold what a plugin or a file's name says."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        return printable(super().format(record))
+
+
 def main() -> None:
     """Entry point: exit code 0; 2 for the user's mistake; 1 for a plugin's and for our bug; 130 for Ctrl-C."""
     take_any_text()
     keep_freed_memory()
     # A helper process that failed, a task that was lost: said in a line, like everything else on stderr.
     messages = logging.StreamHandler()
-    messages.setFormatter(logging.Formatter("pcgm-bench: %(message)s"))
+    messages.setFormatter(_OneLine("pcgm-bench: %(message)s"))
     logging.getLogger("pcgm_bench").addHandler(messages)
     # A line that nobody can read is no reason for a traceback.
     logging.raiseExceptions = DEBUG
@@ -141,7 +150,7 @@ def _report(error: Exception) -> None:
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    return printable(" ".join(str(error).split()))
 
 
 def _fail(text: str, code: int) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from pcgm_bench.printable import printable
+
 if TYPE_CHECKING:
     from pcgm_bench.contracts import Conclusion
     from pcgm_bench.contracts import Record
@@ -42,13 +44,13 @@ def print_conclusion(folder: RunFolder, records: Sequence[Record]) -> None:
 def print_sentences(said: Conclusion | None) -> None:
     """The three sentences, where there is something to conclude."""
     for line in said.lines() if said is not None else ():
-        console().print(line, markup=False, highlight=False)
+        console().print(printable(line), markup=False, highlight=False)
 
 
 def print_warnings(warnings: Sequence[str]) -> None:
     """What not to believe, a line each."""
     for warning in warnings:
-        console().print(f"warning: {warning}", markup=False, highlight=False)
+        console().print(printable(f"warning: {warning}"), markup=False, highlight=False)
 
 
 def print_scored(

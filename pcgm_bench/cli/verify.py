@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pcgm_bench.cli import options
+from pcgm_bench.printable import printable
 
 
 def verify(
@@ -32,7 +33,7 @@ def verify(
         report = verify_home(place, progress) if run is None else verify_run(RunFolder.find(place, run), progress)
     with reader_may_leave():
         for problem in report.problems:
-            print(problem)
+            print(printable(problem))
         wrong = f"{len(report.problems)} not as stored" if report.problems else "all as stored"
         print(f"{report.checked} pieces checked: {wrong}")
     if report.problems:

@@ -94,26 +94,35 @@ def overlay_figure(image: np.ndarray, labels: np.ndarray, path: Path, title: str
     save(figure, path, title, dpi=80)
 
 
-def example_figures(examples: Sequence[Example], folder: Path) -> list[Path]:
+def example_figures(examples: Sequence[Example], folder: Path, *, anonymous: bool = False) -> list[Path]:
     """Draw a run's examples that are not drawn yet: counterfactuals (``sub-001_desc-cfAUD.png``) and ``_dseg.png``.
+
+    Args:
+        examples: people to look at.
+        folder: where the figures go.
+        anonymous: real people, who are called ``example-1``, ``example-2``, ... in names and titles: a figure is soon
+            in a talk or a paper.
 
     Returns:
         All of them, drawn now or before. A run without images has none.
     """
     paths = []
+    people: dict[str, str] = {}
     for example in examples:
         if not example.images:
             continue
-        paths.append(folder / f"{example.key.stem}.png")
+        factual = dataclasses.replace(example.key, description="").stem
+        who = people.setdefault(factual, f"example-{len(people) + 1}" if anonymous else factual)
+        what = f"{who}_desc-{example.key.description}" if example.key.description else who
+        paths.append(folder / f"{what}.png")
         if not paths[-1].exists():
             images = {row: load() for row, load in example.images.items()}
             drawn = example.key.description == SAMPLE
-            counterfactual_figure(example.factual(), images, paths[-1], example.key.stem, differences=not drawn)
-        factual = dataclasses.replace(example.key, description="").stem
-        drawing = folder / f"{factual}_dseg.png"
+            counterfactual_figure(example.factual(), images, paths[-1], what, differences=not drawn)
+        drawing = folder / f"{who}_dseg.png"
         labels = None if drawing.exists() else example.labels()
         if labels is not None:
-            overlay_figure(example.factual(), labels, drawing, f"{factual}, as it was segmented")
+            overlay_figure(example.factual(), labels, drawing, f"{who}, as it was segmented")
         if drawing.exists():
             paths.append(drawing)
     return paths

@@ -32,7 +32,8 @@ def run_figures(result: RunResult) -> list[Path]:
     Raises:
         PluginError: the study fails to say what to draw, or asks for what is no `Plot`.
     """
-    return [*example_figures(result.examples, result.folder.figures), *study_figures(result.folder, result.scores)]
+    people = example_figures(result.examples, result.folder.figures, anonymous=not result.scores.is_phantom)
+    return [*people, *study_figures(result.folder, result.scores)]
 
 
 def study_figures(folder: RunFolder, scores: Scores) -> list[Path]:

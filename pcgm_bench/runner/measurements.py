@@ -14,6 +14,7 @@ import pandas as pd
 from pcgm_bench.contracts import Intervention
 from pcgm_bench.contracts import Job
 from pcgm_bench.contracts import Measurement
+from pcgm_bench.printable import csv_cell
 from pcgm_bench.runner.fold_plan import FoldPlan
 from pcgm_bench.runner.fold_plan import tasks_in_order
 from pcgm_bench.runner.segmented_cohort import SegmentedCohort
@@ -78,7 +79,7 @@ def write_measurements(folder: RunFolder, measurements: Sequence[Measurement]) -
         asked = " ".join(f"{name}={factor!r}" for name, factor in m.do.items())
         meta = [m.row, m.subject, m.session, m.age, m.sex, m.diagnosis, m.factual_diagnosis, m.head_size, m.qc, asked]
         values = [m.volumes.get(name, "n/a") for name in names] + [m.qc_parts.get(name, "n/a") for name in parts]
-        writer.writerow([*meta, *values])
+        writer.writerow([csv_cell(cell) if isinstance(cell, str) else cell for cell in (*meta, *values)])
     text = out.getvalue()
     if not folder.measurements_file.exists() or folder.measurements_file.read_text("utf-8") != text:
         atomic.write_text(folder.measurements_file, text)
