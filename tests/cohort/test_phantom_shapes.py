@@ -140,6 +140,15 @@ def test_a_label_map_becomes_tissues() -> None:
     assert not tissues.parcel.any()
 
 
+@pytest.mark.parametrize("plexus", [31, 63, 136, 137, 163, 164])
+def test_choroid_plexus_belongs_to_the_ventricles(plexus: int) -> None:
+    labels = head()
+    labels[ball(2)] = plexus
+    tissues = tissues_of(nib.Nifti1Image(labels, np.diag([2.5, 2.5, 2.5, 1.0])), "map")
+    assert (tissues.ventricles == ball(7)).all(), "no lump of another tissue lies inside them"
+    assert not tissues.deep.any()
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [

@@ -13,12 +13,13 @@ from pcgm_bench.contracts import UserError
 WHITE = (2, 41, 77, 85, 251, 252, 253, 254, 255)
 """White matter, its lesions, optic chiasm, corpus callosum."""
 CORTEX = (3, 42)
-DEEP = (9, 10, 11, 12, 13, 17, 18, 26, 27, 28, 48, 49, 50, 51, 52, 53, 54, 58, 59, 60, 136, 137, 163, 164)
-"""Thalamus, caudate, putamen, pallidum, hippocampus, amygdala, accumbens, ventral diencephalon, claustrum, basal
-forebrain."""
+DEEP = (9, 10, 11, 12, 13, 17, 18, 26, 27, 28, 48, 49, 50, 51, 52, 53, 54, 58, 59, 60)
+"""Thalamus, caudate, putamen, pallidum, hippocampus, amygdala, accumbens, ventral diencephalon."""
 BELOW = (7, 8, 46, 47, 16, 170, 171, 172, 173, 174, 175, 178)
-VENTRICLES = (4, 5, 14, 31, 43, 44, 63, 72)
-"""Lateral with their temporal horns and choroid plexus, third, and the space between them."""
+VENTRICLES = (4, 5, 14, 31, 43, 44, 63, 72, 136, 137, 163, 164)
+"""Lateral with their temporal horns and choroid plexus, third, and the space between them. In SynthSeg's training maps
+3 to 6 mL inside the lateral ventricles (136, 163) and the temporal horns (137, 164) are choroid plexus, and part of
+the ventricles as FreeSurfer's own plexus (31, 63) is."""
 FLUID = (15, 24, 80, 257)
 VESSELS = (25, 30, 57, 62)
 """Lesions and vessels: counted as white matter, in which they lie."""
