@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 MARKERS = "osD^vPX*"
 """Of the rows of a figure, in their order; Matplotlib's names."""
+COLOURS = (
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+)  # fmt: skip
+"""Ten that people with a colour vision deficiency can tell apart (Petroff 2021, arXiv 2107.02270)."""
 
 
 class NothingToDrawError(ValueError):
@@ -45,8 +49,7 @@ def save(figure: Figure, path: Path, title: str, dpi: int) -> None:
 
 def colour(number: int) -> tuple[float, float, float]:
     """Colour of a row, by its number in the figure."""
-    colours: list[tuple[float, float, float]] = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]
-    return colours[number % len(colours)]
+    return to_rgb(COLOURS[number % len(COLOURS)])
 
 
 def marker(number: int) -> str:

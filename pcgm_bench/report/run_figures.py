@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from pcgm_bench import registry
+from pcgm_bench.contracts import Change
+from pcgm_bench.contracts import ChangesPlot
 from pcgm_bench.contracts import DosesPlot
 from pcgm_bench.contracts import EffectsPlot
+from pcgm_bench.contracts import ForestPlot
 from pcgm_bench.contracts import Plot
 from pcgm_bench.contracts import ReadingStudy
 from pcgm_bench.contracts import TrajectoriesPlot
@@ -17,6 +21,7 @@ from pcgm_bench.report.canvas import NothingToDrawError
 from pcgm_bench.report.doses import doses_figure
 from pcgm_bench.report.effects import effects_figure
 from pcgm_bench.report.figures import example_figures
+from pcgm_bench.report.forest_figure import forest_figure
 from pcgm_bench.report.trajectories import trajectories_figure
 from pcgm_bench.results.scores import Scores
 from pcgm_bench.runner.run import RunResult
@@ -71,3 +76,16 @@ def draw(plot: Plot, path: Path, title: str) -> None:
             trajectories_figure(plot.groups, path, title=title)
         case DosesPlot():
             doses_figure(plot.points, path, title)
+        case ForestPlot():
+            forest_figure(plot, path, title)
+        case ChangesPlot():
+            doses_figure({row: _points(people) for row, people in list(plot.changes.items())[:1]}, path, title)
+
+
+def _points(people: Mapping[str, Mapping[str, Change]]) -> dict[str, list[tuple[float, float]]]:
+    """Region -> ``(asked, shown)`` of everybody."""
+    points: dict[str, list[tuple[float, float]]] = {}
+    for changes in people.values():
+        for region, change in changes.items():
+            points.setdefault(region, []).append((change.asked, change.shown))
+    return points

@@ -13,8 +13,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from pcgm_bench import registry
+from pcgm_bench.contracts import Change
+from pcgm_bench.contracts import ChangesPlot
 from pcgm_bench.contracts import DosesPlot
 from pcgm_bench.contracts import EffectsPlot
+from pcgm_bench.contracts import ForestPlot
+from pcgm_bench.contracts import Interval
 from pcgm_bench.contracts import Plot
 from pcgm_bench.contracts import PluginError
 from pcgm_bench.contracts import Record
@@ -139,6 +143,10 @@ PLOTS = (
     DosesPlot("doses", "t", {"mine": {"insula": [(1.0, 1.0), (2.0, 2.0)]}}),
     TrajectoriesPlot("ages", "t", {"old": {"a": Trajectory([60, 65], [20, 21], {"mine": [20, 22]})}}),
     EffectsPlot("nothing", "t", {}),
+    ForestPlot("forest", "t", "d", {"A against B": {"insula": {"mine": Interval(-1.0, -2.0, 0.5)}}}),
+    ForestPlot("no-forest", "t", "d", {"A against B": {}}),
+    ChangesPlot("changes", "t", "log-%", {"mine": {"a": {"insula": Change(-5.0, -4.0)}}}),
+    ChangesPlot("no-changes", "t", "log-%", {}),
 )
 
 
@@ -149,7 +157,7 @@ def test_a_study_draws_every_kind_and_again_only_for_new_scores(
     assert study_figures(*run) == []
     monkeypatch.setattr(PlotStudy, "wanted", PLOTS)
     paths = study_figures(*run)
-    assert [path.name for path in paths] == ["effects.png", "doses.png", "ages.png"]
+    assert [path.name for path in paths] == ["effects.png", "doses.png", "ages.png", "forest.png", "changes.png"]
     assert all(path.parent == folder.figures and path.stat().st_size > 1000 for path in paths)
     drawn = paths[0].stat().st_mtime_ns
     study_figures(*run)

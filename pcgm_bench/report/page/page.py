@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,7 +100,8 @@ def _folded(table: Table) -> FoldedTable:
     text = json.dumps(table.csv()).replace("<", "\\u003c")
     shown = table.html(dict.fromkeys(long, "prose")) if len(table.rows) <= LONGEST else ""
     # What scrolls sideways can be scrolled by keys.
-    shown = shown.replace("<div><table>", '<div tabindex="0" role="region" aria-label="the table"><table>')
+    label = f"table {html.escape(table.name, quote=True)}"
+    shown = shown.replace("<div><table>", f'<div tabindex="0" role="region" aria-label="{label}"><table>')
     return FoldedTable(table.name, table.title, Markup(shown), len(table.rows), Markup(text))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pcgm_bench.report.page.content import content_of
@@ -14,8 +15,13 @@ from pcgm_bench.store import RunFolder
 from pcgm_bench.store import atomic
 
 
-def run_report(result: RunResult) -> Path:
-    """The report of a run that has just ended, with the images of the best, the median and the worst person."""
+def run_report(result: RunResult) -> Path | None:
+    """The report of a run that has just ended, with the images of the best, the median and the worst person.
+
+    None where nothing can be written: a finished run can be read there all the same.
+    """
+    if not os.access(result.folder.root, os.W_OK):
+        return None
     chosen = best_median_worst(content_of(result.folder).people)
     keep_images(result.folder, chosen, result.images, result.folder.identity.method)
     return write_report(result.folder)
