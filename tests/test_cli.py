@@ -235,6 +235,9 @@ def test_do_is_typed() -> None:
         options.intervention(["age=1", "age=2"])
     with pytest.raises(UserError, match="write F or M"):
         options.intervention(["sex=x"])
+    for age in ("7_0", "7e1", "70,5", "inf", "nan"):
+        with pytest.raises(UserError, match=f"--do age={age}: not a number of years"):
+            options.intervention([f"age={age}"])
 
 
 def test_plain_progress_has_an_eta(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

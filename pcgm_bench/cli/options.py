@@ -197,10 +197,12 @@ def intervention(texts: Sequence[str]) -> dict[str, Any]:
     if unknown := sorted(set(do) - {"age", "sex", "diagnosis"}):
         raise user_error(f"--do {unknown[0]}: only age, sex and diagnosis can be set")
     if "age" in do:
+        from pcgm_bench.text_table import number
+
         try:
-            do["age"] = float(do["age"])
+            do["age"] = number(do["age"])
         except ValueError as error:
-            raise user_error(f"--do age={do['age']}: not a number of years") from error
+            raise user_error(f"--do age={do['age']}: not a number of years ({error})") from error
         if not 0 < do["age"] <= MOST_YEARS:
             raise user_error(f"--do age={do['age']:g}: ages are more than 0 and at most {MOST_YEARS:g} years")
     if "sex" in do:

@@ -135,11 +135,5 @@ def _notes(layout: Layout, levels: Mapping[str, int]) -> Iterator[str]:
         yield f"only {', '.join(levels)} here: a study of two groups needs {CASE} and {CONTROL}"
     elif layout.visits and (smaller := min(levels[CASE], levels[CONTROL])) < FEW:
         yield f"{smaller} people in the smaller group: only very large effects can be seen"
-    ages: dict[str, list[float]] = {}
-    for visit in layout.visits:
-        ages.setdefault(visit.subject, []).append(visit.age)
-    still = [subject for subject, seen in ages.items() if len(seen) > 1 and len(set(seen)) == 1]
-    if still:
-        yield f"{len(still)} people have several visits at one age (sub-{still[0]}): give ages in sub-*_sessions.tsv"
     if layout.visits and all(visit.head_size != visit.head_size for visit in layout.visits):
         yield "no head_size (mL): it will be read from the images"

@@ -112,6 +112,7 @@ def read_layout(folder: Path, mapping: ColumnMap) -> Layout:
                 if known is not None:
                     _add_visit(out, known, subject, session, path, mapping)
         out.faults += _changing(out.visits)
+        out.notes += _still(out.visits)
     return out
 
 
@@ -300,6 +301,16 @@ def _changing(visits: Sequence[Visit]) -> Iterator[str]:
                     f"sub-{subject}: {what} differs between visits ({', '.join(sorted(seen))}), and studies compare "
                     f"people: correct it, or name the visits to leave out in {IGNORE}"
                 )
+
+
+def _still(visits: Sequence[Visit]) -> Iterator[str]:
+    """People whose visits have one age: what is between them is no follow-up."""
+    ages: dict[str, list[float]] = {}
+    for visit in visits:
+        ages.setdefault(visit.subject, []).append(visit.age)
+    still = [subject for subject, seen in ages.items() if len(seen) > 1 and len(set(seen)) == 1]
+    if still:
+        yield f"{len(still)} people have several visits at one age (sub-{still[0]}): give ages in sub-*_sessions.tsv"
 
 
 def first_fault(faults: list[str], folder: Path) -> UserError:

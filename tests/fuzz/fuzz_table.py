@@ -14,15 +14,16 @@ from pathlib import Path
 
 from outcomes import Damage
 from outcomes import Outcome
+from outcomes import Place
 from outcomes import Trial
-from volume_rooms import Room
+from table_rooms import table_rooms
 from volume_rooms import rooms
 
 BEGIN, END = "<!-- fuzz table: begin -->", "<!-- fuzz table: end -->"
 Counts = Counter[Outcome]
 
 
-def attempts(room: Room, damage: Damage, each: int) -> list[Trial]:
+def attempts(room: Place, damage: Damage, each: int) -> list[Trial]:
     """Trials of one damage with the seeds 0 to ``each`` - 1."""
     trials = []
     for seed in range(each):
@@ -67,7 +68,8 @@ def main() -> int:
     options = parser.parse_args()
     found: dict[tuple[str, str], Counts] = {}
     wrong = 0
-    for room in rooms():
+    places: list[Place] = [*rooms(), *table_rooms()]
+    for room in places:
         for damage in room.damages:
             if options.only not in f"{room.name}: {damage.name}":
                 continue

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 import numpy as np
 
@@ -50,6 +51,25 @@ class Damage:
     kind: str
     make: Callable[[np.random.Generator, Path], Path]
     is_good: bool = False
+
+
+class Place(Protocol):
+    """Where damaged inputs come in.
+
+    Attributes:
+        name: in the table.
+        damages: that are tried there.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def damages(self) -> tuple[Damage, ...]: ...
+
+    def attempt(self, damage: Damage, seed: int, folder: Path) -> Trial:
+        """Damage a file of a new folder and read it."""
+        ...
 
 
 class _HangError(BaseException):
