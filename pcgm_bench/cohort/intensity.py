@@ -147,7 +147,8 @@ def impossible(image: Intensity, real: Intensity) -> str:
     Weaker than `scale_fault`: an untrained method draws dark or noisy images, and that is its score.
     """
     unit = max(abs(real.bright), 1e-6)
-    if image.bright > FAR_BRIGHT * unit or abs(image.background - real.background) > FAR_BACKGROUND * unit:
+    is_off = image.background < -FAR_BACKGROUND * unit or image.background > real.background + FAR_BACKGROUND * unit
+    if image.bright > FAR_BRIGHT * unit or is_off:
         return f"the image is on another intensity scale than the scan ({image}; the scan: {real}): give {SCALE}"
     return ""
 

@@ -181,6 +181,27 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "2D": (lambda f: save(t1w(f, "01"), brain(1)[..., :1]), r"56 x 64 x 1 voxels, a T1w scan is one 3D volume"),
     "empty": (lambda f: save(t1w(f, "01"), 0 * brain(1)), r"sub-01_T1w.nii.gz: every voxel is 0, there is no image"),
+    "z-scored": (
+        lambda f: save(t1w(f, "01"), (brain(1) - brain(1).mean()) / brain(1).std()),
+        r"sub-01_T1w.nii.gz: its intensities go below 0 \(background -.*not z-scored",
+    ),
+    "-1 to 1": (lambda f: save(t1w(f, "01"), 2 * brain(1) - 1), r"sub-01_T1w.nii.gz: its intensities go below 0"),
+    "template": (
+        lambda f: t1w(f, "01").rename(t1w(f, "01").with_name("sub-01_space-MNI152NLin6Asym_T1w.nii.gz")),
+        r"sub-01_space-MNI152NLin6Asym_T1w.nii.gz: lies in space-MNI152NLin6Asym, a template's",
+    ),
+    "kinds": (
+        lambda f: t1w(f, "01").rename(t1w(f, "01").with_name("sub-01_desc-preproc_T1w.nii.gz")),
+        r"scans of 2 kinds: 3 without space- or desc- \(sub-00_T1w.nii.gz\), 1 with desc-preproc",
+    ),
+    "pipe": (
+        lambda f: (t1w(f, "01").unlink(), os.mkfifo(t1w(f, "01"))),
+        r"sub-01_T1w.nii.gz: (a pipe, socket or device, not a file|not a regular file)",
+    ),
+    "flipped bit": (
+        lambda f: t1w(f, "01").write_bytes(t1w(f, "01").read_bytes()[:-7] + b"x" + t1w(f, "01").read_bytes()[-6:]),
+        r"sub-01_T1w.nii.gz: truncated or damaged \(.*incorrect data check\): copy or download it again",
+    ),
     "skull": (with_skull, r"sub-01_T1w.nii.gz: \d+ mL are not black, .*: strip the skull first"),
     "tiny": (
         lambda f: save(t1w(f, "01"), brain(1), np.diag([0.5, 0.5, 0.5, 1])),

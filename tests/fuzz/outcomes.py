@@ -14,7 +14,7 @@ import numpy as np
 
 from pcgm_bench.contracts import UserError
 
-HANG_SECONDS = 20
+HANG_SECONDS = 60
 
 
 class Outcome(StrEnum):

@@ -120,6 +120,7 @@ def _volumes() -> Mapping[str, float]:
     return {name: float((labels == number).sum()) * 0.027 for name, number in PARCELS.items()} | {
         "white_matter": float(((labels == 2) | (labels == 41)).sum()) * 0.027,
         "ventricles": float(((labels == 4) | (labels == 43)).sum()) * 0.027,
+        "csf": float((labels == 24).sum()) * 0.027,
     }
 
 
