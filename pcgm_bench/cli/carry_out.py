@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pcgm_bench.cli import options
+from pcgm_bench.printable import printable
 
 if TYPE_CHECKING:
     from pcgm_bench.runner.request import RunRequest
+    from pcgm_bench.runner.run import RunResult
 
 EXECUTORS = ("local", "slurm")
 
@@ -43,8 +45,6 @@ def carry_out(request: RunRequest, workers: int | None, cluster: Cluster, *, qui
     """Do a run and print its tables; exit code 1 where the method failed and the other rows are there."""
     from pcgm_bench.cli.printing import print_run
     from pcgm_bench.progress import Reporter
-    from pcgm_bench.report.page.write import run_report
-    from pcgm_bench.report.run_figures import run_figures
     from pcgm_bench.runner.executors.local import default_workers
     from pcgm_bench.runner.plan import write_plan
     from pcgm_bench.runner.resolve import resolve
@@ -84,9 +84,24 @@ def carry_out(request: RunRequest, workers: int | None, cluster: Cluster, *, qui
                 for problem in executor.run(plan, most_missing):
                     print(f"pcgm-bench: {problem}", file=sys.stderr)
         result = run(request, progress, workers or default_workers(request.threads))
-    run_figures(result)
-    run_report(result)
+    problem = drawn(result)
     print_run(result)
+    if problem:
+        print(f"pcgm-bench: {printable(problem)}", file=sys.stderr)
     if result.failure:
         print(f"pcgm-bench: {result.failure}", file=sys.stderr)
         sys.exit(1)
+
+
+def drawn(result: RunResult) -> str:
+    """Draw figures and report of a run; returns why not all are there, which is no reason to hold back its tables."""
+    from pcgm_bench.contracts import UserError
+    from pcgm_bench.report.page.write import run_report
+    from pcgm_bench.report.run_figures import run_figures
+
+    try:
+        run_figures(result)
+        run_report(result)
+    except UserError as error:
+        return f"not all figures are drawn: {error}"
+    return ""

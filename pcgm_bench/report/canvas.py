@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+
+from pcgm_bench.store.atomic import write_bytes
 
 MARKERS = "osD^vPX*"
 """Of the rows of a figure, in their order; Matplotlib's names."""
@@ -33,18 +36,22 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path, title: str, dpi: int) -> None:
-    """Write the figure as PNG, under its title; the folder is made if it is new.
+    """Write the figure as PNG, whole or not at all, under its title; the folder is made if it is new.
 
     Args:
         figure: of `new_figure`.
         path: the file.
         title: over everything; may be empty.
         dpi: pixels an inch.
+
+    Raises:
+        UserError: the folder cannot be written to, or the disk is full.
     """
     if title:
         figure.suptitle(title, fontsize=10)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=dpi, metadata={"Software": "pcgm-bench"})
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=dpi, metadata={"Software": "pcgm-bench"})
+    write_bytes(path, drawn.getvalue())
 
 
 def colour(number: int) -> tuple[float, float, float]:

@@ -42,9 +42,11 @@ from pcgm_bench.runner.segmentation import Ruler
 from pcgm_bench.runner.segmentation import segment_cohort
 from pcgm_bench.runner.threads import pinned_threads
 from pcgm_bench.store import atomic
+from pcgm_bench.store import digest
 from pcgm_bench.store.environment import Environment
 from pcgm_bench.store.locks import locked
 from pcgm_bench.store.weights import WeightsNote
+from pcgm_bench.store.weights import saved_at
 from pcgm_bench.store.weights import write_weights
 
 
@@ -92,7 +94,10 @@ def fit(request: MethodRequest, out: Path | None = None, progress: Progress = si
         raise UserError(f"--set {idle[0]}={changed[idle[0]]}: {what}; give it where images are made")
     folder = out or request.home / "weights" / f"{plugin.name}{weights_label(cls, changed)}"
     work = folder.parent / f".{folder.name}-training"
-    with pinned_threads(request.threads), locked(folder.parent / f".{folder.name}.lock"):
+    lock, before = folder.parent / f".{folder.name}.lock", saved_at(folder)
+    with pinned_threads(request.threads), locked(lock, work=digest(repr(request)), progress=progress) as waited:
+        if waited and saved_at(folder) != before:
+            return folder  # another process has trained the same meanwhile
         with guarded(plugin, "making it"):
             generator = configured(cls, settings)
             generator.to(request.device)

@@ -20,7 +20,7 @@ from pcgm_bench.store.parts import host
 
 
 @contextmanager
-def locked(path: Path, *, wait: bool = False, progress: Progress = silent) -> Iterator[None]:
+def locked(path: Path, *, wait: bool = False, work: str = "", progress: Progress = silent) -> Iterator[bool]:
     """Hold a lock file while inside.
 
     The file says who holds it: host, process and since when. It stays when it is freed; only the lock on it counts.
@@ -28,7 +28,11 @@ def locked(path: Path, *, wait: bool = False, progress: Progress = silent) -> It
     Args:
         path: the lock file; its folder is made.
         wait: wait for another process, which makes the same; otherwise that is an error.
+        work: what is made, where the file's name does not say it all: a process that makes the same is waited for.
         progress: told once that it waits, and when that is over.
+
+    Yields:
+        Whether another process was waited for.
 
     Raises:
         UserError: another process holds it, or the folder cannot be written to.
@@ -39,11 +43,11 @@ def locked(path: Path, *, wait: bool = False, progress: Progress = silent) -> It
     except OSError as error:
         raise cannot_write(path, error) from error
     try:
-        _take(descriptor, path, wait, progress)
+        waited = _take(descriptor, path, wait, work, progress)
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        _note(descriptor, json.dumps({"host": host(), "pid": os.getpid(), "since": since}))
+        _note(descriptor, json.dumps({"host": host(), "pid": os.getpid(), "since": since, "work": work}))
         try:
-            yield
+            yield waited
         finally:
             _note(descriptor, "")
     finally:
@@ -75,21 +79,31 @@ def can_lock(folder: Path) -> bool:
         path.unlink(missing_ok=True)
 
 
-def _take(descriptor: int, path: Path, wait: bool, progress: Progress) -> None:
-    """Take the lock, now or when it is free."""
+def _take(descriptor: int, path: Path, wait: bool, work: str, progress: Progress) -> bool:
+    """Take the lock, now or when it is free; returns whether it was waited for."""
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            if not wait:
+            if not wait and not (work and _work(path) == work):
                 msg = f"{path.parent}: {holder(path)} is at work on this; wait for it, or stop it"
                 raise UserError(msg) from error
             what = f"waiting for {holder(path)}, which makes the same"
             progress(what, 0, 1)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             progress(what, 1, 1)
+            return True
+        return False
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def _work(path: Path) -> str:
+    """What the holder of a lock makes; empty where it does not say."""
+    try:
+        return str(json.loads(path.read_text("utf-8"))["work"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _note(descriptor: int, text: str) -> None:

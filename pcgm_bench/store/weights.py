@@ -132,6 +132,14 @@ def write_weights(final: Path, save: Callable[[Path], object], note: WeightsNote
     return note
 
 
+def saved_at(folder: Path) -> int:
+    """When weights were saved, in nanoseconds since 1970; 0 where there are no complete ones."""
+    try:
+        return (folder / COMPLETE).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def mend(final: Path) -> None:
     """Bring back the old weights if a process was killed between the two renames, and remove its leftovers."""
     for replaced in sorted(final.parent.glob(f".{final.name}.*{REPLACED}")):

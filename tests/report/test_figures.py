@@ -7,12 +7,17 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from pcgm_bench.cli.carry_out import drawn
+from pcgm_bench.cohort.quality.picture import draw_scan
+from pcgm_bench.contracts import UserError
 from pcgm_bench.report.figures import counterfactual_figure
 from pcgm_bench.report.figures import example_figures
 from pcgm_bench.report.figures import overlay_figure
 from pcgm_bench.runner.examples import Example
+from pcgm_bench.runner.run import RunResult
 from pcgm_bench.store import ImageKey
 
 
@@ -49,6 +54,30 @@ def test_examples_are_drawn_once(tmp_path: Path) -> None:
     assert all(path.stat().st_size > 1000 for path in paths)
 
 
+def test_a_figure_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed while it is written, it would count as drawn for ever."""
+    image = np.full((20, 24, 20), 0.5, np.float32)
+    seen: list[list[str]] = []
+
+    def stop(_descriptor: int) -> None:
+        seen.append([path.name for path in tmp_path.iterdir()])
+        raise KeyboardInterrupt
+
+    for draw in (
+        lambda: overlay_figure(image, np.full(image.shape, 2, np.int16), tmp_path / "a.png"),
+        lambda: draw_scan(tmp_path / "a.png", image, np.full(image.shape, 2, np.int16), "a", "b"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr("os.fsync", stop)
+            with pytest.raises(KeyboardInterrupt):
+                draw()
+        assert not (tmp_path / "a.png").exists()
+        draw()
+        (tmp_path / "a.png").unlink()
+    assert all("a.png" not in names for names in seen)
+    assert len(seen) == 2
+
+
 def test_an_overlay_colours_what_was_labelled(tmp_path: Path) -> None:
     image = np.full((20, 24, 20), 0.5, np.float32)
     colours = []
@@ -71,3 +100,16 @@ def test_importing_the_figures_changes_no_global_of_matplotlib() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_home_that_cannot_be_written_to_costs_figures_and_no_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[object] = []
+
+    def refuse(result: object) -> None:
+        called.append(result)
+        raise UserError("figures/a.png: cannot write (Read-only file system); choose another place with --home")
+
+    monkeypatch.setattr("pcgm_bench.report.run_figures.run_figures", refuse)
+    result = RunResult.__new__(RunResult)
+    assert drawn(result).startswith("not all figures are drawn: figures/a.png: cannot write")
+    assert len(called) == 1

@@ -22,7 +22,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from pcgm_bench.store.locks import locked
-with locked(Path(sys.argv[1])):
+with locked(Path(sys.argv[1]), work="cdm of seed 3"):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -72,6 +72,23 @@ def test_waiting_goes_on_when_the_other_is_done(tmp_path: Path) -> None:
     assert what.startswith(f"waiting for process {process.pid} on {host()}")
     assert what.endswith("which makes the same")
     assert told == [(what, 0, 1), (what, 1, 1)]
+
+
+def test_the_same_work_is_waited_for_and_other_work_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with other_process(path) as process:
+        for work in ("", "cdm of seed 4"):
+            with pytest.raises(UserError, match="is at work on this"):
+                locked(path, work=work).__enter__()
+
+        def tell(_what: str, done: int, _total: int) -> None:
+            if not done:
+                process.kill()
+
+        with locked(path, work="cdm of seed 3", progress=tell) as waited:
+            assert waited
+    with locked(path, work="cdm of seed 3") as waited:
+        assert not waited
 
 
 def test_a_free_lock_is_taken_without_a_word(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 
 from pcgm_bench.anatomy import TISSUE_LABELS
+from pcgm_bench.store.atomic import write_bytes
 
 PLANES = ("sagittal", "coronal", "axial")
 OUTLINES = (("head", "tab:cyan"), ("ventricles", "tab:red"), ("white_matter", "tab:orange"))
@@ -24,7 +26,7 @@ def draw_scan(path: Path, image: np.ndarray, labels: np.ndarray, title: str, rea
         reasons: below it.
 
     Raises:
-        OSError: the file cannot be written.
+        UserError: the file cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # Matplotlib takes a second to import
     from matplotlib.figure import Figure
@@ -44,5 +46,6 @@ def draw_scan(path: Path, image: np.ndarray, labels: np.ndarray, title: str, rea
         panel.set_title(f"{name}, slice {middle}", fontsize=8)
         panel.axis("off")
     figure.suptitle(f"{title}\n{reasons}", fontsize=8, wrap=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=DPI, metadata={"Software": "pcgm-bench"})
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI, metadata={"Software": "pcgm-bench"})
+    write_bytes(path, drawn.getvalue())
