@@ -52,15 +52,15 @@ def _follows(mine: Sequence[Record]) -> str:
     groups = {word: values_of(select(said, text=word), "group") for word in (BETTER, INCONCLUSIVE, WORSE)}
     words = {
         BETTER: "the images come nearer to the later scans than the unchanged first scan does in",
-        INCONCLUSIVE: "these people are too few to tell whether they do in",
-        WORSE: "they are farther from the later scans than the unchanged first scan in",
+        INCONCLUSIVE: "these people are too few to tell whether the images or the unchanged first scan come nearer in",
+        WORSE: "the images are farther from the later scans than the unchanged first scan in",
     }
     parts = [f"{words[word]} {listed(names)}" for word, names in groups.items() if names]
     trained = [r for r in select(mine, contrast=terms.TRAINING) if r.low is not None and r.low > 0]
     known = (
         f"the person's own rate is told from the mean rate of others in {listed(values_of(trained, 'group'))}"
         if trained
-        else "in no group are they shown to be nearer than everybody's mean rate of growth would be, so nothing is "
-        "known of a person's own aging"
+        else "in no group are the images shown to be nearer than everybody's mean rate of growth would be, so nothing "
+        "is known of a person's own aging"
     )
     return f"{'; '.join(parts)}; {known}."

@@ -29,8 +29,8 @@ PAPER: dict[str, int] = {terms.NMSE: 4, terms.R: 2}
 """Heading -> decimals."""
 N = "n"
 _ROW_NOTES = {
-    "oracle": "oracle: the true later anatomy of the phantom person, with a wiggle of the first visit's where the real "
-    "scan has one of its own: what no generator can better, save by luck.",
+    "oracle": "oracle: the true later anatomy of the phantom person, with the first visit's chance deviation where the "
+    "real scan has one of its own: no generator can be better, except by chance.",
     "copy-input": "copy-input: no change. Its skill against no change is 0, its r and concordance are 0.",
     "blurred-copy": "blurred-copy: no change, but blur alters the reading, which counts as aging.",
     "random-other": "random-other: a scan of somebody else of the diagnosis and sex, of any age.",

@@ -17,6 +17,7 @@ from pcgm_bench.studies.recovery.region_scores import IMPOSSIBLE
 from pcgm_bench.studies.recovery.region_scores import INCONCLUSIVE
 from pcgm_bench.studies.recovery.region_scores import RIGHT
 from pcgm_bench.studies.recovery.region_scores import WRONG
+from pcgm_bench.studies.recovery.region_scores import moves
 from pcgm_bench.studies.recovery.requests import DOSES
 from pcgm_bench.studies.recovery.row_scores import FAIL
 from pcgm_bench.studies.recovery.row_scores import PASS
@@ -48,15 +49,14 @@ def _shown(mine: Sequence[Record]) -> str:
     where = only(mine, metric=WHERE)
     if spill is not None and spill.estimate is not None and where is not None:
         source, _, into = where.text.partition(" into ")
-        parts.append(
-            f"where 10 % is asked of {_the(source)}, {_the(into)} moves by {with_interval(spill)} %, the most that any "
-            "other region moves"
-        )
+        moved = f"{_the(into)} {moves(into)} by {with_interval(spill)} %"
+        parts.append(f"where 10 % is asked of {_the(source)}, {moved}, the most that any other region moves")
     return f"{'; '.join(parts)}." if parts else "no region was changed by enough images to say anything."
 
 
 def _the(region: str) -> str:
-    return f"the {region.replace('_', ' ')}{' lobe' if region in LOBE_NAMES else ''}"
+    """``the frontal lobe``, ``the insula``, ``the white matter``."""
+    return f"the {region.replace('_', ' ')}{' lobe' if region in LOBE_NAMES and region != 'insula' else ''}"
 
 
 def _regions(mine: Sequence[Record], *words: str) -> list[str]:

@@ -35,7 +35,7 @@ from pcgm_bench.tables import Table
 
 _ROW_NOTES = {
     "oracle": "oracle: the true image of the request, read by the same segmenter; what it misses the segmenter misses.",
-    "copy-input": "copy-input: stands still; no bias, no spill-over, slope 0.",
+    "copy-input": "copy-input: the scan, unchanged; no bias, no spill-over, slope 0.",
     "random-other": "random-other: somebody else; does not know what was asked.",
     "training-mean": "training-mean: one brain for everybody, whatever was asked.",
     "blurred-copy": "blurred-copy: the scan out of focus; what a segmenter makes of blur, whatever was asked.",

@@ -101,7 +101,12 @@ class RegionFit:
         sure = {into: e for into, e in self.beyond.items() if e.low > SPILL or e.high < -SPILL}
         into, spill = max((sure or self.beyond).items(), key=lambda pair: abs(pair[1].value))
         moved = f"{interval(spill.value, spill.low, spill.high)} % for 10 %"
-        return f"{into} moves by {moved}, within {SPILL:g} % is needed"
+        return f"{into} {moves(into)} by {moved}, within {SPILL:g} % is needed"
+
+
+def moves(region: str) -> str:
+    """The verb: ventricles move, every other region moves."""
+    return "move" if region == "ventricles" else "moves"
 
 
 @dataclass(frozen=True)

@@ -74,13 +74,13 @@ def _asked(records: Sequence[Record], row: str) -> str:
 def _shown(worse: Sequence[Record], pairs: Sequence[tuple[Record, Record]], floor: str) -> str:
     floors = {mine.contrast: other for mine, other in pairs}
     if not worse:
-        return f"by none of {len(pairs)} measures are they worse than other real scans ({floor}) are."
+        return f"by none of {len(pairs)} measures are the images worse than other real scans ({floor}) are."
     named = [
         f"{record.contrast} is {with_interval(record, '.3g')} for {with_interval(floors[record.contrast], '.3g')}"
         for record in worse[:MOST_NAMED]
     ]
     more = f", and {len(worse) - MOST_NAMED} more" if len(worse) > MOST_NAMED else ""
-    return f"by {len(worse)} of {len(pairs)} measures they are worse than other real scans ({floor}): " + (
+    return f"by {len(worse)} of {len(pairs)} measures the images are worse than other real scans ({floor}): " + (
         f"{listed(named)}{more}."
     )
 
@@ -92,7 +92,8 @@ def _follows(records: Sequence[Record], row: str, worse: Sequence[Record]) -> st
         most = with_interval(max(copies, key=lambda record: record.estimate or 0.0))
         private = f"{most} of them are as near to a training scan as a second scan of that person would be"
     if worse:
-        return f"as a set they can be told from real scans; {private}."
+        return f"as a set the images can be told from real scans; {private}."
     return (
-        f"these measures cannot tell them from real scans at this n, which does not show that they are real; {private}."
+        "these measures cannot tell the images from real scans at this n, which does not show that they are real; "
+        f"{private}."
     )

@@ -103,7 +103,7 @@ def _gate_notes(records: Sequence[Record]) -> list[str]:
     criteria = sorted({(record.text, record.estimate or 0.0) for record in select(records, metric=REAL_PASS)})
     return [
         f"{GATE}: {criterion}; {100 * share:.0f} % of the real scans pass. A set passes with 95 % "
-        "of its images, and no smaller a share than of the real ones."
+        "of its images, and with at least the share of the real scans."
         for criterion, share in criteria
     ]
 

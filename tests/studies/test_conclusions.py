@@ -57,6 +57,17 @@ def test_recovery_says_the_size_and_the_spill() -> None:
     assert "all 2 regions (ventricles: not possible)" in said.follows
 
 
+def test_recovery_says_what_moves_in_grammatical_words() -> None:
+    where = "where the largest spill-over is"
+    records = [
+        replace(record, text="insula into ventricles") if record.metric == where else record
+        for record in recovered("pass", "right")
+    ]
+    said = recovery(records, "mine")
+    assert said is not None
+    assert "10 % is asked of the insula, the ventricles move by 1.50 [1.00, 2.00] %" in said.shown
+
+
 @pytest.mark.parametrize(
     ("verdict", "frontal", "place", "words"),
     [
@@ -102,6 +113,15 @@ def test_aging_says_how_fast_and_for_whom() -> None:
     assert "told from the mean rate of others in old adults and HIV" in said.follows
 
 
+def test_aging_names_what_is_compared_where_no_group_is_better() -> None:
+    said = aging([replace(r, text="inconclusive") if r.text == "better" else r for r in aged("worse", 0.05)], "mine")
+    assert said is not None
+    assert said.follows.startswith(
+        "these people are too few to tell whether the images or the unchanged first scan come nearer in old adults; "
+        "the images are farther from the later scans than the unchanged first scan in HIV"
+    )
+
+
 def test_aging_does_not_take_the_mean_rate_for_a_person_s() -> None:
     said = aging(aged("worse", 0.05), "mine")
     assert said is not None
@@ -129,16 +149,16 @@ def test_synthesis_names_what_is_worse_than_real_scans() -> None:
     assert said is not None
     assert "50 are compared with 50 real scans" in said.asked
     assert said.shown.startswith(
-        "by 1 of 2 measures they are worse than other real scans (other-half): fid is 2 [1.9, 2.1]"
+        "by 1 of 2 measures the images are worse than other real scans (other-half): fid is 2 [1.9, 2.1]"
     )
-    assert said.follows.startswith("as a set they can be told from real scans")
+    assert said.follows.startswith("as a set the images can be told from real scans")
     assert "copies of training scans cannot be said" in said.follows
 
 
 def test_synthesis_does_not_call_likeness_reality() -> None:
     said = synthesis([*drawn(0.5, 0.9), of("privacy: copies", 0.02, 0.01, contrast="privacy")], "mine")
     assert said is not None
-    assert said.shown == "by none of 2 measures are they worse than other real scans (other-half) are."
+    assert said.shown == "by none of 2 measures are the images worse than other real scans (other-half) are."
     assert "does not show that they are real" in said.follows
     assert "0.02 [0.01, 0.03] of them are as near" in said.follows
 
