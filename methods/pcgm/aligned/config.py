@@ -13,8 +13,6 @@ ALIGNED = dataclasses.replace(
     PHANTOM,
     name="aligned",
     control=ControlConfig(mask_channels=2 * len(CONTROL_CHANNELS)),
-    sampler=SamplerConfig(
-        steps=20, strength=0.3, n_fixed_point=0, carry_defects=True, guidance=1.0, unconditional="old"
-    ),
+    sampler=SamplerConfig(shift_times=(0.1, 0.2)),
     decoder_sampler=dataclasses.replace(PHANTOM.decoder_sampler, carry_defects=True),
 )

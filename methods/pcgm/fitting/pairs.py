@@ -51,12 +51,6 @@ class PairBank(ScanBank):
         assert self.moved is not None
         return self.moved[i // 2].astype(np.float32) / (-255 if i % 2 else 255)
 
-    def ratios_from(self, i: int) -> np.ndarray:
-        """True volumes of the other scan of the pair over scan ``i``'s, ``(7,)``."""
-        assert self.ratios is not None
-        ratios = self.ratios[i // 2]
-        return 1 / ratios if i % 2 else ratios
-
 
 def paths(folder: Path) -> dict[str, Path]:
     """Files of a bank by the name of their array."""

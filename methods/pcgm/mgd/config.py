@@ -116,6 +116,7 @@ class SamplerConfig:
         carry_defects: Measure by how much each inverted step misses under the old condition (one more evaluation) and
             add that in the regeneration, the step from ``t_min`` to the clean latent included: a null intervention is
             exact at any ``n_fixed_point``, and nothing of the old border remains in the noise (`ddim_sample`).
+        shift_times: Noise levels of `MGD.shift`, which takes the place of inversion and regeneration; empty: those.
     """
 
     steps: int = 20
@@ -127,6 +128,7 @@ class SamplerConfig:
     unconditional: Unconditional = "null"
     n_fixed_point: int = 3
     carry_defects: bool = False
+    shift_times: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

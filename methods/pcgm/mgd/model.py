@@ -33,6 +33,7 @@ from pcgm_bench.methods.pcgm.mgd.unet import DenoisingUNet
 from pcgm_bench.training.diffusion import Denoiser
 from pcgm_bench.training.diffusion import Inverted
 from pcgm_bench.training.diffusion import classifier_free_guidance
+from pcgm_bench.training.diffusion import coefficients
 from pcgm_bench.training.diffusion import ddim_grid
 from pcgm_bench.training.diffusion import ddim_invert
 from pcgm_bench.training.diffusion import ddim_sample
@@ -182,6 +183,39 @@ class MGD:
         return ddim_sample(predict, z_k, ddim_grid(s.steps, s.t_min), start_index(s.strength, s.steps))
 
     @torch.inference_mode()
+    def shift(
+        self,
+        z: Tensor,
+        old_condition: np.ndarray,
+        old_mask: np.ndarray | None,
+        new_condition: np.ndarray,
+        new_mask: np.ndarray | None,
+        seed: int,
+    ) -> Tensor:
+        """A clean latent plus what the new condition changes in the denoiser's estimate of it.
+
+        Both estimates see the same noisy state, so that what is wrong in both drops out, and with nothing asked the
+        answer is ``z``. The difference is averaged over the noise levels ``sampler.shift_times``, each with noise of
+        its own. (Hertz et al. 2023, delta denoising score, take this difference for the gradient of a loss.)
+
+        Args:
+            z: Factual latent ``(1, C, *latent_shape)``.
+            old_condition: Factual metadata.
+            old_mask: What the ControlNet is shown of the factual anatomy.
+            new_condition: Counterfactual metadata.
+            new_mask: What it is shown of the counterfactual one.
+            seed: Of the noise.
+        """
+        before, after = self._latent_denoiser(old_condition, old_mask), self._latent_denoiser(new_condition, new_mask)
+        times = self.config.sampler.shift_times
+        change = torch.zeros_like(z)
+        for number, t in enumerate(times):
+            a, sigma = coefficients(t)
+            x = a * z + sigma * self._noise(tuple(z.shape), seed + number)
+            change += (after(x, t) - before(x, t)) / len(times)
+        return z + change
+
+    @torch.inference_mode()
     def invert_image(self, image: np.ndarray, z: Tensor) -> Inverted:
         """The decoder's start state that belongs to an image, given its own latent."""
         d = self.config.decoder_sampler
@@ -237,13 +271,16 @@ class MGD:
             old_mask: Factual `control_mask`.
             new_condition: Counterfactual metadata.
             new_mask: Mask from the CMG.
-            seed: Of the decoder's start noise; without effect where it is inverted.
+            seed: Of `shift`'s noise, and of the decoder's start noise where that is not inverted.
 
         Returns:
             ``(X, Y, Z)`` float32 in the intensities of ``image``.
         """
         z = self.encode(image)
-        z_k = self.invert(z, old_condition, old_mask)
-        z_new = self.regenerate(z_k, new_condition, new_mask, old_condition, old_mask)
+        if self.config.sampler.shift_times:
+            z_new = self.shift(z, old_condition, old_mask, new_condition, new_mask, seed)
+        else:
+            z_k = self.invert(z, old_condition, old_mask)
+            z_new = self.regenerate(z_k, new_condition, new_mask, old_condition, old_mask)
         inverted = self.config.decoder_sampler.start == "inverted"
         return self.decode(z_new, self.invert_image(image, z) if inverted else None, seed)

@@ -13,6 +13,7 @@ from pcgm_bench.cohort.phantom.make import Recipe
 from pcgm_bench.cohort.phantom.make import draw
 from pcgm_bench.contracts import Scan
 from pcgm_bench.contracts import Segmentation
+from pcgm_bench.methods.pcgm.aligned.generator import PCGMAligned
 from pcgm_bench.methods.pcgm.generator import PCGM
 
 NULL = {"frontal": 1.0}
@@ -36,6 +37,14 @@ def pcgm() -> PCGM:
     model = PCGM()
     assert PCGM.weights_folder is not None
     model.load(PCGM.weights_folder)
+    return model
+
+
+@pytest.fixture(scope="module")
+def aligned() -> PCGMAligned:
+    model = PCGMAligned()
+    assert PCGMAligned.weights_folder is not None
+    model.load(PCGMAligned.weights_folder)
     return model
 
 
@@ -86,3 +95,18 @@ def test_ventricles_open_where_the_mask_opens_them(pcgm: PCGM, scan: Scan, monke
 def test_the_null_intervention_returns_the_scan(pcgm: PCGM, scan: Scan) -> None:
     null = pcgm.counterfactual(scan, NULL, 0)
     assert float(np.abs(null - scan.image).mean()) < 0.02
+
+
+@pytest.mark.parametrize("factor", [0.95, 1.05])
+def test_aligned_draws_what_the_mask_asks_and_no_more(aligned: PCGMAligned, scan: Scan, factor: float) -> None:
+    do = dict.fromkeys(LOBE_NAMES, factor)
+    assert scan.segmentation is not None
+    wanted = mixed(scan, aligned.counterfactual_mask(scan, do, 0).fractions)
+    null = aligned.counterfactual(scan, NULL, 0)
+    change = aligned.counterfactual(scan, do, 0) - null
+    where = np.abs(wanted) > 0.005
+    slope = float((change[where] * wanted[where]).sum() / (wanted[where] ** 2).sum())
+    assert 0.7 < slope < 1.2
+    assert np.corrcoef(change[where], wanted[where])[0, 1] > 0.6
+    assert change.sum() == pytest.approx(wanted.sum(), rel=0.25)
+    np.testing.assert_allclose(null, scan.image, atol=1e-3)
