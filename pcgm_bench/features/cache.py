@@ -25,6 +25,7 @@ from pcgm_bench.store.closure import code_digest
 from pcgm_bench.store.identity import KEY_LENGTH
 from pcgm_bench.store.identity import digest
 from pcgm_bench.store.identity import safe_filename
+from pcgm_bench.store.parts import sweep
 from pcgm_bench.store.sealed import read_sealed
 from pcgm_bench.store.sealed import write_sealed
 
@@ -79,6 +80,7 @@ def features_of(
     if len(lengths := sorted({len(row) for row in rows.values()})) > 1:
         raise WrongReturn(f"extract returned {lengths[0]} features for one image and {lengths[-1]} for another")
     if missing:
+        sweep(home)
         threads = workers if extractor.thread_safe else 1
         rows |= _extract(images, list(missing.items()), extractor, threads, progress, *lengths)
     return np.stack([rows[path] for path in paths])

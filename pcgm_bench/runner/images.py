@@ -55,6 +55,7 @@ def make_images(
         if not place.count_missing():
             continue
         sweep(place.folder.root)
+        sweep(people.ruler.by_content)
         spec = people.setup.specs[name]
         work = RowWork(
             row=name,

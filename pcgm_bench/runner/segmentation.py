@@ -85,7 +85,12 @@ class Ruler:
     def _store(self) -> SegmentationStore | None:
         if not self.segmenter.depends_on_image_alone:
             return None
-        return SegmentationStore(self.home / "segmentations" / "by-content" / self.place)
+        return SegmentationStore(self.by_content)
+
+    @property
+    def by_content(self) -> Path:
+        """Where segmentations by content of the image lie."""
+        return self.home / "segmentations" / "by-content" / self.place
 
 
 def segmentation_folder(cohort: Cohort, ruler: Ruler) -> DerivativeFolder:
@@ -129,6 +134,7 @@ def segment_cohort(
     # Complete segmentations are only ever read, so that many runs, and a read-only home, can share them.
     if count() < len(wanted):
         sweep(folder.root)
+        sweep(ruler.by_content)
         if helped is not None:
             with helped(count) as share:
                 segment_share(cohort, ruler, count, share)

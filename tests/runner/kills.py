@@ -45,7 +45,7 @@ PEOPLE = ("--cohort", "toy-people", "--segmenter", "toy-slabs", "--quiet")
 RUN = ("run", "-m", "toy-scale", "-s", "toy-swap", *PEOPLE, "--metrics", "+toy-distance", "--features", "+toy-corner")
 FIT = ("fit", "-m", "toy-scale", *PEOPLE)
 PHANTOM = ("cohort", "make", "phantom", "{home}/people", "--per-group", "3", "--seed", "12", "--quiet")
-PATIENCE_S = 600.0
+PATIENCE_S = 1800.0
 
 
 @dataclass(frozen=True)

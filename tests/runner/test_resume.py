@@ -112,6 +112,21 @@ def test_half_written_files_are_swept_away(home: Path, toys: list[str]) -> None:
     assert not part.exists()
 
 
+def test_half_written_features_and_segmentations_are_swept_away(home: Path, toys: list[str]) -> None:
+    asked = request(home, method="copier", study="toy-privacy", segmenter="content")
+    scores = run(asked).folder.scores_file
+    features = sorted((home / "features").glob("*/*/*.npy"))
+    stored = next((home / "segmentations" / "by-content").glob("*/*/*.npz"))
+    parts = [path.parent / f".{path.name}.{host()}-4194999.part" for path in (features[0], stored)]
+    for part in parts:
+        part.write_bytes(b"half")
+    features[0].unlink()
+    scores.unlink()
+    next((home / "runs").rglob("*_volumes.tsv")).unlink()
+    run(asked)
+    assert not any(part.exists() for part in parts)
+
+
 # Folds.
 
 
