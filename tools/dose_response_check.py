@@ -181,7 +181,7 @@ def report(asked: np.ndarray, measured: np.ndarray) -> pd.DataFrame:
 
 
 def with_settings(config: MGDConfig, settings: list[str]) -> MGDConfig:
-    """Sampler settings changed: ``sampler.steps=10``, ``sampler.lobe_guidance=3,3,3,3,2,3``."""
+    """Sampler settings changed: ``sampler.steps=10``, ``sampler.shift_times=0.1,0.2``."""
     for setting in settings:
         where, _, text = setting.partition("=")
         part, _, name = where.partition(".")

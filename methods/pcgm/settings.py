@@ -41,7 +41,7 @@ class PCGMSettings(MaskSettings):
     controlnet: Annotated[bool, Field(description="off: no mask at all, an ablation")] = True
     metadata: Annotated[bool, Field(description="off: networks know neither person nor intervention")] = True
     guidance: Annotated[
-        float | None, Field(ge=0, le=50, description="one weight for all lobes in place of the configuration's")
+        float | None, Field(ge=0, le=50, description="weight of guidance, in place of the configuration's; 1 is none")
     ] = None
     strength: Annotated[
         float | None, Field(gt=0, le=1, description="how far back regeneration starts: 1 is pure noise")
@@ -56,7 +56,7 @@ class PCGMSettings(MaskSettings):
         config = own if self.config == OWN else get_config(self.config)
         sampler = config.sampler
         if self.guidance is not None:
-            sampler = dataclasses.replace(sampler, guidance=self.guidance, lobe_guidance=())
+            sampler = dataclasses.replace(sampler, guidance=self.guidance)
         if self.strength is not None:
             sampler = dataclasses.replace(sampler, strength=self.strength)
         return dataclasses.replace(config, sampler=sampler)

@@ -42,7 +42,7 @@ def test_report_without_joint_changes_leaves_that_column_empty() -> None:
 
 
 def test_settings_from_the_command_line() -> None:
-    config = with_settings(PHANTOM, ["sampler.steps=7", "sampler.lobe_guidance=1,2,3,4,5,6", "sampler.guidance=2"])
+    config = with_settings(PHANTOM, ["sampler.steps=7", "sampler.shift_times=0.1,0.2", "sampler.guidance=2"])
     assert (config.sampler.steps, config.sampler.guidance) == (7, 2.0)
-    assert config.sampler.lobe_guidance == (1, 2, 3, 4, 5, 6)
-    assert with_settings(PHANTOM, ["sampler.lobe_guidance="]).sampler.lobe_guidance == ()
+    assert config.sampler.shift_times == (0.1, 0.2)
+    assert with_settings(PHANTOM, ["sampler.shift_times="]).sampler.shift_times == ()

@@ -106,9 +106,6 @@ class SamplerConfig:
         strength: s in (0, 1]; inversion stops, and regeneration starts, at index ``k = round(s * S)``.
         t_min: The time that stands for the clean image; > 0, because an inversion cannot leave sigma = 0.
         guidance: Classifier-free guidance weight of the regeneration; 1 is none.
-        lobe_guidance: Weights of the six lobes, in place of ``guidance`` in and beside each: a mask moves some lobes
-            further than others, and one weight overdoes some and falls short in the rest (Shen et al. 2024,
-            "semantic-aware guidance"). Empty: one weight for all.
         inversion_guidance: The same for the inversion; anything but 1 accumulates error.
         unconditional: Branch that guidance moves away from: ``null`` (no metadata, no mask), ``null_metadata``
             (mask kept), ``old`` (the factual condition and mask: negative-prompt inversion).
@@ -123,7 +120,6 @@ class SamplerConfig:
     strength: float = 0.6
     t_min: float = 0.03
     guidance: float = 1.0
-    lobe_guidance: tuple[float, ...] = ()
     inversion_guidance: float = 1.0
     unconditional: Unconditional = "null"
     n_fixed_point: int = 3

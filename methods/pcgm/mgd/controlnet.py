@@ -10,27 +10,18 @@ fraction of a voxel is still in the input; the released code gives one channel f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-import torch
 from torch import Tensor
 from torch import nn
-from torch.nn import functional as nnf
 
 from pcgm_bench.anatomy import CHANNELS
 from pcgm_bench.anatomy import LOBE_NAMES
-from pcgm_bench.contracts import UserError
 from pcgm_bench.methods.pcgm.mgd.config import MGDConfig
 from pcgm_bench.methods.pcgm.mgd.unet import DenoisingUNet
 from pcgm_bench.methods.pcgm.mgd.unet import UNetEncoder
 from pcgm_bench.training.layers import Conv3d
 from pcgm_bench.training.layers import resize
 from pcgm_bench.training.layers import zero
-from pcgm_bench.training.settings import Shape
-
-FAR = 0.01
-"""Occupancy of lobes in reach at which their weights and the weight elsewhere count alike."""
 
 
 def control_mask(fractions: np.ndarray) -> np.ndarray:
@@ -42,29 +33,6 @@ def control_mask(fractions: np.ndarray) -> np.ndarray:
     white = fractions[CHANNELS.index("white_matter")]
     fluid = fractions[CHANNELS.index("csf")] + fractions[CHANNELS.index("ventricles")]
     return np.concatenate([lobes, white[None], fluid[None]]).astype(np.float32)
-
-
-def lobe_weights(mask: Tensor, weights: Sequence[float], elsewhere: float, latent_shape: Shape) -> Tensor:
-    """Guidance weight of every latent voxel ``(1, 1, *latent_shape)``: that of the lobes in reach, else ``elsewhere``.
-
-    A lobe reaches two voxels beyond itself, into the fluid where its border may move; where several do, by their share.
-
-    Args:
-        mask: `control_mask` ``(1, 8, X, Y, Z)``.
-        weights: One a lobe, in the order of `pcgm_bench.anatomy.LOBE_NAMES`.
-        elsewhere: The weight where there is no lobe.
-        latent_shape: Of the latent.
-
-    Raises:
-        UserError: Not one weight a lobe.
-    """
-    if len(weights) != len(LOBE_NAMES):
-        raise UserError(f"lobe_guidance has {len(weights)} weights: it needs one for each of {', '.join(LOBE_NAMES)}")
-    reach = nnf.avg_pool3d(mask[:, : len(LOBE_NAMES)], 5, stride=1, padding=2)
-    own = torch.tensor(weights, dtype=mask.dtype, device=mask.device).view(1, -1, 1, 1, 1)
-    total = reach.sum(dim=1, keepdim=True)
-    blended = ((reach * own).sum(dim=1, keepdim=True) + FAR * elsewhere) / (total + FAR)
-    return nnf.adaptive_avg_pool3d(blended, latent_shape)
 
 
 class HintNet(nn.Module):

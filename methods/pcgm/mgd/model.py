@@ -24,7 +24,6 @@ from pcgm_bench.methods.pcgm.mgd.causal_encoder import CausalEncoder
 from pcgm_bench.methods.pcgm.mgd.config import MGDConfig
 from pcgm_bench.methods.pcgm.mgd.config import weights_stamp
 from pcgm_bench.methods.pcgm.mgd.controlnet import ControlNet
-from pcgm_bench.methods.pcgm.mgd.controlnet import lobe_weights
 from pcgm_bench.methods.pcgm.mgd.decoder import DiffusionDecoder
 from pcgm_bench.methods.pcgm.mgd.decoder import upsample_latent
 from pcgm_bench.methods.pcgm.mgd.intensity import from_model
@@ -126,10 +125,10 @@ class MGD:
         condition: np.ndarray,
         mask: np.ndarray | None,
         old: tuple[np.ndarray, np.ndarray | None],
-        weight: float | Tensor,
+        weight: float,
     ) -> Denoiser:
         conditional = self._latent_denoiser(condition, mask)
-        if not isinstance(weight, Tensor) and weight == 1:
+        if weight == 1:
             return conditional
         null = np.full(len(FIELDS), np.nan, np.float32)
         branch = {
@@ -172,14 +171,10 @@ class MGD:
     ) -> Tensor:
         """Clean latent from the state at index k under the new condition and mask.
 
-        The old ones serve guidance: as the branch to move away from with ``unconditional = "old"``, and the old mask
-        says where which lobe's weight holds.
+        The old ones are the branch that guidance moves away from, with ``unconditional = "old"``.
         """
         s = self.config.sampler
-        weight: float | Tensor = s.guidance
-        if s.lobe_guidance and old_mask is not None:
-            weight = lobe_weights(self._tensor(old_mask), s.lobe_guidance, s.guidance, self.config.latent_shape)
-        predict = self._guided(condition, mask, (old_condition, old_mask), weight)
+        predict = self._guided(condition, mask, (old_condition, old_mask), s.guidance)
         return ddim_sample(predict, z_k, ddim_grid(s.steps, s.t_min), start_index(s.strength, s.steps))
 
     @torch.inference_mode()

@@ -22,7 +22,6 @@ from pcgm_bench.methods.pcgm.mgd.config import MGDConfig
 from pcgm_bench.methods.pcgm.mgd.config import weights_stamp
 from pcgm_bench.methods.pcgm.mgd.controlnet import ControlNet
 from pcgm_bench.methods.pcgm.mgd.controlnet import control_mask
-from pcgm_bench.methods.pcgm.mgd.controlnet import lobe_weights
 from pcgm_bench.methods.pcgm.mgd.decoder import DiffusionDecoder
 from pcgm_bench.methods.pcgm.mgd.decoder import upsample_latent
 from pcgm_bench.methods.pcgm.mgd.paper import CONFIGS
@@ -107,19 +106,6 @@ def test_a_shortcuts_channels_reach_the_decoder_at_their_own_voxels(slices: int)
         latent = upsample_latent(encoder.encode(x), config)
     assert latent.shape == (1, 9, *config.shape)
     assert torch.equal(latent[:, 8:], x)
-
-
-def test_a_lobes_guidance_holds_in_it_and_fades_into_the_others():
-    mask = torch.zeros(1, 8, 16, 16, 16)
-    mask[:, 0, :8] = 1
-    mask[:, 5, 8:] = 1
-    weights = lobe_weights(mask, (2.0, 9.0, 9.0, 9.0, 9.0, 4.0), 1.0, (8, 8, 8))[0, 0, 1:7, 4, 4]
-    assert weights[0] == pytest.approx(2.0, abs=0.02)
-    assert weights[-1] == pytest.approx(4.0, abs=0.04)
-    assert (weights.diff() >= -1e-5).all()
-    assert lobe_weights(0 * mask, (2.0,) * 6, 1.5, (8, 8, 8)).unique().tolist() == [1.5]
-    with pytest.raises(UserError, match="one for each of frontal"):
-        lobe_weights(mask, (1.0, 2.0), 1.0, (8, 8, 8))
 
 
 def test_calibration_standardises():

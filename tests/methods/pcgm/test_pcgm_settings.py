@@ -129,16 +129,16 @@ def test_the_mask_rule_reaches_the_mask(monkeypatch: pytest.MonkeyPatch) -> None
     assert (edit.allocation, edit.kind) == ("ranked", "linear")
 
 
-def test_guidance_is_one_weight_for_all_lobes_and_sampling_needs_no_other_weights() -> None:
-    sampler = configured(guidance="1", strength="0.3").config.sampler
-    assert (sampler.guidance, sampler.lobe_guidance, sampler.strength) == (1.0, (), 0.3)
+def test_sampling_is_set_without_other_weights() -> None:
+    sampler = configured(guidance="1", strength="0.4").config.sampler
+    assert (sampler.guidance, sampler.strength) == (1.0, 0.4)
     own = PCGM.config.sampler
     assert configured().config.sampler == TinyPCGM.config.sampler
-    assert own.lobe_guidance
+    assert own.strength >= 0.3
     assert own.guidance > 1
     pcgm = PCGM()
     pcgm.configure(PCGMSettings(guidance=1.0))
-    assert pcgm.config == replace(PCGM.config, sampler=replace(own, guidance=1.0, lobe_guidance=()))
+    assert pcgm.config == replace(PCGM.config, sampler=replace(own, guidance=1.0))
     assert configured(pgm="linear").kind == "linear"
 
 

@@ -59,9 +59,8 @@ def mixed(scan: Scan, fractions: np.ndarray) -> np.ndarray:
 
 TOO_LARGE = pytest.mark.xfail(
     strict=True,
-    reason="trained on phantoms whose cortex was .44 brighter than fluid; now it is .28, as in real scans, and changes "
-    "that are spread over the border, as those of real masks are, are drawn 1.5 times too large until the networks are "
-    "trained again",
+    reason="one weight of guidance is set for the rule `ranked`; a change that is spread over the border, by "
+    "`proportional`, is drawn 1.5 times too large",
 )
 
 
