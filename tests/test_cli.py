@@ -146,7 +146,7 @@ def test_images_made_elsewhere_are_drawn_as_a_run_is(
         (["counterfactual", "a.nii", "b.nii", "-m", "shifter", "--do", "height=2"], "only age, sex and diagnosis"),
         (["counterfactual", "a.nii", "b.nii", "-m", "shifter", "--do", "age=old"], "not a number of years"),
         (["counterfactual", "a.nii", "b.nii", "-m", "shifter", "--do", "age=500"], "age=500: ages are more than 0"),
-        (["counterfactual", "a.nii", "b.nii", "-m", "shifter", "--do", "age=nan"], "age=nan: ages are more than 0"),
+        (["counterfactual", "a.nii", "b.nii", "-m", "shifter", "--do", "age=nan"], "age=nan: not a number of years"),
         (["counterfactual", "a.nii", "b", "-m", "shifter", "--do", "age=70"], "name a NIfTI file"),
         (["counterfactual", "a.nii", "b.nii", "-m", "truth", "--do", "age=70"], "cannot change a scan"),
     ],
