@@ -150,8 +150,12 @@ def test_a_manifest_names_files_anywhere(tmp_path: Path, toys: list[str]) -> Non
     pd.DataFrame(rows).to_csv(manifest, index=False)
     assert records_of(run(of_folder(tmp_path / "b", manifest)), "frontal")["mine"].n == 13
     pd.DataFrame([*rows, rows[0]]).to_csv(manifest, index=False)
-    with pytest.raises(UserError, match="a second image of sub-000_ses-01_desc-cfAUD"):
+    with pytest.raises(UserError, match=r"scan0\.nii\.gz is named in line 2 too"):
         run(of_folder(tmp_path / "c", manifest))
+    (tmp_path / "copy.nii.gz").write_bytes((tmp_path / "scan0.nii.gz").read_bytes())
+    pd.DataFrame([*rows, {**rows[0], "path": "copy.nii.gz"}]).to_csv(manifest, index=False)
+    with pytest.raises(UserError, match="a second image of sub-000_ses-01_desc-cfAUD"):
+        run(of_folder(tmp_path / "d", manifest))
 
 
 @pytest.mark.parametrize(
