@@ -31,12 +31,14 @@ class Form:
         delimiter: between cells.
         label: column of labels.
         numbers: columns of numbers.
+        may_be_empty: whether a number may be left out.
     """
 
     twin: Callable[[], Rows]
     delimiter: str
     label: int
     numbers: Sequence[int]
+    may_be_empty: bool = False
 
     def text(self, rows: Rows) -> str:
         """The file."""
@@ -130,9 +132,11 @@ def _edit_cell(rows: Rows, row: int, column: int, text: str) -> Rows:
 
 
 def _odd(form: Form) -> Edit:
+    odd = [text for text in ODD_NUMBERS if text or not form.may_be_empty]
+
     def edit(rng: np.random.Generator, rows: Rows) -> Rows:
         row, column = _any_row(rng, rows), int(rng.choice(form.numbers))
-        text = str(rng.choice(ODD_NUMBERS)).replace("{}", rows[row][column])
+        text = str(rng.choice(odd)).replace("{}", rows[row][column])
         return _edit_cell(rows, row, column, f'"{text}"' if form.delimiter in text else text)
 
     return edit

@@ -226,7 +226,7 @@ def _moves() -> tuple[Damage, ...]:
 def table_rooms() -> tuple[TableRoom, ...]:
     """All places."""
     volumes, qc = Form(volume_rows, ",", 0, range(1, 9)), Form(qc_rows, ",", 0, [1])
-    manifest, sheet = Form(manifest_rows, ",", 1, [0]), Form(sheet_rows, ",", 2, [5])
+    manifest, sheet = Form(manifest_rows, ",", 1, [0]), Form(sheet_rows, ",", 2, [5], may_be_empty=True)
     return (
         TableRoom("participants.tsv", table_damages(PEOPLE_FORM), "participants.tsv", _reads_people, write_folder),
         TableRoom("sessions.tsv", table_damages(VISIT_FORM), "sub-01/sub-01_sessions.tsv", _reads_people, write_folder),
