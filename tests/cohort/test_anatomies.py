@@ -146,7 +146,7 @@ def test_maps_are_read_once_and_known_by_content(tmp_path: Path, read: list[str]
     assert len(read) == 2
     assert KeptAnatomy("b.nii.gz", ROOMY, 1500.0) in [about_anatomy(key, tmp_path) for key in keys]
     (tmp_path / "maps" / "c.nii.gz").write_bytes(b"not an image")
-    with pytest.raises(UserError, match=r"c\.nii\.gz: cannot be read"):
+    with pytest.raises(UserError, match=r"c\.nii\.gz: not a readable NIfTI image"):
         import_anatomies(tmp_path / "maps", tmp_path, silent)
 
 

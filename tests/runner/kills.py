@@ -200,14 +200,14 @@ def held_locks(root: Path) -> list[str]:
 
 
 def files(root: Path) -> dict[str, str]:
-    """Every file that must be the same -> hash of its content."""
+    """Every file that must be the same -> hash of its content; a plan says where its home lies."""
     return {
         str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(root.rglob("*"))
         if path.is_file()
         and path.name not in TIMES
         and not path.name.endswith(".lock")
-        and "template" not in path.parts
+        and not {"template", "plans"} & set(path.parts)
     }
 
 

@@ -76,13 +76,13 @@ def image_of(folder: RunFolder) -> np.ndarray:
 def test_a_setting_is_part_of_the_run_and_said_beside_its_numbers(home: Path, tuned: None) -> None:
     plain = run(request(home, method="tuned"))
     same = run(request(home, method="tuned", settings={"gain": "1.0"}))
-    other = run(request(home, method="tuned", settings={"gain": "2"}))
+    other = run(request(home, method="tuned", settings={"gain": "1.2"}))
     assert plain.folder.root == same.folder.root != other.folder.root
-    np.testing.assert_allclose(image_of(other.folder), 2 * image_of(plain.folder), rtol=1e-5)
-    assert other.folder.identity.settings == {"gain": "2"}
-    assert other.folder.identity.method_with_settings == "tuned (gain=2)"
+    np.testing.assert_allclose(image_of(other.folder), 1.2 * image_of(plain.folder), rtol=1e-5)
+    assert other.folder.identity.settings == {"gain": "1.2"}
+    assert other.folder.identity.method_with_settings == "tuned (gain=1.2)"
     said = other.scores.method
-    assert said["settings"] == "gain=2 rule=soft sharp=on level=unset size=small"
+    assert said["settings"] == "gain=1.2 rule=soft sharp=on level=unset size=small"
     assert next(what for what in said if what != "settings") == "means, fold 1"
     assert said["means, fold 1"].endswith("of controls")
     table = next(table for table in other.tables if table.name == "method")
@@ -127,7 +127,7 @@ def test_other_networks_have_weights_of_their_own(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--set", "cgm=ranked"], "it has config, pgm, cmg, mask, controlnet, metadata, guidance, strength"),
+        (["--set", "cgm=ranked"], "it has pgm, cmg, config, mask, controlnet, metadata, guidance, strength"),
         (["--set", "cmg=best"], "cmg=ranked|proportional"),
         (["--config", "huge"], "choose one of paper, phantom"),
         (["--config", "paper", "--set", "config=phantom"], "config is given twice"),

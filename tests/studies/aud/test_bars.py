@@ -74,7 +74,7 @@ def test_groups_are_alike_within_the_bound_and_the_same_people_within_half_of_it
 def test_a_ratio_lies_in_four_fifths_to_five_quarters_interval_and_all(
     evidence: RowEvidence, asked: float, low: float, high: float, outcome: Outcome
 ) -> None:
-    lobes = {"insula": Achieved(asked, interval(low, high), dict.fromkeys(DIRECTIONS, interval(-9, 9)), 1.0)}
+    lobes = {"insula": Achieved(asked, asked, interval(low, high), dict.fromkeys(DIRECTIONS, interval(-9, 9)), 1.0)}
     part = images_part(replace(evidence, achieved=lobes))
     assert part is not None
     assert part.outcome is outcome
@@ -97,7 +97,7 @@ def test_of_less_than_two_per_cent_each_direction_is_off_by_one_at_most(
     evidence: RowEvidence, asked: float, direction: str, low: float, high: float, outcome: Outcome
 ) -> None:
     excess = dict.fromkeys(DIRECTIONS, interval(-0.1, 0.1)) | {direction: interval(low, high)}
-    part = images_part(replace(evidence, achieved={"insula": Achieved(asked, interval(0.1, 9.0), excess, 1.0)}))
+    part = images_part(replace(evidence, achieved={"insula": Achieved(asked, asked, interval(0.1, 9.0), excess, 1.0)}))
     assert part is not None
     assert part.outcome is outcome
 
@@ -114,7 +114,7 @@ def test_a_ratio_is_computed_of_two_per_cent_or_more(evidence: RowEvidence, aske
 def test_a_lobe_counts_where_exact_images_pass_in_four_of_five(
     evidence: RowEvidence, chance: float, is_decidable: bool
 ) -> None:
-    wide = {"insula": Achieved(-5.0, interval(0.5, 1.5), {}, chance)}
+    wide = {"insula": Achieved(-5.0, -5.0, interval(0.5, 1.5), {}, chance)}
     part = images_part(replace(evidence, achieved=wide))
     assert part is not None
     assert (part.outcome, part.is_decidable) == (OPEN, is_decidable)
@@ -169,7 +169,7 @@ def test_factual_and_counterfactual_volumes_correlate_by_a_half(
 def test_without_a_truth_a_lobe_counts_from_four_per_cent_asked(
     evidence: RowEvidence, asked: float, is_clear: bool
 ) -> None:
-    lobes = {"insula": Achieved(asked, interval(0.9, 1.1), {}, 1.0)}
+    lobes = {"insula": Achieved(asked, asked, interval(0.9, 1.1), {}, 1.0)}
     part = change_part(replace(evidence, errors=errors_of(2.49), unchanged=errors_of(5.0), achieved=lobes))
     assert part is not None
     assert part.outcome is (PASS if is_clear else OPEN)
@@ -179,7 +179,7 @@ def test_without_a_truth_a_lobe_counts_from_four_per_cent_asked(
 def test_without_a_truth_the_error_is_half_of_the_change_at_most(
     evidence: RowEvidence, share: float, outcome: Outcome
 ) -> None:
-    lobes = {"insula": Achieved(-5.0, interval(0.9, 1.1), {}, 1.0)}
+    lobes = {"insula": Achieved(-5.0, -5.0, interval(0.9, 1.1), {}, 1.0)}
     part = change_part(replace(evidence, errors=errors_of(5.0 * share), unchanged=errors_of(5.0), achieved=lobes))
     assert part is not None
     assert part.outcome is outcome
