@@ -45,9 +45,13 @@ def test_work_goes_on_where_nobody_reads_the_progress(monkeypatch: pytest.Monkey
     os.close(read)
     with os.fdopen(write, "w", buffering=1) as closed:
         monkeypatch.setattr(sys, "stderr", closed)
+        with pytest.raises(BrokenPipeError):
+            os.write(write, b"x")
+        done = 0
         with Reporter(quiet=True) as report:
-            report("work", 1, 2)
-            report("work", 2, 2)
+            for done in (1, 2):
+                report("work", done, 2)
+        assert done == 2
         monkeypatch.undo()
         os.dup2(os.open(os.devnull, os.O_WRONLY), write)
 

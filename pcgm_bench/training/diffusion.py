@@ -205,13 +205,13 @@ def ddim_sample(
     return predict(x, grid[0]) if denoise_last else x / coefficients(grid[0])[0]
 
 
-def classifier_free_guidance(conditional: Denoiser, unconditional: Denoiser, weight: float | Tensor) -> Denoiser:
-    """Classifier-free guidance ``eps = eps_u + w (eps_c - eps_u)``; a tensor weighs every place by itself.
+def classifier_free_guidance(conditional: Denoiser, unconditional: Denoiser, weight: float) -> Denoiser:
+    """Classifier-free guidance ``eps = eps_u + w (eps_c - eps_u)``.
 
-    At one ``x_t`` the noise is affine in ``x_0``, so the same weights on the ``x_0`` estimates give exactly this
+    At one ``x_t`` the noise is affine in ``x_0``, so the same weight on the ``x_0`` estimates gives exactly this
     (no clipping in between). ``weight`` 1 costs one evaluation.
     """
-    if not isinstance(weight, Tensor) and weight == 1:
+    if weight == 1:
         return conditional
 
     def predict(x: Tensor, t: float) -> Tensor:

@@ -2,91 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
-
-from pcgm_bench.cohort.layout import Layout
-from pcgm_bench.cohort.layout import read_layout
-from pcgm_bench.cohort.mapping import parse_maps
-from pcgm_bench.contracts import UserError
-
-HEADER = "participant_id\tage\tsex\tdiagnosis\n"
-ROWS = ("sub-01\t45.5\tF\tAUD", "sub-02\t50\tM\tcontrol", "sub-03\t61\tF\tAUD", "sub-04\t33\tM\tcontrol")
-GOOD = {"01": 45.5, "02": 50.0, "03": 61.0, "04": 33.0}
-
-
-class Folder:
-    """A BIDS folder of four people whose scans are empty files: reading tables opens no image."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        for number in range(1, 5):
-            self.touch(f"sub-0{number}/anat/sub-0{number}_T1w.nii.gz")
-        self.write("participants.tsv", HEADER + "\n".join(ROWS) + "\n")
-        self.write("dataset_description.json", '{"Name": "x", "BIDSVersion": "1.8.0"}')
-
-    def touch(self, name: str) -> None:
-        (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-        (self.root / name).touch()
-
-    def write(self, name: str, text: str, encoding: str = "utf-8") -> None:
-        (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-        (self.root / name).write_bytes(text.encode(encoding))
-
-    def move(self, old: str, new: str) -> None:
-        (self.root / new).parent.mkdir(parents=True, exist_ok=True)
-        (self.root / old).rename(self.root / new)
-
-    @property
-    def people(self) -> str:
-        return (self.root / "participants.tsv").read_text()
-
-    def edit(self, old: str, new: str) -> None:
-        assert old in self.people
-        self.write("participants.tsv", self.people.replace(old, new))
-
-    def column(self, name: str, cells: Sequence[str]) -> None:
-        lines = self.people.splitlines()
-        self.write("participants.tsv", "\n".join(f"{a}\t{b}" for a, b in zip(lines, [name, *cells], strict=True)))
-
-    def sidecar(self, **columns: object) -> None:
-        self.write("participants.json", json.dumps(columns))
-
-    def visits(self, subject: str, table: str | None = None, header: str = "session_id\tage", n: int = 2) -> None:
-        """Give a person ``n`` visits in place of the one scan, and a sessions file."""
-        (self.root / f"sub-{subject}/anat/sub-{subject}_T1w.nii.gz").unlink()
-        for visit in range(1, n + 1):
-            self.touch(f"sub-{subject}/ses-0{visit}/anat/sub-{subject}_ses-0{visit}_T1w.nii.gz")
-        if table is not None:
-            self.write(f"sub-{subject}/sub-{subject}_sessions.tsv", f"{header}\n{table}\n")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path / "study")
-
-
-def layout(folder: Folder, *maps: str) -> Layout:
-    return read_layout(folder.root, parse_maps(maps))
-
-
-def ages(folder: Folder, *maps: str) -> dict[str, float]:
-    out = layout(folder, *maps)
-    assert out.faults == []
-    return {f"{v.subject} {v.session}".strip(): v.age for v in out.visits}
-
-
-def refused(folder: Folder, *maps: str) -> str:
-    """The first fault of a folder."""
-    faults = layout(folder, *maps).faults
-    assert faults
-    assert not any("\n" in fault for fault in faults)
-    return faults[0].replace(f"{folder.root}/", "")
-
+from four_people import GOOD
+from four_people import HEADER
+from four_people import ROWS
+from four_people import Folder
+from four_people import ages
+from four_people import layout
+from four_people import refused
 
 # Text: what is written otherwise is read as it is meant.
 
@@ -314,89 +239,6 @@ def test_months_of_people_and_a_silent_sessions_file(folder: Folder) -> None:
     assert "age is in months in participants.tsv, and nobody says in what it is here: write its Units" in refused(
         folder
     )
-
-
-# Which scan.
-
-
-def runs(folder: Folder, *labels: str, subject: str = "01") -> None:
-    (folder.root / f"sub-{subject}/anat/sub-{subject}_T1w.nii.gz").unlink()
-    for label in labels:
-        folder.touch(f"sub-{subject}/anat/sub-{subject}_{label}_T1w.nii.gz")
-
-
-def chosen(folder: Folder, *maps: str) -> str:
-    out = layout(folder, *maps)
-    assert out.faults == []
-    assert len(out.visits) == 4
-    return out.visits[0].path.name
-
-
-@pytest.mark.parametrize(
-    ("labels", "maps", "name"),
-    [
-        (["run-1", "run-10"], ["scan=run-1"], "sub-01_run-1_T1w.nii.gz"),
-        (["run-01", "run-10"], ["scan=run-1"], "sub-01_run-01_T1w.nii.gz"),
-        (["run-1", "run-2"], ["scan=sub-01:run-2"], "sub-01_run-2_T1w.nii.gz"),
-        (["run-1", "run-2"], ["scan=run-1", "scan=sub-01:run-2"], "sub-01_run-2_T1w.nii.gz"),
-        (["acq-mp_run-1", "acq-mprage_run-1"], ["scan=acq-mp+run-1"], "sub-01_acq-mp_run-1_T1w.nii.gz"),
-        (["acq-mprage"], ["scan=run-1"], "sub-01_acq-mprage_T1w.nii.gz"),
-    ],
-)
-def test_whole_entities_choose_the_scan(folder: Folder, labels: list[str], maps: list[str], name: str) -> None:
-    runs(folder, *labels)
-    assert chosen(folder, *maps) == name
-
-
-@pytest.mark.parametrize(
-    ("labels", "maps", "line"),
-    [
-        (["run-10"], ["scan=run-1"], "its only T1w file of the visit is not run-1 (sub-01_run-10_T1w.nii.gz)"),
-        (["run-2", "run-3"], ["scan=run-1"], "none of 2 T1w files of one visit is run-1"),
-        (["run-1", "run-2"], [], "choose with --map scan=run-1"),
-        (["run-1", "run-2"], ["scan=acq-x"], "none of 2 T1w files of one visit is acq-x"),
-        (["acq-a_run-1", "acq-b_run-1"], ["scan=run-1"], "choose with --map scan=sub-01:acq-a"),
-    ],
-)
-def test_a_choice_that_fails_is_said(folder: Folder, labels: list[str], maps: list[str], line: str) -> None:
-    runs(folder, *labels)
-    assert line in refused(folder, *maps)
-    assert len(layout(folder, *maps).faults) == 1
-
-
-def test_what_is_asked_of_derivatives_is_asked_of_everybody(folder: Folder) -> None:
-    runs(folder, "desc-preproc")
-    line = "sub-02: its only T1w file of the visit is not desc-preproc (sub-02_T1w.nii.gz)"
-    assert line in refused(folder, "scan=desc-preproc")
-
-
-def test_sessions_are_chosen_too(folder: Folder) -> None:
-    folder.visits("01", "ses-01\t45\nses-02\t47")
-    assert ages(folder, "scan=ses-02") == {**{key: age for key, age in GOOD.items() if key != "01"}, "01 02": 47}
-    assert "asks for ses-03, there is ses-01, ses-02" in refused(folder, "scan=ses-03")
-
-
-@pytest.mark.parametrize("text", ["scan=mprage", "scan=run-1+x", "scan=01:run-1", "scan=sub-01"])
-def test_a_scan_is_named_by_entities(text: str) -> None:
-    with pytest.raises(UserError, match="write --map scan="):
-        parse_maps([text])
-
-
-@pytest.mark.parametrize("pattern", ["*_run-2_T1w.nii.gz", "sub-01/anat/*run-2*", "**/*run-2*", "# x\n\n*run*"])
-def test_bidsignore_is_honoured(folder: Folder, pattern: str) -> None:
-    folder.touch("sub-01/anat/sub-01_run-2_T1w.nii.gz")
-    assert "2 T1w files of one visit" in refused(folder)
-    folder.write(".bidsignore", f"{pattern}\n")
-    assert chosen(folder) == "sub-01_T1w.nii.gz"
-    folder.write(".bidsignore", f"{pattern}\n!*run-2*\n")
-    assert "2 T1w files of one visit" in refused(folder)
-
-
-def test_people_whom_bidsignore_names_are_left_out(folder: Folder) -> None:
-    folder.touch("sub-05/anat/sub-05_T1w.nii.gz")
-    folder.write(".bidsignore", "sub-04/\nsub-05/\n")
-    assert ages(folder) == {key: age for key, age in GOOD.items() if key != "04"}
-    assert "sub-04: left out, as .bidsignore names the scans" in layout(folder).notes
 
 
 # The map that is offered.

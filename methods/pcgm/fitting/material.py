@@ -19,7 +19,6 @@ import pandas as pd
 import torch
 
 from pcgm_bench.anatomy import CHANNELS
-from pcgm_bench.anatomy import LOBE_NAMES
 from pcgm_bench.cohort.deformation.deform import REGIONS
 from pcgm_bench.cohort.grid import grid as grid_called
 from pcgm_bench.cohort.phantom.roster import training_controls
@@ -164,7 +163,6 @@ def _allocate(folder: Path, items: Sequence[Item]) -> None:
         "conditions": ((scans, 4), np.float32),
         "fractions": ((scans, len(CHANNELS), *shape), np.uint8),
         "moved": ((count, PHANTOM.control.mask_channels, *shape), np.int8),
-        "ratios": ((count, len(REGIONS)), np.float32),
         "done": ((len(items),), np.uint8),
     }
     for name, path in paths(folder).items():
@@ -195,7 +193,6 @@ def _make(task: tuple[Path, int, Item]) -> None:
         arrays["conditions"][row] = encode_condition(item.age, item.sex, diagnosis, reading.head_size, PHANTOM.metadata)
     if item.states == 2:
         arrays["moved"][item.row // 2] = _moved(pair)
-        arrays["ratios"][item.row // 2] = _ratios(pair)
     for array in arrays.values():
         array.flush()
     arrays["done"][number] = 1
@@ -205,9 +202,3 @@ def _make(task: tuple[Path, int, Item]) -> None:
 def _moved(pair: Pair) -> np.ndarray:
     before, after = (control_mask(pair.fractions[state].astype(np.float32)) for state in range(2))
     return np.clip(after - before, -MOST, MOST)
-
-
-def _ratios(pair: Pair) -> np.ndarray:
-    chosen = [CHANNELS.index(name) for name in (*LOBE_NAMES, "ventricles")]
-    before, after = (pair.fractions[state][chosen].sum(axis=(1, 2, 3), dtype=np.float64) for state in range(2))
-    return after / before

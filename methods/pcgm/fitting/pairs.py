@@ -23,18 +23,16 @@ class PairBank(ScanBank):
     Attributes:
         fractions: ``(N, 12, X, Y, Z)`` uint8, as the segmenter reads them (255 is 1).
         moved: ``(P, 8, X, Y, Z)`` int8: true change of the control mask from the first state to the second (255 is 1).
-        ratios: ``(P, 7)`` true volumes of the second state over the first: the six lobes, then the ventricles.
     """
 
     fractions: np.ndarray | None = None
     moved: np.ndarray | None = None
-    ratios: np.ndarray | None = None
 
     @property
     def pairs(self) -> int:
         """Number of pairs."""
-        assert self.ratios is not None
-        return len(self.ratios)
+        assert self.moved is not None
+        return len(self.moved)
 
     def read(self, i: int) -> np.ndarray:
         """What the segmenter reads in scan ``i``: ``(12, X, Y, Z)`` float32 that add up to one."""
@@ -54,7 +52,7 @@ class PairBank(ScanBank):
 
 def paths(folder: Path) -> dict[str, Path]:
     """Files of a bank by the name of their array."""
-    names = ("images", "conditions", "fractions", "moved", "ratios", "done")
+    names = ("images", "conditions", "fractions", "moved", "done")
     return {name: folder / f"bank-{name}.npy" for name in names}
 
 
@@ -66,5 +64,4 @@ def open_bank(folder: Path) -> PairBank:
         conditions=np.array(arrays["conditions"]),
         fractions=arrays["fractions"],
         moved=arrays["moved"],
-        ratios=np.array(arrays["ratios"]),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pcgm_bench.report.page.content import Content
 from pcgm_bench.report.page.content import content_of
 from pcgm_bench.report.page.images import keep_images
 from pcgm_bench.report.page.images import kept_images
@@ -22,9 +23,10 @@ def run_report(result: RunResult) -> Path | None:
     """
     if not os.access(result.folder.root, os.W_OK):
         return None
-    chosen = best_median_worst(content_of(result.folder).people)
+    content = content_of(result.folder)
+    chosen = best_median_worst(content.people)
     keep_images(result.folder, chosen, result.images, result.folder.identity.method)
-    return write_report(result.folder)
+    return _write(result.folder, content)
 
 
 def write_report(folder: RunFolder) -> Path:
@@ -37,6 +39,9 @@ def write_report(folder: RunFolder) -> Path:
         UserError: the run is not scored yet, a file of it is damaged, or the folder cannot be written to.
         PluginError: its study fails.
     """
-    content = content_of(folder)
+    return _write(folder, content_of(folder))
+
+
+def _write(folder: RunFolder, content: Content) -> Path:
     atomic.write_text(folder.report_file, page(content, kept_images(folder, content.people)))
     return folder.report_file

@@ -52,14 +52,11 @@ def bank(pairs: int = 3) -> PairBank:
     fractions[:, CHANNELS.index("csf")] = 255 - fractions[:, LOBE]
     images = fractions[:, LOBE, None] / 255 + 0.02 * rng.random((2 * pairs, 1, *TINY.shape))
     masks = np.stack([control_mask(shares.astype(np.float32)) for shares in fractions])
-    ratios = np.ones((pairs, 7), np.float32)
-    ratios[:, 0] = 1.1
     return PairBank(
         images=images.astype(np.float16),
         conditions=rng.normal(size=(2 * pairs, 4)).astype(np.float32),
         fractions=fractions,
         moved=(masks[1::2] - masks[::2]).astype(np.int8),
-        ratios=ratios,
     )
 
 

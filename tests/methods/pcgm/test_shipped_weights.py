@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from pcgm_bench.contracts import Segmentation
 from pcgm_bench.methods.pcgm.aligned.generator import PCGMAligned
 from pcgm_bench.methods.pcgm.generator import PCGM
 
+Model = TypeVar("Model", PCGM, PCGMAligned)
 NULL = {"frontal": 1.0}
 """Asks for no change, and needs no PGM."""
 
@@ -34,17 +36,18 @@ def scan(template_home: Path, one_thread: None) -> Scan:
 
 @pytest.fixture(scope="module")
 def pcgm() -> PCGM:
-    model = PCGM()
-    assert PCGM.weights_folder is not None
-    model.load(PCGM.weights_folder)
-    return model
+    return shipped(PCGM())
 
 
 @pytest.fixture(scope="module")
 def aligned() -> PCGMAligned:
-    model = PCGMAligned()
-    assert PCGMAligned.weights_folder is not None
-    model.load(PCGMAligned.weights_folder)
+    return shipped(PCGMAligned())
+
+
+def shipped(model: Model) -> Model:
+    """The model with the weights that ship with it."""
+    assert model.weights_folder is not None
+    model.load(model.weights_folder)
     return model
 
 
