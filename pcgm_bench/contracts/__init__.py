@@ -64,7 +64,6 @@ from pcgm_bench.contracts.plot import ChangesPlot
 from pcgm_bench.contracts.plot import DosesPlot
 from pcgm_bench.contracts.plot import EffectsPlot
 from pcgm_bench.contracts.plot import ForestPlot
-from pcgm_bench.contracts.plot import Interval
 from pcgm_bench.contracts.plot import Plot
 from pcgm_bench.contracts.plot import TrajectoriesPlot
 from pcgm_bench.contracts.plot import Trajectory
@@ -130,7 +129,6 @@ __all__ = [
     "ImageMetric",
     "ImageSets",
     "ImagesAndBands",
-    "Interval",
     "Intervention",
     "Job",
     "MaskChanges",

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pcgm_bench.contracts.metric import Estimate
+
 
 @dataclass(frozen=True)
 class EffectsPlot:
@@ -68,21 +70,6 @@ class DosesPlot:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """An estimate and the ends of its 95 % interval.
-
-    Attributes:
-        estimate: the number.
-        low: lower end.
-        high: upper end.
-    """
-
-    estimate: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class ForestPlot:
     """Estimates with intervals: a panel a comparison, a line a region, the rows of a run side by side in it.
 
@@ -90,13 +77,23 @@ class ForestPlot:
         name: of the file, without its ending.
         title: over everything.
         axis: what is drawn, with its unit; 0 is no effect.
-        panels: comparison -> region -> row -> interval; the truth, the method, then its controls.
+        panels: comparison -> region -> row -> estimate with its interval; the truth, the method, then its controls.
     """
 
     name: str
     title: str
     axis: str
-    panels: Mapping[str, Mapping[str, Mapping[str, Interval]]]
+    panels: Mapping[str, Mapping[str, Mapping[str, Estimate]]]
+
+    @property
+    def regions(self) -> list[str]:
+        """Of all panels, in their order."""
+        return list(dict.fromkeys(region for lines in self.panels.values() for region in lines))
+
+    @property
+    def rows(self) -> list[str]:
+        """Likewise."""
+        return list(dict.fromkeys(row for lines in self.panels.values() for line in lines.values() for row in line))
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matplotlib.lines import Line2D
 
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import ForestPlot
-from pcgm_bench.contracts import Interval
 from pcgm_bench.report.canvas import NothingToDrawError
 from pcgm_bench.report.canvas import colour
 from pcgm_bench.report.canvas import marker
@@ -37,11 +38,10 @@ def forest_figure(plot: ForestPlot, path: Path, title: str) -> None:
     Raises:
         NothingToDrawError: it has no interval.
     """
-    panels = {name: lines for name, lines in plot.panels.items() if any(lines.values())}
+    plot = replace(plot, panels={name: lines for name, lines in plot.panels.items() if any(lines.values())})
+    panels, regions, rows = plot.panels, plot.regions, plot.rows
     if not panels:
         raise NothingToDrawError("no effects to draw")
-    regions = list(dict.fromkeys(region for lines in panels.values() for region in lines))
-    rows = list(dict.fromkeys(row for lines in panels.values() for line in lines.values() for row in line))
     across = min(ACROSS, len(panels))
     down = -(-len(panels) // across)
     figure = new_figure(3.6 * across, (0.45 * len(regions) + 0.7) * down + 0.6)
@@ -65,10 +65,10 @@ def forest_figure(plot: ForestPlot, path: Path, title: str) -> None:
     save(figure, path, title, dpi=110)
 
 
-def _region(panel: Axes, line: Mapping[str, Interval], rows: Sequence[str], place: int) -> None:
+def _region(panel: Axes, line: Mapping[str, Estimate], rows: Sequence[str], place: int) -> None:
     shown = [row for row in rows if row in line]
     for order, row in enumerate(shown):
         mark, number = line[row], rows.index(row)
         y = place + SPREAD * ((order + 0.5) / len(shown) - 0.5)
         panel.plot([mark.low, mark.high], [y, y], color=colour(number), lw=1.2, zorder=2)
-        panel.plot([mark.estimate], [y], color=colour(number), marker=marker(number), ms=4, zorder=3)
+        panel.plot([mark.value], [y], color=colour(number), marker=marker(number), ms=4, zorder=3)

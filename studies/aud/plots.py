@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from pcgm_bench.contracts import Change
 from pcgm_bench.contracts import ChangesPlot
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import ForestPlot
-from pcgm_bench.contracts import Interval
 from pcgm_bench.contracts import Plot
 from pcgm_bench.contracts import Record
 from pcgm_bench.results.select import rows_of
@@ -39,13 +39,13 @@ def _drawn_rows(records: Sequence[Record]) -> list[str]:
     return [row for row in dict.fromkeys([ORACLE, *made[:1], COPY, RANDOM]) if row in made]
 
 
-def _panels(records: Sequence[Record]) -> Iterator[tuple[str, dict[str, dict[str, Interval]]]]:
+def _panels(records: Sequence[Record]) -> Iterator[tuple[str, dict[str, dict[str, Estimate]]]]:
     rows = _drawn_rows(records)
     for name, column in COLUMNS.items():
         drawn = [REAL] if name == REAL else rows
         title = column.title if name == REAL else f"{name}: {column.title}"
         effects = select(records, metric=terms.D, contrast=name, row=drawn)
-        lines: dict[str, dict[str, Interval]] = {}
+        lines: dict[str, dict[str, Estimate]] = {}
         for lobe in LOBES:
             by_row = {record.row: record for record in select(effects, region=lobe)}
             shown = {row: _interval(by_row[row]) for row in drawn if row in by_row}
@@ -54,10 +54,10 @@ def _panels(records: Sequence[Record]) -> Iterator[tuple[str, dict[str, dict[str
         yield title, lines
 
 
-def _interval(record: Record) -> Interval | None:
+def _interval(record: Record) -> Estimate | None:
     if record.estimate is None or record.low is None or record.high is None:
         return None
-    return Interval(record.estimate, record.low, record.high)
+    return Estimate(record.estimate, record.low, record.high)
 
 
 def _changes(records: Sequence[Record]) -> dict[str, dict[str, dict[str, Change]]]:

@@ -5,38 +5,17 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import pytest
-from fuzz_table import is_wrong
-from hypothesis import HealthCheck
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 from outcomes import Damage
 from outcomes import Outcome
 from outcomes import trial_of
-from table_rooms import TableRoom
 from table_rooms import table_rooms
 
 from pcgm_bench.text_table import TextTable
 from pcgm_bench.text_table import number
 from pcgm_bench.text_table import read_text_table
-
-DAMAGES = [(room, damage) for room in table_rooms() for damage in room.damages]
-
-
-@pytest.mark.parametrize(("room", "damage"), DAMAGES, ids=lambda value: value.name.replace(" ", "-"))
-def test_every_damage_once(room: TableRoom, damage: Damage, tmp_path: Path) -> None:
-    trial = room.attempt(damage, 1, tmp_path)
-    assert not is_wrong(damage, trial), f"{trial.outcome}: {trial.line}"
-
-
-@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-@given(st.sampled_from(DAMAGES), st.integers(100, 2**32 - 1))
-def test_damages_anywhere(pair: tuple[TableRoom, Damage], seed: int) -> None:
-    room, damage = pair
-    with tempfile.TemporaryDirectory() as folder:
-        trial = room.attempt(damage, seed, Path(folder))
-    assert not is_wrong(damage, trial), f"{room.name}, {damage.name}: {trial.outcome}: {trial.line}"
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,40 +10,17 @@ from fuzz_table import BEGIN
 from fuzz_table import END
 from fuzz_table import is_wrong
 from fuzz_table import put_into
-from hypothesis import HealthCheck
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
 from intensity_damages import every
 from outcomes import Damage
 from outcomes import Outcome
 from outcomes import Trial
 from outcomes import trial_of
-from volume_rooms import Room
-from volume_rooms import rooms
 from volume_twins import brain
 
 from pcgm_bench.cohort.intensity import intensity_of
 from pcgm_bench.cohort.intensity import rescaling_of
 from pcgm_bench.cohort.intensity import scale_fault
 from pcgm_bench.contracts import UserError
-
-DAMAGES = [(room, damage) for room in rooms() for damage in room.damages]
-
-
-@pytest.mark.parametrize(("room", "damage"), DAMAGES, ids=lambda value: value.name.replace(" ", "-"))
-def test_every_damage_once(room: Room, damage: Damage, tmp_path: Path) -> None:
-    trial = room.attempt(damage, 1, tmp_path)
-    assert not is_wrong(damage, trial), f"{trial.outcome}: {trial.line}"
-
-
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-@given(st.sampled_from(DAMAGES), st.integers(100, 2**32 - 1))
-def test_damages_of_any_size_and_place(pair: tuple[Room, Damage], seed: int) -> None:
-    room, damage = pair
-    with tempfile.TemporaryDirectory() as folder:
-        trial = room.attempt(damage, seed, Path(folder))
-    assert not is_wrong(damage, trial), f"{room.name}, {damage.name}: {trial.outcome}: {trial.line}"
 
 
 @pytest.mark.parametrize("name", ["0 to 255", "0 to 1000", "0 to 65535", "-1 to 1"])

@@ -17,8 +17,8 @@ from pcgm_bench.contracts import Change
 from pcgm_bench.contracts import ChangesPlot
 from pcgm_bench.contracts import DosesPlot
 from pcgm_bench.contracts import EffectsPlot
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import ForestPlot
-from pcgm_bench.contracts import Interval
 from pcgm_bench.contracts import Plot
 from pcgm_bench.contracts import PluginError
 from pcgm_bench.contracts import Record
@@ -143,7 +143,7 @@ PLOTS = (
     DosesPlot("doses", "t", {"mine": {"insula": [(1.0, 1.0), (2.0, 2.0)]}}),
     TrajectoriesPlot("ages", "t", {"old": {"a": Trajectory([60, 65], [20, 21], {"mine": [20, 22]})}}),
     EffectsPlot("nothing", "t", {}),
-    ForestPlot("forest", "t", "d", {"A against B": {"insula": {"mine": Interval(-1.0, -2.0, 0.5)}}}),
+    ForestPlot("forest", "t", "d", {"A against B": {"insula": {"mine": Estimate(-1.0, -2.0, 0.5)}}}),
     ForestPlot("no-forest", "t", "d", {"A against B": {}}),
     ChangesPlot("changes", "t", "log-%", {"mine": {"a": {"insula": Change(-5.0, -4.0)}}}),
     ChangesPlot("no-changes", "t", "log-%", {}),

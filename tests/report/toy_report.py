@@ -14,8 +14,8 @@ from pcgm_bench import registry
 from pcgm_bench.contracts import Change
 from pcgm_bench.contracts import ChangesPlot
 from pcgm_bench.contracts import Conclusion
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import ForestPlot
-from pcgm_bench.contracts import Interval
 from pcgm_bench.contracts import Plot
 from pcgm_bench.contracts import Record
 from pcgm_bench.contracts import Row
@@ -65,7 +65,7 @@ class ReportStudy(Study):
         return [Table("one", "Table </script> one", [Column("row"), Column("d")], [["mine", 0.123456789]])]
 
     def plots(self, records: Sequence[Record]) -> list[Plot]:
-        panels = {"1: A against B": {"insula": {"mine": Interval(-1.0, -2.0, 0.5), "copy": Interval(0.0, -0.1, 0.1)}}}
+        panels = {"1: A against B": {"insula": {"mine": Estimate(-1.0, -2.0, 0.5), "copy": Estimate(0.0, -0.1, 0.1)}}}
         return [
             ForestPlot("effects", "Effects", "d", panels),
             ChangesPlot("changes", "Changes", "log-%", {"mine": changes(), "copy": changes(5.0)}),

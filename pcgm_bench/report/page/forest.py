@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pcgm_bench.contracts import Estimate
 from pcgm_bench.contracts import ForestPlot
-from pcgm_bench.contracts import Interval
 from pcgm_bench.report.page import svg
 
 NAMES, PANEL, EDGE, STEP, BETWEEN, HEAD, FOOT = 76, 250, 14, 11, 10, 40, 24
@@ -16,7 +16,7 @@ NAMES, PANEL, EDGE, STEP, BETWEEN, HEAD, FOOT = 76, 250, 14, 11, 10, 40, 24
 LETTERS = 38
 """Of a panel's title on one line."""
 
-Lines = Mapping[str, Mapping[str, Interval]]
+Lines = Mapping[str, Mapping[str, Estimate]]
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,8 @@ class _Frame:
 
 def rows_of(plot: ForestPlot) -> list[str]:
     """The rows that are drawn, in their order; rows of the first panel alone (real scans) come last."""
-    rows = list(dict.fromkeys(row for lines in plot.panels.values() for line in lines.values() for row in line))
     others = {row for lines in list(plot.panels.values())[1:] for line in lines.values() for row in line}
-    return sorted(rows, key=lambda row: row not in others)
+    return sorted(plot.rows, key=lambda row: row not in others)
 
 
 def forest(plot: ForestPlot) -> list[str]:
@@ -62,8 +61,7 @@ def forest(plot: ForestPlot) -> list[str]:
     low, high = min(0.0, *(mark.low for mark in intervals)), max(0.0, *(mark.high for mark in intervals))
     margin = 0.04 * (high - low) or 1.0
     most = max(len(line) for lines in plot.panels.values() for line in lines.values())
-    regions = list(dict.fromkeys(region for lines in plot.panels.values() for region in lines))
-    frame = _Frame(rows_of(plot), regions, low - margin, high + margin, STEP * most + BETWEEN)
+    frame = _Frame(rows_of(plot), plot.regions, low - margin, high + margin, STEP * most + BETWEEN)
     return [
         svg.picture(NAMES + PANEL + EDGE, frame.height, f"{plot.title}, {title}", _panel(frame, title, lines))
         for title, lines in plot.panels.items()
@@ -90,8 +88,8 @@ def _panel(frame: _Frame, title: str, lines: Lines) -> list[str]:
     return parts
 
 
-def _mark(frame: _Frame, row: str, region: str, mark: Interval, y: float) -> str:
+def _mark(frame: _Frame, row: str, region: str, mark: Estimate, y: float) -> str:
     number = frame.rows.index(row)
-    said = f"{row}, {region}: {mark.estimate:+.2f} [{mark.low:+.2f}, {mark.high:+.2f}]"
+    said = f"{row}, {region}: {mark.value:+.2f} [{mark.low:+.2f}, {mark.high:+.2f}]"
     bar = svg.line(frame.x(mark.low), y, frame.x(mark.high), y, f"bar r{number % len(svg.GLYPHS)}")
-    return svg.titled(said, [bar, svg.glyph(frame.x(mark.estimate), y, number)])
+    return svg.titled(said, [bar, svg.glyph(frame.x(mark.value), y, number)])
